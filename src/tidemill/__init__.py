@@ -1,0 +1,20 @@
+"""Tidemill: the machine-learning lifecycle on a database, in SQL."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from tidemill.project import Project, open_project as open  # noqa: A004
+
+__version__ = "0.1.0"
+__all__ = ["Project", "__version__", "open"]
+
+
+def __getattr__(name: str) -> Any:
+    """Load the project's classes when they are first asked for: `import tidemill` itself costs nothing."""
+    if name in {"open", "Project"}:
+        from tidemill import project
+
+        return project.open_project if name == "open" else project.Project
+    raise AttributeError(f"module 'tidemill' has no attribute {name!r}")

@@ -1,0 +1,1 @@
+"""The door in the terminal: parses, calls the project, prints."""

@@ -1,0 +1,1 @@
+"""Rows are checked: constraints compiled to few scans over staged rows."""

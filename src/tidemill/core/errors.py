@@ -1,0 +1,236 @@
+"""Every error a user can meet, by who can mend it.
+
+TidemillError
+  StatementError          your SQL
+    ParseError              the text is not a statement we can read
+    BindError               it names something that does not exist
+    OptionError             an option is unknown, out of range or contradicts another
+    UnsupportedError        it is BigQuery ML, and we do not have it (the reason is in the message)
+  DataError               your rows
+    EmptyDataError          no rows, or no features, are left
+    LabelError              the label is missing, NULL, constant or of the wrong kind
+    ContractError           a constraint fails; the old version stays
+    SourceError             a file or source cannot be read
+  StateError              what exists
+    NotFoundError           no such table, model, version, run
+    ExistsError             the name is taken
+    ConflictError           somebody else changed it first
+    CorruptError            a file is not what was written
+    SettingsError           tidemill.toml or a flag is wrong
+  UserCodeError           code of yours raised
+  TransientError          try again
+    BusyError               somebody holds the lock or the lease
+    SpaceError              the disk is full
+  InternalError           our bug
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Where:
+    """A place in a text: file, 1-based line and column, how many characters, and the line itself."""
+
+    file: str
+    line: int
+    column: int
+    length: int = 1
+    text: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}:{self.column}"
+
+
+class TidemillError(Exception):
+    """What happened, where, and what to do; with a code and the facts as attributes.
+
+    Parameters
+    ----------
+    message
+        One sentence: what happened.
+    where
+        The place in the user's text, when there is one.
+    hint
+        What to do next.
+    facts
+        Values a program may want: names, counts, limits. Kept under ``facts`` and in the JSON shape.
+    """
+
+    code: ClassVar[str] = "TM-ERROR"
+    exit_status: ClassVar[int] = 1
+    http_status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str, *, where: Where | None = None, hint: str = "", **facts: Any) -> None:
+        super().__init__(message)
+        self.message = message
+        self.where = where
+        self.hint = hint
+        self.facts = facts
+
+    def as_json(self) -> dict[str, Any]:
+        """The one JSON shape of an error."""
+        place = None
+        if self.where is not None:
+            place = {"file": self.where.file, "line": self.where.line, "column": self.where.column}
+        return {"code": self.code, "message": self.message, "where": place, "hint": self.hint, "facts": self.facts}
+
+    def render(self) -> str:
+        """The error as the terminal shows it: what, where with carets, what to do."""
+        lines = [f"error[{self.code}]: {self.message}"]
+        if self.where is not None:
+            lines.append(f"  {self.where}")
+            if self.where.text:
+                number = str(self.where.line)
+                # A tab before the caret stays a tab, so that the caret stands under its token.
+                before = self.where.text[: self.where.column - 1]
+                pad = "".join("\t" if char == "\t" else " " for char in before)
+                lines.append(f"  {number} | {self.where.text}")
+                lines.append(f"  {' ' * len(number)} | {pad}{'^' * max(1, self.where.length)}")
+        if self.hint:
+            lines.append(f"  try: {self.hint}")
+        return "\n".join(lines)
+
+
+class StatementError(TidemillError):
+    """Your SQL can be mended."""
+
+    code = "TM-STATEMENT"
+    exit_status = 3
+    http_status = 400
+
+
+class ParseError(StatementError):
+    """The text is not a statement we can read."""
+
+    code = "TM-PARSE"
+
+
+class BindError(StatementError):
+    """A statement names something that does not exist."""
+
+    code = "TM-BIND"
+
+
+class OptionError(StatementError):
+    """An option is unknown, out of range, or contradicts another."""
+
+    code = "TM-OPTION"
+
+
+class UnsupportedError(StatementError):
+    """It is part of BigQuery ML, and Tidemill does not have it; the message says why."""
+
+    code = "TM-UNSUPPORTED"
+
+
+class DataError(TidemillError):
+    """Your rows can be mended."""
+
+    code = "TM-DATA"
+    exit_status = 4
+    http_status = 422
+
+
+class EmptyDataError(DataError):
+    """No rows, or no features, are left."""
+
+    code = "TM-DATA-EMPTY"
+
+
+class LabelError(DataError):
+    """The label is missing, NULL, constant or of the wrong kind."""
+
+    code = "TM-DATA-LABEL"
+
+
+class ContractError(DataError):
+    """A constraint fails on the new rows; the old version stays."""
+
+    code = "TM-DATA-CONTRACT"
+
+
+class SourceError(DataError):
+    """A file or source cannot be read."""
+
+    code = "TM-DATA-SOURCE"
+
+
+class StateError(TidemillError):
+    """What exists is in the way."""
+
+    code = "TM-STATE"
+    exit_status = 5
+    http_status = 409
+
+
+class NotFoundError(StateError):
+    """There is no such thing."""
+
+    code = "TM-NOT-FOUND"
+    http_status = 404
+
+
+class ExistsError(StateError):
+    """The name is taken."""
+
+    code = "TM-EXISTS"
+
+
+class ConflictError(StateError):
+    """Somebody else changed it first."""
+
+    code = "TM-CONFLICT"
+
+
+class CorruptError(StateError):
+    """A file is not what was written: its digest differs."""
+
+    code = "TM-CORRUPT"
+
+
+class SettingsError(StateError):
+    """tidemill.toml, an environment variable or a flag is wrong."""
+
+    code = "TM-SETTINGS"
+    exit_status = 2
+    http_status = 500
+
+
+class UserCodeError(TidemillError):
+    """Code of yours raised; its traceback is kept."""
+
+    code = "TM-USER-CODE"
+    exit_status = 6
+
+
+class TransientError(TidemillError):
+    """Try again: the cause passes by itself."""
+
+    code = "TM-TRANSIENT"
+    exit_status = 7
+    http_status = 503
+    retryable = True
+
+
+class BusyError(TransientError):
+    """Somebody holds the lock or the lease."""
+
+    code = "TM-BUSY"
+
+
+class SpaceError(TransientError):
+    """The disk is full."""
+
+    code = "TM-DISK-FULL"
+    http_status = 507
+
+
+class InternalError(TidemillError):
+    """A bug of ours: please report it with the message."""
+
+    code = "TM-INTERNAL"
+    exit_status = 70

@@ -1,0 +1,42 @@
+"""Names: how they are quoted, compared and guessed."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+def quote_name(name: str, quote: str = '"') -> str:
+    """Quote one identifier for SQL. The only place in Tidemill that does.
+
+    Raises
+    ------
+    ValueError
+        The name has a NUL character, which no engine can hold.
+    """
+    if "\0" in name:
+        raise ValueError("a name cannot hold a NUL character")
+    return quote + name.replace(quote, quote * 2) + quote
+
+
+def quote_path(name: str, quote: str = '"') -> str:
+    """Quote a dotted asset name part by part: ``sales.orders`` becomes ``"sales"."orders"``."""
+    return ".".join(quote_name(part, quote) for part in name.split("."))
+
+
+def name_key(name: str) -> str:
+    """The form in which names are compared: engines here fold case, so two names that differ in case are one."""
+    return name.casefold()
+
+
+def did_you_mean(name: str, known: Iterable[str]) -> str:
+    """A hint with the nearest known name, or the known names when none is near; empty when nothing is known."""
+    names = sorted(set(known))
+    if not names:
+        return ""
+    folded = {candidate.casefold(): candidate for candidate in names}
+    near = difflib.get_close_matches(name.casefold(), folded, n=1, cutoff=0.6)
+    if near:
+        return f"did you mean {folded[near[0]]}?"
+    shown = ", ".join(names[:12])
+    return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")

@@ -1,0 +1,1 @@
+"""Rows become features: TRANSFORM and automatic preprocessing, fitted once, the same in serving."""

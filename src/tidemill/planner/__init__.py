@@ -1,0 +1,1 @@
+"""Statements and known state become steps with fingerprints and reasons. Pure, no I/O."""

@@ -1,0 +1,1 @@
+"""The model is kept: versions, artifacts by digest, lineage."""

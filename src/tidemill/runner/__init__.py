@@ -1,0 +1,1 @@
+"""Carries out plan steps by calling the stations; binds ML functions to code."""

@@ -1,0 +1,1 @@
+"""The model answers: a loaded version scores batches of raw rows."""

@@ -1,0 +1,1 @@
+"""Rows come in: which files a pattern names, what a file holds."""

@@ -1,0 +1,1 @@
+"""Text to typed statement to bound statement to engine SQL; the table of ML functions. Pure, no I/O."""

@@ -1,0 +1,1 @@
+"""Contract suites, shipped for us and for people who add warehouses, model types and stores."""

@@ -1,0 +1,163 @@
+"""What a warehouse must do. DuckDB + DuckLake is the first implementation, Spark will be the second.
+
+``testing.warehouse`` holds every implementation to this contract.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Protocol, Self
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+class ArrowStream(Protocol):
+    """Anything that hands out rows through the Arrow PyCapsule interface.
+
+    An engine may ask more than once (a plan that reads a relation twice): each call must begin a fresh stream.
+    """
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column as the engine has it. ``type`` is the engine's name of the type."""
+
+    name: str
+    type: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DataFile:
+    """A data file of a table version: its path relative to the lake, its SHA-256, bytes and rows."""
+
+    path: str
+    sha256: str
+    bytes: int
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Staged:
+    """Rows computed and written, hashed and fsynced, but not visible: waiting for the audit."""
+
+    table: str
+    columns: tuple[Column, ...]
+    files: tuple[DataFile, ...]
+    rows: int
+    relation: str  # engine SQL under which a session reads the staged rows, e.g. read_parquet([...])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableVersion:
+    """One visible version of a table."""
+
+    table: str
+    version: int
+    created_at: datetime
+    run_id: str
+    step: str
+    rows: int
+    bytes: int
+    message: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """Something `verify` found wrong."""
+
+    what: str
+    object: str
+    detail: str
+
+
+class Session(Protocol):
+    """A reader: one consistent snapshot, its own settings, cheap to open; not shared between threads."""
+
+    def query(
+        self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, rows_per_batch: int = 65_536
+    ) -> pa.RecordBatchReader:
+        """Stream the result; nothing is held in memory beyond a few batches."""
+
+    def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
+        """The result's Arrow schema, without running the query."""
+
+    def materialise(self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()) -> str:
+        """Keep a result for this session (spills to disk); returns the name to read it under.
+
+        With ``sort`` (SQL expressions) the rows are kept in that order.
+        """
+
+    def row_hash(self, columns: Sequence[str]) -> str:
+        """SQL expression: an unsigned 64-bit hash of the named columns' values (names mixed in), fixed for this engine."""
+
+    def close(self) -> None: ...
+    def __enter__(self) -> Self: ...
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class Warehouse(Protocol):
+    """Tables with every past version, behind one writer at a time."""
+
+    dialect: str  # the sqlglot name of the SQL it runs
+
+    def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> Session:
+        """A reader at the newest snapshot. ``system`` tables appear as ``tidemill.NAME``, read when asked for."""
+
+    def stage(
+        self, session: Session, sql: str, relations: Mapping[str, ArrowStream] | None, *, table: str, attempt: str
+    ) -> Staged:
+        """Compute a query into files of this attempt; no lock is held, readers see nothing."""
+
+    def discard(self, staged: Staged) -> None:
+        """Remove files that will not be published."""
+
+    def publish(
+        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+    ) -> TableVersion:
+        """Make staged rows the table's newest version, in one transaction under the writer's lock.
+
+        ``guard`` is called inside, just before the commit; when it raises (a lost lease), nothing is visible.
+        Publishing the same (run_id, step) twice returns the version that landed.
+        """
+
+    def append(
+        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+    ) -> TableVersion:
+        """Add staged rows to the table, otherwise as `publish`."""
+
+    def drop(self, table: str, *, run_id: str, step: str, guard: Callable[[], None]) -> None:
+        """Drop a table; its past versions stay readable by version."""
+
+    def landed(self, run_id: str, step: str) -> TableVersion | None:
+        """The version that a run's step committed, if it did: asked before any retry."""
+
+    def tables(self) -> dict[str, int]:
+        """Visible tables and the version that last changed each."""
+
+    def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
+        """A table's columns."""
+
+    def history(self, table: str) -> list[TableVersion]:
+        """All versions of a table, newest first."""
+
+    def files(self, table: str, version: int | None = None) -> tuple[DataFile, ...]:
+        """The data files behind a version."""
+
+    def verify(self, table: str | None = None) -> list[Problem]:
+        """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
+
+    def sweep(self, *, older_than_s: float) -> list[str]:
+        """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, versions and places, for `doctor` and for lineage."""
+
+    def close(self) -> None: ...
