@@ -31,7 +31,7 @@ class Rows:
         return self.reader().__arrow_c_stream__(requested_schema)
 
     def reader(self) -> pa.RecordBatchReader:
-        """A fresh reader over the rows."""
+        """Begin a fresh reading of the rows."""
         import pyarrow as pa
 
         return pa.RecordBatchReader.from_batches(self.schema, self.batches())
