@@ -1,0 +1,128 @@
+"""tidemill.toml and TIDEMILL_* variables, read into one typed object. One row of `SETTINGS` per thing to set."""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from tidemill.core.errors import SettingsError, Where
+from tidemill.core.names import did_you_mean
+
+SETTINGS_FILE = "tidemill.toml"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """One thing a project can set: its name, default, bounds, and what it is for."""
+
+    name: str
+    default: str | int
+    doc: str
+    low: int | None = None
+    high: int | None = None
+
+
+SETTINGS: tuple[Setting, ...] = (
+    Setting(name="name", default="", doc="The project's name; the folder's name when empty."),
+    Setting(name="dialect", default="duckdb", doc="The SQL dialect of the statements: duckdb, bigquery, or any sqlglot reads."),
+    Setting(name="seed", default=2024, low=0, high=2**31 - 1, doc="Seed of everything random in training."),
+    Setting(name="threads", default=0, low=0, high=1024, doc="Threads for queries and training; 0 takes every core."),
+    Setting(name="memory_limit_mb", default=0, low=0, doc="Memory the engine may use before it spills; 0 is 80 % of the machine's."),
+    Setting(name="parallel_steps", default=2, low=1, high=64, doc="Steps that may run side by side."),
+    Setting(name="lease_seconds", default=30, low=5, high=3600, doc="How long a silent run keeps its claim on the project."),
+    Setting(name="grace_hours", default=24, low=0, high=8760, doc="How old a file nobody names must be before it is swept."),
+    Setting(name="control_url", default="", doc="Control database: empty for SQLite in .tidemill, or postgresql://user@host/db."),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """A project's settings, checked."""
+
+    name: str
+    dialect: str
+    seed: int
+    threads: int
+    memory_limit_mb: int
+    parallel_steps: int
+    lease_seconds: int
+    grace_hours: int
+    control_url: str
+
+
+def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
+    """Read a project's settings: the file, then TIDEMILL_<NAME> variables over it.
+
+    Raises
+    ------
+    SettingsError
+        The file is missing or not TOML, or a key is unknown or out of range.
+    """
+    path = root / SETTINGS_FILE
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise SettingsError(
+            f"{root} is not a Tidemill project: it has no {SETTINGS_FILE}", hint="tidemill init DIR makes one"
+        ) from None
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{path} is not UTF-8 text ({error.reason} at byte {error.start})") from None
+    try:
+        given = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise SettingsError(f"{path} is not valid TOML: {error}") from None
+    return make_settings(given, root=root, text=text, environment=environment)
+
+
+def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: Mapping[str, str]) -> Settings:
+    """Check plain values against the table and fill in the defaults."""
+    known = {setting.name: setting for setting in SETTINGS}
+    for key in given:
+        if key not in known:
+            raise SettingsError(f"unknown setting {key}", where=_place(text, key), hint=did_you_mean(key, known))
+    values: dict[str, Any] = {}
+    for setting in SETTINGS:
+        variable = f"TIDEMILL_{setting.name.upper()}"
+        value = given.get(setting.name, setting.default)
+        where = _place(text, setting.name) if setting.name in given else None
+        if variable in environment:
+            value, where = _from_text(setting, environment[variable], variable), None
+        values[setting.name] = _check(setting, value, where)
+    values["name"] = values["name"] or root.resolve().name
+    assert set(values) == {field.name for field in fields(Settings)}
+    return Settings(**values)
+
+
+def _from_text(setting: Setting, text: str, variable: str) -> str | int:
+    if isinstance(setting.default, str):
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise SettingsError(f"{variable} must be a whole number; got {text!r}") from None
+
+
+def _check(setting: Setting, value: object, where: Where | None) -> str | int:
+    if isinstance(setting.default, str):
+        if not isinstance(value, str):
+            raise SettingsError(f"setting {setting.name} must be text; got {value!r}", where=where)
+        return value
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise SettingsError(f"setting {setting.name} must be a whole number; got {value!r}", where=where)
+    if (setting.low is not None and value < setting.low) or (setting.high is not None and value > setting.high):
+        bounds = f"at least {setting.low}" if setting.high is None else f"between {setting.low} and {setting.high}"
+        raise SettingsError(f"setting {setting.name} must be {bounds}; got {value}", where=where)
+    return value
+
+
+def _place(text: str, key: str) -> Where | None:
+    """Find the line of a top-level key or table, for the caret."""
+    for number, line in enumerate(text.splitlines(), start=1):
+        bare = line.lstrip().lstrip("[").lstrip()
+        if bare.startswith(key):
+            return Where(file=SETTINGS_FILE, line=number, column=line.index(key) + 1, length=len(key), text=line)
+    return None

@@ -1,0 +1,213 @@
+"""Statements and known state become a plan. Pure: it reads no file, no clock, no database."""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from tidemill.core.digest import digest_value
+from tidemill.core.errors import BindError
+from tidemill.core.names import did_you_mean
+from tidemill.planner.graph import Graph, asset_key, build_graph
+from tidemill.planner.plan import Action, Plan, Step
+from tidemill.sql.statements import Summary
+
+# Part of every fingerprint: raised when the same statement would be built into something else.
+BUILDER_VERSION = 1
+
+ACTIONS: Mapping[str, Action] = {
+    "table": "build",
+    "model": "train",
+    "load": "load",
+    "view": "view",
+    "assert": "assert",
+}
+PART_ORDER = ("query", "options", "transform", "constraints", "columns")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What is recorded of an asset that was built: its fingerprint and what it was made from."""
+
+    name: str
+    kind: str
+    fingerprint: str
+    parts: Mapping[str, str]
+    reads: Mapping[str, str]
+    origin: str = "file"
+    present: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """What the planner knows of the world.
+
+    Parameters
+    ----------
+    known
+        Recorded assets by key.
+    lake_tables
+        Tables in the lake by key, with the version that last changed each.
+    file_tokens
+        For each path pattern that is read, a digest of the files behind it.
+    model_versions
+        The algorithm version of each model type.
+    """
+
+    known: Mapping[str, Known] = field(default_factory=dict)
+    lake_tables: Mapping[str, int] = field(default_factory=dict)
+    file_tokens: Mapping[str, str] = field(default_factory=dict)
+    model_versions: Callable[[str], int] = lambda _: 1
+
+
+def make_plan(
+    summaries: Sequence[Summary], state: State, *, selectors: Sequence[str] = (), full_refresh: bool = False
+) -> Plan:
+    """Compare fingerprints and list what has to be done, in order, with the reason in words.
+
+    Parameters
+    ----------
+    selectors
+        Names or patterns; each brings what it reads with it. ``name+`` brings what hangs on it as well.
+    full_refresh
+        Build the selected assets whether they changed or not.
+
+    Raises
+    ------
+    BindError
+        Names clash or are unknown, assets read each other in a circle, or a selector matches nothing.
+    """
+    graph = build_graph(summaries, _outside_tables(summaries, state))
+    chosen, named = _select(graph, selectors)
+    fingerprints: dict[str, str] = {}
+    steps: list[Step] = []
+    working: set[str] = set()
+    for key in graph.order:
+        reads = _reads(graph, key, fingerprints, state)
+        summary = graph.assets[key]
+        fingerprints[key] = _fingerprint(summary, reads, state)
+        if key not in chosen:
+            # What is not selected counts as it stands, so that its readers do not wait for a change nobody asked for.
+            known = state.known.get(key)
+            fingerprints[key] = known.fingerprint if known else fingerprints[key]
+            continue
+        forced = full_refresh and key in named
+        reason = "a full refresh was asked for" if forced else _reason(summary, fingerprints[key], reads, state.known.get(key))
+        action: Action = ACTIONS[summary.kind] if reason else "skip"
+        if reason:
+            working.add(key)
+        depends = tuple(graph.assets[read].name for read in graph.reads[key] if read in working)
+        steps.append(_step(len(steps), summary, action=action, reason=reason or "unchanged", depends=depends,
+                           fingerprint=fingerprints[key], reads=reads))  # fmt: skip
+    steps += _drops(graph, summaries, state, selected=bool(selectors), first=len(steps))
+    return Plan(steps=tuple(steps))
+
+
+def _outside_tables(summaries: Iterable[Summary], state: State) -> list[str]:
+    """Tables of the lake that no statement of this project made: they count as outside data."""
+    ours = {asset_key(s.name) for s in summaries} | {key for key, known in state.known.items() if known.origin == "file"}
+    return [table for table in state.lake_tables if table not in ours]
+
+
+def _select(graph: Graph, selectors: Sequence[str]) -> tuple[set[str], set[str]]:
+    if not selectors:
+        return set(graph.assets), set(graph.assets)
+    readers: dict[str, list[str]] = {}
+    for key, reads in graph.reads.items():
+        for read in reads:
+            readers.setdefault(read, []).append(key)
+    named: set[str] = set()
+    for selector in selectors:
+        pattern = asset_key(selector.removesuffix("+"))
+        found = {key for key in graph.assets if fnmatch.fnmatchcase(key, pattern)}
+        if not found:
+            names = [summary.name for summary in graph.assets.values()]
+            raise BindError(f"no asset is named {selector}", hint=did_you_mean(pattern, names))
+        named |= found if not selector.endswith("+") else _closure(found, readers)
+    return _closure(named, graph.reads), named
+
+
+def _closure(start: set[str], edges: Mapping[str, Sequence[str]]) -> set[str]:
+    seen, todo = set(start), list(start)
+    while todo:
+        for other in edges.get(todo.pop(), ()):
+            if other not in seen:
+                seen.add(other)
+                todo.append(other)
+    return seen
+
+
+def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State) -> dict[str, str]:
+    """What an asset is made from, by name: fingerprints of assets, versions of outside tables, digests of files."""
+    reads = {graph.assets[read].name: fingerprints[read] for read in graph.reads[key]}
+    reads |= {table: f"version {state.lake_tables[table]}" for table in graph.outside[key]}
+    reads |= {f"file {pattern}": state.file_tokens.get(pattern, "") for pattern in graph.assets[key].files}
+    return reads
+
+
+def _fingerprint(summary: Summary, reads: Mapping[str, str], state: State) -> str:
+    algorithm = state.model_versions(summary.model_type) if summary.kind == "model" else 0
+    return digest_value([BUILDER_VERSION, summary.kind, summary.digest, algorithm, sorted(reads.items())])
+
+
+def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], known: Known | None) -> str:
+    """Why the asset must be made again, in words; empty when it need not be."""
+    if known is None:
+        return "new"
+    if not known.present:
+        return f"the {summary.kind} is gone"
+    if known.fingerprint == fingerprint:
+        return ""
+    if known.kind != summary.kind:
+        return f"was a {known.kind}"
+    changed = [part for part in PART_ORDER if known.parts.get(part) != summary.parts.get(part)]
+    reasons = [f"{part} changed" for part in changed]
+    for name, token in reads.items():
+        if name not in known.reads:
+            reasons.append(f"reads {name}")
+        elif known.reads[name] != token:
+            reasons.append(f"{name.removeprefix('file ')} changed")
+    return ", ".join(reasons) or "built by another version of Tidemill"
+
+
+def _step(ordinal: int, summary: Summary, *, action: Action, reason: str, depends: tuple[str, ...], fingerprint: str,
+          reads: dict[str, str]) -> Step:  # fmt: skip
+    return Step(
+        ordinal=ordinal,
+        asset=summary.name,
+        kind=summary.kind,
+        action=action,
+        reason=reason,
+        depends=depends,
+        file=summary.file,
+        line=summary.line,
+        statement=summary.ordinal,
+        fingerprint=fingerprint,
+        reads=reads,
+        parts=dict(summary.parts),
+    )
+
+
+def _drops(graph: Graph, summaries: Sequence[Summary], state: State, *, selected: bool, first: int) -> list[Step]:
+    """Assets whose statement is gone, and those a DROP statement names."""
+    drops: list[tuple[Known, str, str, int, int]] = []
+    if not selected:
+        drops += [
+            (known, "its statement is gone", "", 0, 0)
+            for key, known in sorted(state.known.items())
+            if known.origin == "file" and key not in graph.assets
+        ]
+    named = {asset_key(item[0].name) for item in drops}
+    for summary in summaries:
+        key = asset_key(summary.name)
+        known = state.known.get(key)
+        if summary.kind in {"drop_model", "drop_table"} and known and key not in graph.assets and key not in named:
+            drops.append((known, "a DROP statement says so", summary.file, summary.line, summary.ordinal))
+    return [
+        Step(
+            ordinal=first + position, asset=known.name, kind=known.kind, action="drop", reason=reason, depends=(),
+            file=file, line=line, statement=ordinal, fingerprint=known.fingerprint, reads={}, parts={},
+        )
+        for position, (known, reason, file, line, ordinal) in enumerate(drops)
+    ]  # fmt: skip
