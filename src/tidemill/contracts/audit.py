@@ -39,7 +39,7 @@ class CheckResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Check:
-    """A constraint in engine SQL: a count of the failing rows, and a query that shows them ('' when none can be)."""
+    """A constraint in engine SQL: a count of the failing rows, and a query that shows them, if any can."""
 
     label: str
     constraint: Constraint
@@ -71,7 +71,7 @@ def audit(
             enforced=check.constraint.enforced,
             rows_seen=staged.rows,
             rows_failing=failing,
-            sample=_sample(session, staged, check) if failing else (),
+            sample=_sample(session, check) if failing else (),
             seconds=seconds,
         )
         for check, failing in zip(checks, counts, strict=True)
@@ -115,7 +115,9 @@ def _compile(constraint: Constraint, staged: Staged, *, dialect: str, engine: st
     match constraint.kind:
         case "not_null":
             nulls = f"{columns[0]} IS NULL"
-            return _Check(label=f"NOT NULL ({listed})", constraint=constraint, count=_rows(nulls), rows=_where(staged, nulls))
+            return _Check(
+                label=f"NOT NULL ({listed})", constraint=constraint, count=_rows(nulls), rows=_where(staged, nulls)
+            )
         case "primary_key" | "unique":
             return _compile_unique(constraint, columns, staged)
         case "references":
@@ -132,10 +134,14 @@ def _compile_unique(constraint: Constraint, columns: Sequence[str], staged: Stag
     count = f"SELECT coalesce(sum(n), 0) FROM (SELECT count(*) AS n {groups})"
     failing = f"({listed}) IN (SELECT {listed if len(columns) == 1 else f'({listed})'} {groups})"
     if constraint.kind == "unique":
-        return _Check(label=f"UNIQUE ({listed})", constraint=constraint, count=count, rows=_where(staged, failing), own_scan=True)
+        return _Check(
+            label=f"UNIQUE ({listed})", constraint=constraint, count=count, rows=_where(staged, failing), own_scan=True
+        )
     count = f"SELECT ({count}) + (SELECT {_rows(nulls)} FROM {staged.relation})"
     failing = f"({nulls}) OR {failing}"
-    return _Check(label=f"PRIMARY KEY ({listed})", constraint=constraint, count=count, rows=_where(staged, failing), own_scan=True)
+    return _Check(
+        label=f"PRIMARY KEY ({listed})", constraint=constraint, count=count, rows=_where(staged, failing), own_scan=True
+    )
 
 
 def _compile_references(constraint: Constraint, columns: Sequence[str], staged: Staged) -> _Check:
@@ -148,7 +154,13 @@ def _compile_references(constraint: Constraint, columns: Sequence[str], staged: 
         f"AND NOT EXISTS (SELECT 1 FROM {quote_path(constraint.table)} AS theirs WHERE {same})"
     )
     label = f"({', '.join(columns)}) REFERENCES {constraint.table}"
-    return _Check(label=label, constraint=constraint, count=f"SELECT count(*) FROM {orphans}", rows=f"SELECT * FROM {orphans}", own_scan=True)
+    return _Check(
+        label=label,
+        constraint=constraint,
+        count=f"SELECT count(*) FROM {orphans}",
+        rows=f"SELECT * FROM {orphans}",
+        own_scan=True,
+    )
 
 
 def _compile_check(constraint: Constraint, staged: Staged, *, dialect: str, engine: str) -> _Check:
@@ -200,7 +212,7 @@ def _numbers(session: Session, sql: str) -> list[int]:
     return [int(column[0].as_py()) for column in table.columns]
 
 
-def _sample(session: Session, staged: Staged, check: _Check) -> tuple[dict[str, Any], ...]:
+def _sample(session: Session, check: _Check) -> tuple[dict[str, Any], ...]:
     if not check.rows:
         return ()
     rows = session.query(f"{check.rows} LIMIT {SAMPLE_ROWS}").read_all()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -28,15 +28,32 @@ class Setting:
 
 SETTINGS: tuple[Setting, ...] = (
     Setting(name="name", default="", doc="The project's name; the folder's name when empty."),
-    Setting(name="dialect", default="duckdb", doc="The SQL dialect of the statements: duckdb, bigquery, or any sqlglot reads."),
+    Setting(
+        name="dialect",
+        default="duckdb",
+        doc="The SQL dialect of the statements: duckdb, bigquery, or any other that sqlglot reads.",
+    ),
     Setting(name="seed", default=2024, low=0, high=2**31 - 1, doc="Seed of everything random in training."),
     Setting(name="threads", default=0, low=0, high=1024, doc="Threads for queries and training; 0 takes every core."),
-    Setting(name="memory_limit_mb", default=0, low=0, doc="Memory the engine may use before it spills; 0 is 80 % of the machine's."),
+    Setting(
+        name="memory_limit_mb",
+        default=0,
+        low=0,
+        doc="Memory the engine may use before it spills to disk; 0 is 80 % of the machine's.",
+    ),
     Setting(name="parallel_steps", default=2, low=1, high=64, doc="Steps that may run side by side."),
-    Setting(name="lease_seconds", default=30, low=5, high=3600, doc="How long a silent run keeps its claim on the project."),
-    Setting(name="grace_hours", default=24, low=0, high=8760, doc="How old a file nobody names must be before it is swept."),
-    Setting(name="control_url", default="", doc="Control database: empty for SQLite in .tidemill, or postgresql://user@host/db."),
-)  # fmt: skip
+    Setting(
+        name="lease_seconds", default=30, low=5, high=3600, doc="How long a silent run keeps its claim on the project."
+    ),
+    Setting(
+        name="grace_hours", default=24, low=0, high=8760, doc="How old a file nobody names must be before it is swept."
+    ),
+    Setting(
+        name="control_url",
+        default="",
+        doc="The control database: empty for SQLite in .tidemill, or postgresql://user@host/database.",
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,7 +110,6 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
             value, where = _from_text(setting, environment[variable], variable), None
         values[setting.name] = _check(setting, value, where)
     values["name"] = values["name"] or root.resolve().name
-    assert set(values) == {field.name for field in fields(Settings)}
     return Settings(**values)
 
 

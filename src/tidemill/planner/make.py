@@ -93,7 +93,11 @@ def make_plan(
             fingerprints[key] = known.fingerprint if known else fingerprints[key]
             continue
         forced = full_refresh and key in named
-        reason = "a full refresh was asked for" if forced else _reason(summary, fingerprints[key], reads, state.known.get(key))
+        reason = (
+            "a full refresh was asked for"
+            if forced
+            else _reason(summary, fingerprints[key], reads, state.known.get(key))
+        )
         action: Action = ACTIONS[summary.kind] if reason else "skip"
         if reason:
             working.add(key)
@@ -106,7 +110,9 @@ def make_plan(
 
 def _outside_tables(summaries: Iterable[Summary], state: State) -> list[str]:
     """Tables of the lake that no statement of this project made: they count as outside data."""
-    ours = {asset_key(s.name) for s in summaries} | {key for key, known in state.known.items() if known.origin == "file"}
+    ours = {asset_key(s.name) for s in summaries} | {
+        key for key, known in state.known.items() if known.origin == "file"
+    }
     return [table for table in state.lake_tables if table not in ours]
 
 
