@@ -24,7 +24,8 @@ class Option:
     Parameters
     ----------
     kind
-        ``int``, ``float``, ``bool``, ``str``, ``enum``, ``strings`` (array of strings), ``ints``, ``any``.
+        ``int``, ``float``, ``bool``, ``str``, ``enum``, ``strings`` (array of strings), ``ints``, ``weights`` (array of
+        (class, weight) structs), ``any``.
     default
         The value when it is not given; None when it has none or is derived (``doc`` says how).
     low, high, low_open, high_open
@@ -54,6 +55,29 @@ class Option:
     reason: str = ""
     doc: str = ""
     hparam: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OptionRule:
+    """Something options must hold together; told to the user with ``message`` when ``broken`` says so.
+
+    Parameters
+    ----------
+    option
+        The option the message points at, upper-case; where several were given, the one to take out.
+    message, hint
+        What contradicts, and what to do.
+    broken
+        Called with the checked values (lower-case names, defaults filled in) and the names that were given.
+    refuses
+        True: an OptionError. False: a note, because the option is ignored and harmless.
+    """
+
+    option: str
+    message: str
+    broken: Callable[[Mapping[str, Any], frozenset[str]], bool]
+    hint: str = ""
+    refuses: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -162,6 +186,8 @@ class ModelType:
         float64) or ``tree`` (numbers as they are, label-encoded categories, float32).
     functions
         Names of the ML functions that take this type.
+    rules
+        What its options must hold together.
     fit, load
         None for a type that is not supported.
     """
@@ -172,6 +198,7 @@ class ModelType:
     url: str
     options: tuple[Option, ...]
     functions: tuple[str, ...] = ()
+    rules: tuple[OptionRule, ...] = ()
     status: Status = "supported"
     reason: str = ""
     version: int = 1

@@ -20,6 +20,8 @@ class MLFunction:
         ``required``, ``optional`` or ``none``.
     inputs
         Least and most number of data arguments (TABLE x or subquery).
+    arguments
+        Least and most number of positional arguments that are neither model, nor data, nor settings.
     settings
         The settings it takes, as STRUCT fields or named arguments.
     output
@@ -33,6 +35,7 @@ class MLFunction:
     output: str = ""
     model: Literal["required", "optional", "none"] = "none"
     inputs: tuple[int, int] = (0, 0)
+    arguments: tuple[int, int] = (0, 0)
     settings: tuple[Option, ...] = ()
     status: Status = "supported"
     reason: str = ""
