@@ -1,0 +1,1 @@
+"""The control database: runs, steps, assets, versions, metrics, checks and leases, on SQLite or PostgreSQL."""
