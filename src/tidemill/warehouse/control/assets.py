@@ -29,7 +29,7 @@ class Asset:
     version
         Of the lake's table or of the model; None for a view.
     reads
-        Keys of the assets it reads.
+        What it was made from, by name: fingerprints of assets, versions of outside tables, digests of files.
     origin
         ``file`` (a statement in the project's files) or ``sql`` (typed by a person; kept in ``statement``).
     """
@@ -39,7 +39,7 @@ class Asset:
     fingerprint: str
     version: int | None = None
     parts: dict[str, str] = field(default_factory=dict)
-    reads: tuple[str, ...] = ()
+    reads: dict[str, str] = field(default_factory=dict)
     origin: str = "file"
     file: str = ""
     line: int = 0
@@ -70,7 +70,7 @@ def load_assets(db: Database | Tx) -> dict[str, Asset]:
             fingerprint=row["fingerprint"],
             version=row["version"],
             parts=json.loads(row["parts"]),
-            reads=tuple(json.loads(row["reads"])),
+            reads=json.loads(row["reads"]),
             origin=row["origin"],
             file=row["file"],
             line=row["line"],
@@ -100,7 +100,7 @@ def save_asset(db: Database | Tx, asset: Asset, *, lease: Lease | None = None) -
             described=asset.description_digest,
             version=asset.version,
             parts=to_json(asset.parts),
-            reads=to_json(list(asset.reads)),
+            reads=to_json(asset.reads),
             origin=asset.origin,
             file=asset.file,
             line=asset.line,

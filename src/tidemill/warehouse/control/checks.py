@@ -1,0 +1,91 @@
+"""What came of each check, one row a check and step.
+
+``save_checks(db, run_id, step, *, table, results, lease=None)`` takes `contracts.audit.CheckResult`s; saving a step's
+checks again replaces them. Status: ``passed``, ``failed`` (enforced) or ``warned`` (not enforced).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from tidemill.warehouse.control.database import Database, Tx, to_json, writing
+from tidemill.warehouse.control.leases import Lease, require
+
+
+class CheckLike(Protocol):
+    """A check's result, as the audit has it."""
+
+    @property
+    def check(self) -> str:
+        """The check in words."""
+
+    @property
+    def kind(self) -> str:
+        """not_null, primary_key, unique, references, check, assert."""
+
+    @property
+    def enforced(self) -> bool:
+        """Whether a failure keeps the version from being published."""
+
+    @property
+    def rows_seen(self) -> int:
+        """Rows looked at."""
+
+    @property
+    def rows_failing(self) -> int:
+        """Rows that fail."""
+
+    @property
+    def sample(self) -> Sequence[dict[str, Any]]:
+        """Some rows that fail."""
+
+    @property
+    def seconds(self) -> float:
+        """How long it took."""
+
+
+def save_checks(
+    db: Database | Tx,
+    run_id: str,
+    step: str,
+    *,
+    table: str,
+    results: Sequence[CheckLike],
+    lease: Lease | None = None,
+) -> None:
+    """Write the checks of a step; a failed step's checks are kept as well."""
+    with writing(db) as tx:
+        if lease is not None:
+            require(tx, lease)
+        now = tx.now()
+        tx.execute("DELETE FROM checks WHERE run_id = :run_id AND step = :step", run_id=run_id, step=step)
+        tx.execute_many(
+            "INSERT INTO checks (run_id, step, number, table_name, check_name, kind, enforced, status, rows_seen,"
+            " rows_failing, sample, seconds, created_at) VALUES (:run_id, :step, :number, :table_name, :check_name,"
+            " :kind, :enforced, :status, :rows_seen, :rows_failing, :sample, :seconds, :now)",
+            [
+                {
+                    "run_id": run_id,
+                    "step": step,
+                    "number": number,
+                    "table_name": table,
+                    "check_name": result.check,
+                    "kind": result.kind,
+                    "enforced": result.enforced,
+                    "status": _status(result),
+                    "rows_seen": result.rows_seen,
+                    "rows_failing": result.rows_failing,
+                    "sample": to_json(list(result.sample)),
+                    "seconds": result.seconds,
+                    "now": now,
+                }
+                for number, result in enumerate(results, 1)
+            ],
+        )
+
+
+def _status(result: CheckLike) -> str:
+    if result.rows_failing == 0:
+        return "passed"
+    return "failed" if result.enforced else "warned"

@@ -1,0 +1,218 @@
+"""The control database as tables: ``tidemill.runs``, ``tidemill.steps`` and so on, read when a query asks for them.
+
+``system_tables(db) -> dict[str, Callable[[], pa.Table]]`` is what ``Warehouse.session(system=...)`` takes. Times are
+timestamps in UTC without a zone; structures are JSON text.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidemill.warehouse.control.database import Database, parse_time
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SystemTable:
+    """A table people can query: its columns (name and type: text, int, float, bool, time, json), and its rows."""
+
+    columns: dict[str, str]
+    sql: str
+
+
+_MODEL = "JOIN models ON models.model_key = {0}.model_key"
+
+TABLES: dict[str, SystemTable] = {
+    "runs": SystemTable(
+        columns={
+            "run_id": "text",
+            "number": "int",
+            "status": "text",
+            "started_at": "time",
+            "finished_at": "time",
+            "full_refresh": "bool",
+            "selectors": "json",
+            "host": "text",
+            "pid": "int",
+            "code_version": "text",
+            "error": "json",
+        },
+        sql="SELECT * FROM runs ORDER BY number",
+    ),
+    "steps": SystemTable(
+        columns={
+            "run_id": "text",
+            "step": "text",
+            "number": "int",
+            "asset": "text",
+            "kind": "text",
+            "action": "text",
+            "reason": "text",
+            "status": "text",
+            "started_at": "time",
+            "finished_at": "time",
+            "seconds": "float",
+            "rows": "int",
+            "version": "int",
+            "fingerprint": "text",
+            "warnings": "json",
+            "error": "json",
+        },
+        sql="SELECT steps.*, steps.row_count AS rows FROM steps JOIN runs ON runs.run_id = steps.run_id"
+        " ORDER BY runs.number, steps.number",
+    ),
+    "assets": SystemTable(
+        columns={
+            "name": "text",
+            "kind": "text",
+            "version": "int",
+            "fingerprint": "text",
+            "origin": "text",
+            "file": "text",
+            "line": "int",
+            "dialect": "text",
+            "run_id": "text",
+            "updated_at": "time",
+            "reads": "json",
+            "parts": "json",
+            "statement": "text",
+        },
+        sql="SELECT * FROM assets ORDER BY asset_key",
+    ),
+    "tables": SystemTable(
+        columns={
+            "name": "text",
+            "version": "int",
+            "created_at": "time",
+            "rows": "int",
+            "bytes": "int",
+            "run_id": "text",
+            "step": "text",
+            "fingerprint": "text",
+            "message": "text",
+        },
+        sql="SELECT table_versions.*, row_count AS rows FROM table_versions ORDER BY table_key, version",
+    ),
+    "models": SystemTable(
+        columns={
+            "name": "text",
+            "version": "int",
+            "model_type": "text",
+            "created_at": "time",
+            "updated_at": "time",
+            "evaluated_on": "text",
+            "rows_train": "int",
+            "rows_eval": "int",
+            "digest": "text",
+            "run_id": "text",
+        },
+        sql="SELECT models.name, models.current_version AS version, v.model_type, models.created_at, models.updated_at,"
+        " v.evaluated_on, v.rows_train, v.rows_eval, v.digest, v.run_id FROM models JOIN model_versions v"
+        " ON v.model_key = models.model_key AND v.version = models.current_version"
+        " WHERE models.dropped_at IS NULL ORDER BY models.model_key",
+    ),
+    "model_versions": SystemTable(
+        columns={
+            "name": "text",
+            "version": "int",
+            "model_type": "text",
+            "created_at": "time",
+            "dropped_at": "time",
+            "evaluated_on": "text",
+            "rows_train": "int",
+            "rows_eval": "int",
+            "seconds": "float",
+            "bytes": "int",
+            "digest": "text",
+            "fingerprint": "text",
+            "run_id": "text",
+            "step": "text",
+            "options": "json",
+            "lineage": "json",
+            "warnings": "json",
+            "files": "json",
+        },
+        sql="SELECT * FROM model_versions ORDER BY model_key, version",
+    ),
+    "metrics": SystemTable(
+        columns={
+            "model": "text",
+            "version": "int",
+            "metric": "text",
+            "value": "float",
+            "evaluated_on": "text",
+            "run_id": "text",
+            "created_at": "time",
+        },
+        sql=f"SELECT models.name AS model, metrics.* FROM metrics {_MODEL.format('metrics')}"
+        " ORDER BY metrics.model_key, version, metric",
+    ),
+    "training_info": SystemTable(
+        columns={
+            "model": "text",
+            "version": "int",
+            "iteration": "int",
+            "loss": "float",
+            "eval_loss": "float",
+            "learning_rate": "float",
+            "duration_ms": "int",
+        },
+        sql=f"SELECT models.name AS model, training_info.* FROM training_info {_MODEL.format('training_info')}"
+        " ORDER BY training_info.model_key, version, iteration",
+    ),
+    "checks": SystemTable(
+        columns={
+            "run_id": "text",
+            "step": "text",
+            "number": "int",
+            "table": "text",
+            "check": "text",
+            "kind": "text",
+            "enforced": "bool",
+            "status": "text",
+            "rows_seen": "int",
+            "rows_failing": "int",
+            "sample": "json",
+            "seconds": "float",
+            "created_at": "time",
+        },
+        sql='SELECT checks.*, table_name AS "table", check_name AS "check" FROM checks'
+        " ORDER BY created_at, run_id, step, number",
+    ),
+}
+
+
+def system_tables(db: Database) -> dict[str, Callable[[], pa.Table]]:
+    """Readers by table name; each reads what is there when it is called."""
+    return {name: functools.partial(read_table, db, table) for name, table in TABLES.items()}
+
+
+def read_table(db: Database, table: SystemTable) -> pa.Table:
+    """Read one table, with its types even when it is empty."""
+    import pyarrow as pa
+
+    types = {
+        "text": pa.string(),
+        "json": pa.string(),
+        "int": pa.int64(),
+        "float": pa.float64(),
+        "bool": pa.bool_(),
+        "time": pa.timestamp("us"),
+    }
+    with db.read() as tx:
+        rows = tx.rows(table.sql)
+    arrays = [pa.array([_value(row[name], kind) for row in rows], types[kind]) for name, kind in table.columns.items()]
+    return pa.table(arrays, names=list(table.columns))
+
+
+def _value(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    if kind == "time":
+        return parse_time(value).replace(tzinfo=None)
+    return bool(value) if kind == "bool" else value
