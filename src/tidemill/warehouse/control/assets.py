@@ -55,8 +55,11 @@ class Asset:
 
 
 def asset_key(name: str) -> str:
-    """Tables, views and models share one space of names, in which case does not matter."""
-    return name_key(name)
+    """Tables, views and models share one space of names, in which case does not matter.
+
+    ``main`` is the lake's default schema: ``main.orders`` is ``orders``.
+    """
+    return name_key(name).removeprefix("main.")
 
 
 def load_assets(db: Database | Tx) -> dict[str, Asset]:

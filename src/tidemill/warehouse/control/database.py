@@ -20,7 +20,7 @@ import math
 import os
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Protocol
@@ -32,6 +32,8 @@ from tidemill.warehouse.control.postgresql import PostgresqlBackend
 from tidemill.warehouse.control.sqlite import SqliteBackend
 
 Row = dict[str, Any]
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=str)
 
 
 def open_database(
@@ -70,12 +72,11 @@ def open_database(
             hint="give sqlite:///PATH or postgresql://USER@HOST/DATABASE",
         )
     backend.prepare()
-    database = Database(backend, clock=clock)
-    try:
+    with ExitStack() as undo:
+        database = Database(backend, clock=clock)
+        undo.callback(database.close)
         migrate(database, migrations)
-    except BaseException:
-        database.close()
-        raise
+        undo.pop_all()
     return database
 
 
@@ -95,11 +96,14 @@ def parse_time(text: str) -> datetime:
 
 
 def to_json(value: Any) -> str:
-    """Canonical JSON; what JSON has no number for (NaN, infinities) becomes null, as in SQL."""
+    """Write a value as JSON with sorted keys.
+
+    What JSON has no number for (NaN, infinities) becomes null, as in SQL; dates and decimals become their text.
+    """
     try:
-        return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _ENCODER.encode(value)
     except ValueError:
-        return json.dumps(_finite(value), sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+        return _ENCODER.encode(_finite(value))
 
 
 def _finite(value: Any) -> Any:
@@ -321,13 +325,15 @@ class Database:
     def _transaction(self, begin: Callable[[Any], None], *, writes: bool) -> Iterator[Tx]:
         with self._connection() as connection:
             begin(connection)
+            committed = False
             try:
                 yield Tx(connection, self._backend, clock=self.clock, writes=writes)
                 connection.execute("COMMIT")
-            except BaseException:
-                with suppress(*self._backend.errors):
-                    connection.execute("ROLLBACK")
-                raise
+                committed = True
+            finally:
+                if not committed:
+                    with suppress(*self._backend.errors):
+                        connection.execute("ROLLBACK")
 
     @contextmanager
     def _connection(self) -> Iterator[Any]:

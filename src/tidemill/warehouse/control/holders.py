@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import os
-import socket
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -44,7 +43,7 @@ def is_gone(holder: Holder) -> bool:
 def _host() -> str:
     """Name the machine, its boot and its namespace of process numbers: a container is another machine."""
     return "/".join(
-        (socket.gethostname(), _first_line("/proc/sys/kernel/random/boot_id")[:8], _link("/proc/self/ns/pid"))
+        (os.uname().nodename, _first_line("/proc/sys/kernel/random/boot_id")[:8], _link("/proc/self/ns/pid"))
     )
 
 

@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
-from tidemill.core.names import name_key
 from tidemill.model_types.base import Iteration
+from tidemill.warehouse.control.assets import asset_key
 from tidemill.warehouse.control.database import Database, Tx, reading, writing
 
 
@@ -29,7 +29,7 @@ def save_metrics(
             " SET value = excluded.value, run_id = excluded.run_id, created_at = excluded.created_at",
             [
                 {
-                    "key": name_key(model),
+                    "key": asset_key(model),
                     "version": version,
                     "metric": metric,
                     "evaluated_on": evaluated_on,
@@ -47,7 +47,7 @@ def load_metrics(db: Database | Tx, model: str, version: int) -> dict[str, float
     with reading(db) as tx:
         rows = tx.rows(
             "SELECT metric, value FROM metrics WHERE model_key = :key AND version = :version ORDER BY metric",
-            key=name_key(model),
+            key=asset_key(model),
             version=version,
         )
     return {row["metric"]: math.nan if row["value"] is None else row["value"] for row in rows}
@@ -62,7 +62,7 @@ def save_training_info(db: Database | Tx, model: str, version: int, *, iteration
             " ON CONFLICT (model_key, version, iteration) DO NOTHING",
             [
                 {
-                    "key": name_key(model),
+                    "key": asset_key(model),
                     "version": version,
                     "iteration": item.iteration,
                     "loss": _number(item.loss),
@@ -81,7 +81,7 @@ def load_training_info(db: Database | Tx, model: str, version: int) -> tuple[Ite
         rows = tx.rows(
             "SELECT iteration, loss, eval_loss, learning_rate, duration_ms FROM training_info"
             " WHERE model_key = :key AND version = :version ORDER BY iteration",
-            key=name_key(model),
+            key=asset_key(model),
             version=version,
         )
     return tuple(Iteration(**row) for row in rows)

@@ -15,7 +15,8 @@ from datetime import datetime
 from typing import Any
 
 from tidemill.core.errors import NotFoundError
-from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.names import did_you_mean
+from tidemill.warehouse.control.assets import asset_key
 from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, to_json, writing
 from tidemill.warehouse.control.leases import Lease, require
 
@@ -70,7 +71,7 @@ class Model:
 
 def add_version(db: Database | Tx, version: ModelVersion, *, lease: Lease | None = None) -> ModelVersion:
     """Write a new version and make it current."""
-    key = name_key(version.name)
+    key = asset_key(version.name)
     with writing(db) as tx:
         if lease is not None:
             require(tx, lease)
@@ -90,8 +91,8 @@ def add_version(db: Database | Tx, version: ModelVersion, *, lease: Lease | None
             now=now,
         )
         tx.execute(
-            "INSERT INTO model_versions (model_key, version, name, model_type, digest, fingerprint, run_id, step, fence,"
-            " evaluated_on, rows_train, rows_eval, seconds, bytes, options, lineage, feature_info, warnings, files,"
+            "INSERT INTO model_versions (model_key, version, name, model_type, digest, fingerprint, run_id, step,"
+            " fence, evaluated_on, rows_train, rows_eval, seconds, bytes, options, lineage, feature_info, warnings, files,"
             " created_at) VALUES (:key, :version, :name, :model_type, :digest, :fingerprint, :run_id, :step, :fence,"
             " :evaluated_on, :rows_train, :rows_eval, :seconds, :bytes, :options, :lineage, :feature_info, :warnings,"
             " :files, :now)",
@@ -127,7 +128,7 @@ def get_version(db: Database | Tx, name: str, version: int | None = None) -> Mod
     NotFoundError
         There is no such model or version.
     """
-    key = name_key(name)
+    key = asset_key(name)
     with reading(db) as tx:
         model = tx.row("SELECT * FROM models WHERE model_key = :key AND dropped_at IS NULL", key=key)
         if model is None:
@@ -178,7 +179,7 @@ def list_versions(db: Database | Tx, name: str | None = None, *, dropped: bool =
     params = {}
     if name is not None:
         conditions.append("model_key = :key")
-        params["key"] = name_key(name)
+        params["key"] = asset_key(name)
     with reading(db) as tx:
         rows = tx.rows(
             f"SELECT * FROM model_versions WHERE {' AND '.join(conditions)} ORDER BY model_key, version DESC", **params
@@ -188,7 +189,7 @@ def list_versions(db: Database | Tx, name: str | None = None, *, dropped: bool =
 
 def drop_model(db: Database | Tx, name: str, *, lease: Lease | None = None) -> bool:
     """Drop a model with its versions; their rows stay for the record, their files go with the next sweep."""
-    key = name_key(name)
+    key = asset_key(name)
     with writing(db) as tx:
         if lease is not None:
             require(tx, lease)

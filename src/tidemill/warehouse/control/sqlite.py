@@ -7,7 +7,7 @@ https://sqlite.org/wal.html, https://sqlite.org/pragma.html#pragma_synchronous
 
 from __future__ import annotations
 
-import shutil
+import os
 import sqlite3
 from pathlib import Path
 from typing import Any
@@ -125,6 +125,7 @@ class SqliteBackend:
 
     def _free(self) -> int:
         try:
-            return shutil.disk_usage(self.path.parent).free
+            room = os.statvfs(self.path.parent)
         except OSError:
             return 0
+        return room.f_bavail * room.f_frsize
