@@ -86,8 +86,9 @@ TREE_CLASSIFIER_RULES = (
         option="INSTANCE_WEIGHT_COL",
         message="INSTANCE_WEIGHT_COL excludes CLASS_WEIGHTS and AUTO_CLASS_WEIGHTS = TRUE",
         hint="keep one of them",
-        broken=lambda values, given: "instance_weight_col" in given
-        and ("class_weights" in given or bool(values["auto_class_weights"])),
+        broken=lambda values, given: (
+            "instance_weight_col" in given and ("class_weights" in given or bool(values["auto_class_weights"]))
+        ),
     ),
 )
 

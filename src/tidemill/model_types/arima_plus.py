@@ -22,9 +22,7 @@ _SERIES = (
     Option(name="TIME_SERIES_ID_COL", kind="strings", doc="Columns that tell series apart."),
     Option(name="HORIZON", kind="int", default=1000, low=1, high=10_000, doc="The most points that can be forecast."),
     Option(name="AUTO_ARIMA", kind="bool", default=True, doc="Choose the order by AIC."),
-    Option(
-        name="AUTO_ARIMA_MAX_ORDER", kind="int", default=2, low=1, high=5, doc="The greatest p + q that is tried."
-    ),
+    Option(name="AUTO_ARIMA_MAX_ORDER", kind="int", default=2, low=1, high=5, doc="The greatest p + q that is tried."),
     Option(name="AUTO_ARIMA_MIN_ORDER", kind="int", default=0, low=0, high=5, doc="The least p + q that is tried."),
     Option(name="NON_SEASONAL_ORDER", kind="ints", doc="(p, d, q), with AUTO_ARIMA = FALSE."),
     Option(name="INCLUDE_DRIFT", kind="bool", default=False, doc="A linear drift, with AUTO_ARIMA = FALSE."),

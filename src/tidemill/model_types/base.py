@@ -164,13 +164,15 @@ class FitRequest:
 class FitFn(Protocol):
     """Fit one model; returns it and the rows of ML.TRAINING_INFO."""
 
-    def __call__(self, request: FitRequest) -> tuple[Fitted, list[Iteration]]: ...
+    def __call__(self, request: FitRequest) -> tuple[Fitted, list[Iteration]]:
+        """Fit."""
 
 
 class LoadFn(Protocol):
     """Read a fitted model back from its files (whose digests were checked before)."""
 
-    def __call__(self, files: Mapping[str, bytes], info: Mapping[str, Any]) -> Fitted: ...
+    def __call__(self, files: Mapping[str, bytes], info: Mapping[str, Any]) -> Fitted:
+        """Load."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

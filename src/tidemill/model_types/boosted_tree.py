@@ -54,9 +54,7 @@ _OPTIONS = (
         hparam=True,
         doc="How much each round's trees count.",
     ),
-    Option(
-        name="NUM_PARALLEL_TREE", kind="int", default=1, low=1, hparam=True, doc="The trees grown in each round."
-    ),
+    Option(name="NUM_PARALLEL_TREE", kind="int", default=1, low=1, hparam=True, doc="The trees grown in each round."),
     Option(name="MAX_TREE_DEPTH", kind="int", default=6, low=1, hparam=True, doc="The greatest depth of a tree."),
     share("SUBSAMPLE", default=1.0, doc="The share of rows each tree sees."),
     Option(

@@ -11,9 +11,7 @@ KMEANS = ModelType(
     doc="Groups rows around centroids.",
     url=f"{SYNTAX}-create-kmeans",
     options=(
-        Option(
-            name="NUM_CLUSTERS", kind="int", low=2, high=100, hparam=True, doc="Clusters; log10(rows) without it."
-        ),
+        Option(name="NUM_CLUSTERS", kind="int", low=2, high=100, hparam=True, doc="Clusters; log10(rows) without it."),
         Option(
             name="KMEANS_INIT_METHOD",
             kind="enum",

@@ -69,9 +69,7 @@ MONITORING = (
         inputs=(1, 1),
         settings=(
             Option(name="num_quantiles", kind="int", default=2, low=1, doc="Quantiles of numbers."),
-            Option(
-                name="num_array_length_quantiles", kind="int", default=10, low=1, doc="Quantiles of array lengths."
-            ),
+            Option(name="num_array_length_quantiles", kind="int", default=10, low=1, doc="Quantiles of array lengths."),
             Option(name="top_k", kind="int", default=1, low=1, doc="Most frequent values."),
         ),
         status="rejected",
@@ -260,9 +258,7 @@ SERIES = (
             Option(name="target_last_n_points", kind="int", low=1, doc="The points to look at."),
             _any("target_start_timestamp", "The first point to look at."),
             _TIMESFM,
-            Option(
-                name="anomaly_prob_threshold", kind="float", default=0.95, low=0.0, high=1.0, doc="From which on."
-            ),
+            Option(name="anomaly_prob_threshold", kind="float", default=0.95, low=0.0, high=1.0, doc="From which on."),
         ),
         status="rejected",
         reason="TimesFM is a model of Google's that does not come with Tidemill. Compare each point with the mean and "
@@ -307,9 +303,8 @@ SERIES = (
     ),
 )
 
-_NO_VECTORS = (
-    "Vector search is not built yet. In the duckdb dialect, ORDER BY list_distance(a, b) LIMIT k finds the nearest rows."
-)
+_NO_VECTORS = "Vector search is not built yet. In the duckdb dialect, ORDER BY list_distance(a, b) LIMIT k finds the nearest "
+    "rows."
 SEARCH = (
     MLFunction(
         name="VECTOR_SEARCH",

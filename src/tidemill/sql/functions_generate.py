@@ -37,9 +37,7 @@ _EMBEDDING_SETTINGS = (
 )
 
 
-def _table(
-    name: str, *, doc: str, output: str, settings: tuple[Option, ...] = (), reason: str = _TEXT
-) -> MLFunction:
+def _table(name: str, *, doc: str, output: str, settings: tuple[Option, ...] = (), reason: str = _TEXT) -> MLFunction:
     return MLFunction(
         name=name,
         kind="table",
