@@ -303,8 +303,10 @@ SERIES = (
     ),
 )
 
-_NO_VECTORS = "Vector search is not built yet. In the duckdb dialect, ORDER BY list_distance(a, b) LIMIT k finds the nearest "
-    "rows."
+_NO_VECTORS = (
+    "Vector search is not built yet. In the duckdb dialect, ORDER BY list_distance(a, b) LIMIT k finds the "
+    "nearest rows."
+)
 SEARCH = (
     MLFunction(
         name="VECTOR_SEARCH",
