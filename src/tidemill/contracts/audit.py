@@ -1,4 +1,4 @@
-"""Constraints checked on staged rows, before anybody can see them: one scan for all that one scan can say.
+"""Constraints checked on staged rows, before anybody sees them: one scan for all that one scan can say.
 
 NOT NULL, row-wise CHECK and CHECK over aggregates share one pass; PRIMARY KEY, UNIQUE and REFERENCES take one more each.
 A CHECK fails where it is false; NULL passes, as in standard SQL.
@@ -216,4 +216,9 @@ def _sample(session: Session, check: _Check) -> tuple[dict[str, Any], ...]:
     if not check.rows:
         return ()
     rows = session.query(f"{check.rows} LIMIT {SAMPLE_ROWS}").read_all()
-    return tuple(rows.to_pylist())
+    return tuple({name: _plain(value) for name, value in row.items()} for row in rows.to_pylist())
+
+
+def _plain(value: object) -> object:
+    """A value that JSON can hold, for the record."""
+    return value if isinstance(value, str | int | float | bool | None) else str(value)

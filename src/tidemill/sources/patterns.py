@@ -21,7 +21,8 @@ def files_of(pattern: str, root: Path) -> list[Path]:
     path = pattern if Path(pattern).is_absolute() else str(root / pattern)
     if not glob.has_magic(path):
         return [Path(path)] if Path(path).is_file() else []
-    return sorted(Path(found) for found in glob.glob(path, recursive=True) if Path(found).is_file())
+    # Path.glob cannot start at an absolute pattern.
+    return sorted(Path(found) for found in glob.glob(path, recursive=True) if Path(found).is_file())  # noqa: PTH207
 
 
 def local_patterns(patterns: Iterable[str]) -> list[str]:

@@ -1,0 +1,284 @@
+"""Project, the one object users hold: it opens the stations, wires them, and decides nothing itself."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from tidemill.core.clock import Clock
+from tidemill.core.settings import Settings, read_settings
+from tidemill.planner.graph import SYSTEM_SCHEMA, asset_key
+from tidemill.planner.make import Known, State, make_plan
+from tidemill.planner.plan import Plan
+from tidemill.runner.inputs import file_tokens
+from tidemill.runner.report import RunReport
+from tidemill.runner.statements import ProjectStatements, Views
+from tidemill.warehouse.control.assets import load_assets
+from tidemill.warehouse.control.database import open_database, sqlite_url
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from tidemill.registry.store import ArtifactStore
+    from tidemill.runner.events import Event
+    from tidemill.runner.model import Model
+    from tidemill.runner.result import Result
+    from tidemill.runner.stations import Stations
+    from tidemill.runner.steps import Job
+    from tidemill.sql.statements import Summary
+    from tidemill.warehouse.control.database import Database
+    from tidemill.warehouse.control.leases import Lease
+    from tidemill.warehouse.control.models import Model as ModelRow
+    from tidemill.warehouse.protocol import Problem, TableVersion, Warehouse
+
+KEEP = ".tidemill"
+"""The folder in a project where Tidemill keeps everything; git ignores it."""
+
+
+def open_project(path: str | Path = ".", *, clock: Clock | None = None) -> Project:
+    """Open the project in a folder, or in the nearest folder above it that is one.
+
+    Parameters
+    ----------
+    path
+        The project's folder, or a folder inside it.
+    clock
+        Where times and ids come from; the machine's when not given.
+
+    Raises
+    ------
+    SettingsError
+        No folder here is a project, or its settings are wrong.
+    """
+    start = Path(path).resolve()
+    root = next((folder for folder in (start, *start.parents) if (folder / "tidemill.toml").is_file()), start)
+    return Project(root, read_settings(root), clock=clock or Clock())
+
+
+class Project:
+    """A folder of SQL and one settings file: plan it, run it, query it.
+
+    Stations open when they are first needed, so that a plan with nothing to do opens none of the heavy ones.
+    """
+
+    def __init__(self, root: Path, settings: Settings, *, clock: Clock) -> None:
+        self.root = root
+        self.settings = settings
+        self.clock = clock
+
+    def plan(self, selectors: Sequence[str] = (), *, full_refresh: bool = False) -> Plan:
+        """List what a run would do, and why.
+
+        Raises
+        ------
+        StatementError
+            A statement cannot be read, names clash or are unknown, or assets read each other in a circle.
+        """
+        summaries = self.statements.summaries()
+        return make_plan(summaries, self._state(summaries), selectors=selectors, full_refresh=full_refresh)
+
+    def run(
+        self,
+        selectors: Sequence[str] = (),
+        *,
+        full_refresh: bool = False,
+        wait_s: float = 0,
+        on_event: Callable[[Event], None] | None = None,
+    ) -> RunReport:
+        """Do what the plan lists.
+
+        Parameters
+        ----------
+        wait_s
+            How long to wait for another run of this project to end.
+        on_event
+            Told of everything as it happens; called from the threads of the steps.
+
+        Raises
+        ------
+        BusyError
+            Another run is going on.
+        """
+        if not self.plan(selectors, full_refresh=full_refresh).changed:
+            return RunReport(run_id="", status="nothing")
+        from tidemill.runner.claim import claimed_run
+
+        return claimed_run(
+            self.stations,
+            lambda: self._prepare(selectors, full_refresh=full_refresh),
+            selectors=selectors,
+            full_refresh=full_refresh,
+            wait_s=wait_s,
+            listen=on_event or _silent,
+        )
+
+    def sql(self, text: str, *, dialect: str | None = None, on_event: Callable[[Event], None] | None = None) -> Result:
+        """Carry out statements and hand back the rows of the last one.
+
+        Queries may hold ML functions anywhere a table may stand; CREATE and DROP statements are carried out at once.
+        """
+        from tidemill.runner.adhoc import run_text
+
+        return run_text(self.stations, text, dialect=dialect or self.settings.dialect, listen=on_event or _silent)
+
+    def model(self, name: str, version: int | None = None) -> Model:
+        """A registered model, its newest version unless another is asked for."""
+        from tidemill.runner.model import Model
+
+        return Model(self.stations, self.stations.load_model(name, version))
+
+    def models(self) -> list[ModelRow]:
+        """Every model that is not dropped."""
+        from tidemill.warehouse.control.models import list_models
+
+        return list_models(self.db)
+
+    def history(self, table: str) -> list[TableVersion]:
+        """Every version of a table, newest first."""
+        return self.warehouse.history(table)
+
+    def verify(self, table: str | None = None) -> list[Problem]:
+        """Check every data file and artifact against its recorded digest."""
+        from tidemill.registry.verify import verify_artifacts
+
+        return [*self.warehouse.verify(table), *(verify_artifacts(self.db, self.store) if table is None else [])]
+
+    def close(self) -> None:
+        """Close what was opened."""
+        for name in ("warehouse", "db"):
+            station = self.__dict__.pop(name, None)
+            if station is not None:
+                station.close()
+        self.__dict__.pop("stations", None)
+        self.__dict__.pop("statements", None)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Project({str(self.root)!r})"
+
+    @property
+    def keep(self) -> Path:
+        """The folder of everything Tidemill keeps for this project."""
+        return self.root / KEEP
+
+    @cached_property
+    def db(self) -> Database:
+        """The control database."""
+        if self.settings.control_url:
+            return open_database(self.settings.control_url, clock=self.clock)
+        self.keep.mkdir(exist_ok=True)
+        return open_database(sqlite_url(self.keep / "control.sqlite"), clock=self.clock)
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Tables with every past version."""
+        from tidemill.warehouse.duckdb.lake import open_lake
+
+        return open_lake(
+            self.keep,
+            search_path=self.root,
+            threads=self.settings.threads or None,
+            memory_limit_mb=self.settings.memory_limit_mb or None,
+        )
+
+    @cached_property
+    def store(self) -> ArtifactStore:
+        """Artifacts by digest."""
+        from tidemill.registry.store import ArtifactStore
+
+        return ArtifactStore(self.keep / "artifacts")
+
+    @cached_property
+    def statements(self) -> ProjectStatements:
+        """The statements of the project's files."""
+        return ProjectStatements(self.root, self.settings.dialect, self.db)
+
+    @cached_property
+    def stations(self) -> Stations:
+        """All stations, opened, for the runner."""
+        from tidemill.runner.dispatch import FUNCTIONS
+        from tidemill.runner.stations import Stations
+        from tidemill.warehouse.control.system import system_tables
+
+        return Stations(
+            root=self.root,
+            settings=self.settings,
+            clock=self.clock,
+            db=self.db,
+            warehouse=self.warehouse,
+            store=self.store,
+            system=system_tables(self.db),
+            functions=FUNCTIONS,
+        )
+
+    def _prepare(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, Callable[[str, Lease], Job]]:
+        """Make the plan again, under the lease, and what its steps need to know of the statements."""
+        from tidemill.runner.steps import Job
+
+        summaries = self.statements.summaries()
+        plan = make_plan(summaries, self._state(summaries), selectors=selectors, full_refresh=full_refresh)
+
+        def job(run_id: str, lease: Lease) -> Job:
+            return Job(
+                stations=self.stations,
+                run_id=run_id,
+                lease=lease,
+                statement=lambda step: self.statements.statement(step.file, step.statement),
+                views=Views(self.statements, summaries),
+            )
+
+        return plan, job
+
+    def _state(self, summaries: Sequence[Summary]) -> State:
+        assets = load_assets(self.db)
+        known = {
+            key: Known(
+                name=asset.name,
+                kind=asset.kind,
+                fingerprint=asset.fingerprint,
+                parts=asset.parts,
+                reads=asset.reads,
+                origin=asset.origin,
+                present=self._present(asset.kind),
+            )
+            for key, asset in assets.items()
+        }
+        patterns = [pattern for summary in summaries for pattern in summary.files]
+        return State(
+            known=known,
+            lake_tables=self._lake_tables(summaries),
+            file_tokens=file_tokens(patterns, root=self.root, db=self.db),
+            model_versions=_algorithm_version,
+        )
+
+    def _present(self, kind: str) -> bool:
+        """Whether the lake can hold the table at all; `verify` looks at each file."""
+        return kind not in {"table", "load"} or (self.keep / "lake").is_dir()
+
+    def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
+        """Tables that no statement makes: the lake is asked only when a statement reads one."""
+        made = {asset_key(summary.name) for summary in summaries}
+        read = {asset_key(name) for summary in summaries for name in summary.tables}
+        if all(name in made or name.startswith(SYSTEM_SCHEMA) for name in read):
+            return {}
+        return {asset_key(name): version for name, version in self.warehouse.tables().items()}
+
+
+def _silent(_: Event) -> None:
+    return
+
+
+def _algorithm_version(model_type: str) -> int:
+    from tidemill.model_types.table import find_model_type
+
+    found = find_model_type(model_type)
+    return found.version if found else 1

@@ -1,0 +1,206 @@
+"""Statements typed by a person: queries answered, CREATE and DROP carried out at once, as a run of one step."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from tidemill.core.errors import ContractError, ExistsError, NotFoundError, ParseError, UnsupportedError
+from tidemill.core.names import did_you_mean
+from tidemill.core.rows import Rows, rows_of_table
+from tidemill.planner.graph import asset_key
+from tidemill.planner.make import ACTIONS
+from tidemill.planner.plan import Action, Plan, Step
+from tidemill.runner.claim import claimed_run
+from tidemill.runner.execute import open_query
+from tidemill.runner.report import RunReport
+from tidemill.runner.result import Result
+from tidemill.runner.shape import start_of
+from tidemill.runner.steps import Job
+from tidemill.sql.statements import (
+    Assert,
+    CreateModel,
+    CreateTable,
+    CreateView,
+    DropModel,
+    DropTable,
+    LoadData,
+    Other,
+    Query,
+    Select,
+    Statement,
+)
+from tidemill.warehouse.control.assets import Asset, load_assets
+
+if TYPE_CHECKING:
+    from tidemill.runner.events import Event
+    from tidemill.runner.stations import Stations
+    from tidemill.warehouse.control.leases import Lease
+
+Listener = Callable[["Event"], None]
+
+
+def run_text(stations: Stations, text: str, *, dialect: str, file: str = "<sql>", listen: Listener) -> Result:
+    """Carry out the statements of a text, in order; the rows of the last one are the result.
+
+    Raises
+    ------
+    TidemillError
+        What is wrong with a statement; the ones before it are done.
+    """
+    from tidemill.sql.parse import parse_text
+
+    statements = parse_text(text, file=file, dialect=dialect)
+    if not statements:
+        raise ParseError("there is no statement here", hint="write one, such as: SELECT 1")
+    result: Result | None = None
+    for statement in statements:
+        result = _run_one(stations, statement, listen)
+    assert result is not None  # noqa: S101 - there was at least one statement
+    return result
+
+
+class SavedViews(Mapping[str, Query]):
+    """The queries behind the views that were last built, by key."""
+
+    def __init__(self, assets: Mapping[str, Asset]) -> None:
+        self._assets = {key: asset for key, asset in assets.items() if asset.kind == "view"}
+
+    def __getitem__(self, key: str) -> Query:
+        from tidemill.sql.parse import parse_text
+
+        asset = self._assets[asset_key(key)]
+        statement = parse_text(asset.statement, file=asset.file or "<sql>", dialect=asset.dialect)[0]
+        if not isinstance(statement, CreateView):
+            raise KeyError(key)
+        return statement.query
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._assets)
+
+    def __len__(self) -> int:
+        return len(self._assets)
+
+
+def _run_one(stations: Stations, statement: Statement, listen: Listener) -> Result:
+    match statement:
+        case Select():
+            return _query(stations, statement.query)
+        case Assert():
+            return _assert(stations, statement)
+        case DropModel() | DropTable():
+            return _drop(stations, statement, listen)
+        case Other():
+            raise UnsupportedError(
+                f"{statement.what} is not carried out: {statement.reason}", where=start_of(statement.source)
+            )
+        case _:
+            return _create(stations, statement, listen)
+
+
+def _query(stations: Stations, query: Query) -> Result:
+    from tidemill.sql.bind import bind_query
+
+    bound = bind_query(query, views=SavedViews(load_assets(stations.db)), engine=stations.warehouse.dialect)
+    session = stations.session()
+    opened = open_query(bound, stations.context(session))
+    schema = session.schema(opened.sql, opened.relations)
+    return Result(Rows(schema, lambda: iter(session.query(opened.sql, opened.relations))), session)
+
+
+def _assert(stations: Stations, statement: Assert) -> Result:
+    result = _query(stations, statement.query)
+    rows = result.fetchall()
+    if not rows or rows[0][0] is not True:
+        raise ContractError(statement.message or "the assertion does not hold", where=start_of(statement.source))
+    return result
+
+
+def _create(
+    stations: Stations, statement: CreateTable | CreateView | CreateModel | LoadData, listen: Listener
+) -> Result:
+    from tidemill.sql.summarise import summarise
+
+    existing = load_assets(stations.db).get(asset_key(statement.name))
+    if existing is not None:
+        if existing.origin == "file":
+            raise ExistsError(
+                f"{statement.name} is made by {existing.file}:{existing.line}",
+                where=start_of(statement.source),
+                hint="change it there and run, or choose another name",
+            )
+        if not isinstance(statement, LoadData):
+            if getattr(statement, "if_not_exists", False):
+                return _told(statement.name, existing.kind, existing.version, 0)
+            if not getattr(statement, "replace", True):
+                raise ExistsError(
+                    f"{statement.name} exists already", where=start_of(statement.source), hint="say CREATE OR REPLACE"
+                )
+    summary = summarise(statement, 0)
+    step = Step(
+        ordinal=0, asset=statement.name, kind=summary.kind, action=ACTIONS[summary.kind], reason="asked for", depends=(),
+        file="", line=0, statement=0, fingerprint=summary.digest, reads={}, parts=dict(summary.parts),
+    )  # fmt: skip
+    return _run_step(stations, step, statement, listen)
+
+
+def _drop(stations: Stations, statement: DropModel | DropTable, listen: Listener) -> Result:
+    assets = load_assets(stations.db)
+    asset = assets.get(asset_key(statement.name))
+    want = "model" if isinstance(statement, DropModel) else statement.kind
+    if asset is None or (asset.kind == "model") != (want == "model"):
+        if statement.if_exists:
+            return _told(statement.name, want, None, 0)
+        known = [item.name for item in assets.values() if (item.kind == "model") == (want == "model")]
+        raise NotFoundError(
+            f"there is no {want} {statement.name}",
+            where=start_of(statement.source),
+            hint=did_you_mean(statement.name, known),
+        )
+    if asset.origin == "file":
+        raise ExistsError(
+            f"{asset.name} is made by {asset.file}:{asset.line}; a run would make it again",
+            where=start_of(statement.source),
+            hint="delete its statement and run: that drops it",
+        )
+    action: Action = "drop"
+    step = Step(
+        ordinal=0, asset=asset.name, kind=asset.kind, action=action, reason="asked for", depends=(), file="", line=0,
+        statement=0, fingerprint=asset.fingerprint, reads={}, parts={},
+    )  # fmt: skip
+    return _run_step(stations, step, statement, listen)
+
+
+def _run_step(stations: Stations, step: Step, statement: Statement, listen: Listener) -> Result:
+    def make() -> tuple[Plan, Callable[[str, Lease], Job]]:
+        views = SavedViews(load_assets(stations.db))
+
+        def job(run_id: str, lease: Lease) -> Job:
+            return Job(
+                stations=stations, run_id=run_id, lease=lease, statement=lambda _: statement, views=views, origin="sql"
+            )
+
+        return Plan(steps=(step,)), job
+
+    report: RunReport = claimed_run(
+        stations, make, selectors=(step.asset,), full_refresh=False, wait_s=0, listen=listen
+    )
+    done = report.steps[0]
+    if done.error is not None:
+        raise done.error
+    return _told(step.asset, step.kind, done.version, done.rows)
+
+
+def _told(name: str, kind: str, version: int | None, rows: int | None) -> Result:
+    """What a statement without rows of its own answers."""
+    import pyarrow as pa
+
+    table = pa.table(
+        {
+            "name": [name],
+            "kind": [kind],
+            "version": pa.array([version], pa.int64()),
+            "rows": pa.array([rows], pa.int64()),
+        }
+    )
+    return Result(rows_of_table(table))

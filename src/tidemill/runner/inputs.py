@@ -1,0 +1,47 @@
+"""Digests of the data files a project reads: an untouched file is not read again to plan."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.digest import digest_file, digest_value
+from tidemill.sources.patterns import files_of, is_remote
+from tidemill.warehouse.control.input_files import InputFile, load_input_files, save_input_files
+
+if TYPE_CHECKING:
+    from tidemill.warehouse.control.database import Database
+
+
+def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, str]:
+    """For each pattern, a token that changes when a file behind it changes, comes or goes.
+
+    Files on other machines have a token that never changes: ``run --full-refresh`` reads them again.
+    """
+    wanted = list(dict.fromkeys(patterns))
+    if not wanted:
+        return {}
+    known = load_input_files(db)
+    fresh: list[InputFile] = []
+    tokens: dict[str, str] = {}
+    for pattern in wanted:
+        if is_remote(pattern):
+            tokens[pattern] = "remote"
+            continue
+        digests = [[str(path), _digest(path, known, fresh)] for path in files_of(pattern, root)]
+        tokens[pattern] = digest_value(digests) if digests else "missing"
+    save_input_files(db, fresh)
+    return tokens
+
+
+def _digest(path: Path, known: dict[str, InputFile], fresh: list[InputFile]) -> str:
+    stat = path.stat()
+    entry = known.get(str(path))
+    if entry is None or not entry.matches(stat):
+        hashed_ns = time.time_ns()
+        entry = InputFile.of(str(path), stat, digest_file(path), hashed_ns=hashed_ns)
+        known[str(path)] = entry
+        fresh.append(entry)
+    return entry.sha256

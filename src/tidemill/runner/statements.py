@@ -1,0 +1,118 @@
+"""The statements of a project's files: read once, summarised, and remembered by the files' digests."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.digest import digest_bytes
+from tidemill.core.errors import ParseError, Where
+from tidemill.core.names import name_key
+from tidemill.sql.statements import Query, Statement, Summary
+from tidemill.warehouse.control.source_files import (
+    SourceFile,
+    forget_source_files,
+    load_source_files,
+    save_source_files,
+)
+
+if TYPE_CHECKING:
+    from tidemill.warehouse.control.database import Database
+
+# Raised when the parser would find something else in the same text: what is remembered is read anew.
+PARSER_VERSION = "1"
+SQL_FOLDER = "sql"
+
+
+class ProjectStatements:
+    """Statements of a project's ``sql`` folder. A file whose bytes did not change is not parsed to be summarised."""
+
+    def __init__(self, root: Path, dialect: str, db: Database) -> None:
+        self._root = root
+        self._dialect = dialect
+        self._db = db
+        self._parsed: dict[str, list[Statement]] = {}
+
+    def summaries(self) -> list[Summary]:
+        """Every statement's summary, in the order of files and lines.
+
+        Raises
+        ------
+        ParseError
+            A file is not UTF-8, or holds something that is not a statement.
+        """
+        known = load_source_files(self._db)
+        fresh: list[SourceFile] = []
+        summaries: list[Summary] = []
+        self._parsed = {}
+        paths = self._paths()
+        for path, data in ((path, (self._root / path).read_bytes()) for path in paths):
+            digest = digest_bytes(data)
+            file = known.get(path)
+            if file is None or not file.fresh(digest, self._dialect, PARSER_VERSION):
+                file = self._summarise(path, data, digest)
+                fresh.append(file)
+            summaries += file.summaries
+        save_source_files(self._db, fresh)
+        forget_source_files(self._db, known.keys() - set(paths))
+        return summaries
+
+    def statement(self, path: str, ordinal: int) -> Statement:
+        """One statement, parsed."""
+        if path not in self._parsed:
+            self._parsed[path] = self._parse(path, (self._root / path).read_bytes())
+        return self._parsed[path][ordinal]
+
+    def _paths(self) -> list[str]:
+        folder = self._root / SQL_FOLDER
+        return sorted(path.relative_to(self._root).as_posix() for path in folder.rglob("*.sql"))
+
+    def _parse(self, path: str, data: bytes) -> list[Statement]:
+        from tidemill.sql.parse import parse_text
+
+        try:
+            text = data.decode("utf-8-sig")
+        except UnicodeDecodeError as error:
+            line = data[: error.start].count(b"\n") + 1
+            raise ParseError(
+                f"{path} is not UTF-8 text: byte {data[error.start]:#04x} cannot be read",
+                where=Where(file=path, line=line, column=1),
+                hint="save the file as UTF-8",
+            ) from None
+        return parse_text(text, file=path, dialect=self._dialect)
+
+    def _summarise(self, path: str, data: bytes, digest: str) -> SourceFile:
+        from tidemill.sql.summarise import summarise
+
+        statements = self._parsed[path] = self._parse(path, data)
+        return SourceFile(
+            path=path,
+            sha256=digest,
+            dialect=self._dialect,
+            parser_version=PARSER_VERSION,
+            summaries=tuple(summarise(statement, ordinal) for ordinal, statement in enumerate(statements)),
+        )
+
+
+class Views(Mapping[str, Query]):
+    """The queries behind views, by key; each is parsed when it is first asked for."""
+
+    def __init__(self, statements: ProjectStatements, summaries: list[Summary]) -> None:
+        self._statements = statements
+        self._views = {name_key(item.name): item for item in summaries if item.kind == "view"}
+
+    def __getitem__(self, key: str) -> Query:
+        from tidemill.sql.statements import CreateView
+
+        summary = self._views[name_key(key)]
+        statement = self._statements.statement(summary.file, summary.ordinal)
+        if not isinstance(statement, CreateView):
+            raise KeyError(key)
+        return statement.query
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._views)
+
+    def __len__(self) -> int:
+        return len(self._views)

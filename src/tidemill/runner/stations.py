@@ -1,0 +1,63 @@
+"""Everything a step calls, in one place: made by the project, handed down to the runner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.clock import Clock
+from tidemill.core.settings import Settings
+from tidemill.runner.call import TableFunction
+from tidemill.runner.execute import Context
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tidemill.registry.store import ArtifactStore
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.warehouse.control.database import Database
+    from tidemill.warehouse.protocol import Session, Warehouse
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stations:
+    """The stations of one project, opened.
+
+    Parameters
+    ----------
+    system
+        Control tables by name, read when a query asks for ``tidemill.NAME``.
+    functions
+        ML table functions by name.
+    """
+
+    root: Path
+    settings: Settings
+    clock: Clock
+    db: Database
+    warehouse: Warehouse
+    store: ArtifactStore
+    system: Mapping[str, Callable[[], pa.Table]]
+    functions: Mapping[str, TableFunction]
+
+    @property
+    def threads(self) -> int:
+        """How many threads a fit or a scorer may use."""
+        return self.settings.threads or len(os.sched_getaffinity(0))
+
+    def session(self) -> Session:
+        """A reader at the newest snapshot, with the control tables in it."""
+        return self.warehouse.session(system=self.system)
+
+    def load_model(self, name: str, version: int | None = None) -> LoadedModel:
+        """A registered version, its digests checked when its files are read."""
+        from tidemill.registry.versions import load
+
+        return load(self.db, self.store, name, version)
+
+    def context(self, session: Session) -> Context:
+        """What a query needs to run on this session."""
+        return Context(session=session, load_model=self.load_model, functions=self.functions, threads=self.threads)

@@ -1,0 +1,268 @@
+"""One function per kind of step: each calls the stations and hands back what came of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+from tidemill.contracts.audit import CheckResult, audit, require
+from tidemill.core.errors import BindError, ContractError, InternalError
+from tidemill.planner.plan import Step
+from tidemill.runner.execute import OpenQuery, open_query
+from tidemill.runner.shape import load_query, start_of, typed_query
+from tidemill.runner.stations import Stations
+from tidemill.sql.statements import (
+    Assert,
+    CreateModel,
+    CreateTable,
+    CreateView,
+    LoadData,
+    Query,
+    Statement,
+)
+from tidemill.warehouse.control import leases
+from tidemill.warehouse.control.assets import Asset, remove_asset, save_asset
+from tidemill.warehouse.control.checks import save_checks
+from tidemill.warehouse.control.leases import Lease
+from tidemill.warehouse.control.tables import save_table_version
+
+if TYPE_CHECKING:
+    from tidemill.model_types.base import Iteration
+    from tidemill.warehouse.control.database import Tx
+    from tidemill.warehouse.protocol import Session, TableVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A run as its steps see it: the stations, who runs, and what the statements are."""
+
+    stations: Stations
+    run_id: str
+    lease: Lease
+    statement: Callable[[Step], Statement]
+    views: Mapping[str, Query]
+    origin: str = "file"
+
+    def guard(self) -> None:
+        """Refuse to go on when another run took over."""
+        leases.require(self.stations.db, self.lease)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What came of a step that went well, and what its end must write besides."""
+
+    rows: int | None = None
+    version: int | None = None
+    metrics: dict[str, float] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+    record: Callable[[Tx], None] | None = None
+
+
+Progress = Callable[[str, int, int], None]
+"""Told a message, how much is done, and of how much (0 when unknown)."""
+
+
+def carry_out(step: Step, job: Job, progress: Progress) -> Outcome:
+    """Do one step; what it made is visible when this returns.
+
+    Raises
+    ------
+    TidemillError
+        What went wrong; the old version is still there.
+    """
+    if step.action == "drop":
+        return _drop(step, job)
+    statement = job.statement(step)
+    match statement:
+        case CreateTable():
+            return _build_table(step, statement, job)
+        case LoadData():
+            return _load_data(step, statement, job)
+        case CreateModel():
+            return _train_model(step, statement, job, progress)
+        case CreateView():
+            return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
+        case Assert():
+            return _check_assert(step, statement, job)
+        case _:
+            raise InternalError(f"step {step.name} has no way to be carried out")
+
+
+def asset_of(step: Step, statement: Statement | None, job: Job, *, version: int | None) -> Asset:
+    """The record of what a step made, with which the next plan compares."""
+    return Asset(
+        name=step.asset,
+        kind=step.kind,
+        fingerprint=step.fingerprint,
+        version=version,
+        parts=step.parts,
+        reads=step.reads,
+        origin=job.origin,
+        file=step.file,
+        line=step.line,
+        statement=statement.source.text if statement else "",
+        dialect=statement.source.dialect if statement else "",
+        run_id=job.run_id,
+    )
+
+
+def bind(query: Query, job: Job, session: Session) -> tuple[OpenQuery, Any]:
+    """A query of the project, bound and opened on a session."""
+    from tidemill.sql.bind import bind_query
+
+    bound = bind_query(query, views=job.views, engine=job.stations.warehouse.dialect)
+    return open_query(bound, job.stations.context(session)), bound
+
+
+def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
+    engine = job.stations.warehouse.dialect
+    with job.stations.session() as session:
+        opened, _ = bind(statement.query, job, session)
+        if any(column.type for column in statement.columns) or statement.columns:
+            schema = session.schema(opened.sql, opened.relations)
+            sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+            opened = replace(opened, sql=sql)
+        return _publish(step, statement, job, session, opened)
+
+
+def _publish(
+    step: Step, statement: CreateTable | LoadData, job: Job, session: Session, opened: OpenQuery, *, add: bool = False
+) -> Outcome:
+    """Stage, audit, publish: nobody sees rows that break an enforced constraint."""
+    warehouse = job.stations.warehouse
+    staged = warehouse.stage(
+        session, opened.sql, opened.relations, table=step.asset, attempt=f"{job.run_id}-{step.ordinal}"
+    )
+    constraints = statement.constraints if isinstance(statement, CreateTable) else ()
+    try:
+        results = audit(
+            session,
+            staged,
+            constraints,
+            dialect=statement.source.dialect,
+            engine=warehouse.dialect,
+            file=statement.source.file,
+        )
+        warnings = _judge(step, statement, results, job)
+        put = warehouse.append if add else warehouse.publish
+        landed = put(staged, run_id=job.run_id, step=step.name, guard=job.guard)
+    except BaseException:
+        warehouse.discard(staged)
+        raise
+
+    def record(tx: Tx) -> None:
+        _record_table(tx, step, statement, job, landed=landed)
+        save_checks(tx, job.run_id, step.name, table=step.asset, results=results)
+
+    return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
+
+
+def _judge(step: Step, statement: Statement, results: list[CheckResult], job: Job) -> tuple[str, ...]:
+    """Warnings of the checks; a broken enforced check is recorded before it stops the step."""
+    try:
+        return require(step.asset, results, start_of(statement.source))
+    except ContractError:
+        save_checks(job.stations.db, job.run_id, step.name, table=step.asset, results=results)
+        raise
+
+
+def _record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed: TableVersion) -> None:
+    save_table_version(tx, landed, fingerprint=step.fingerprint)
+    save_asset(tx, asset_of(step, statement, job, version=landed.version))
+
+
+def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
+    engine = job.stations.warehouse.dialect
+    with job.stations.session() as session:
+        sql = load_query(statement)
+        if statement.columns:
+            schema = session.schema(sql)
+            sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+        add = not statement.overwrite and step.asset in job.stations.warehouse.tables()
+        return _publish(step, statement, job, session, OpenQuery(sql=sql, relations={}), add=add)
+
+
+def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:
+    from tidemill.evaluation.judge import judge
+    from tidemill.registry.versions import register
+    from tidemill.sql.options import check_model_options
+    from tidemill.training.train import TrainTask, train
+
+    stations = job.stations
+    checked = check_model_options(statement.options, source=statement.source)
+    if statement.query is None:
+        raise BindError(
+            f"model {step.asset} has no query to train on", where=start_of(statement.source), hint="add AS SELECT ..."
+        )
+
+    def iteration(row: Iteration) -> None:
+        progress(f"iteration {row.iteration}", row.iteration, int(checked.values.get("max_iterations") or 0))
+
+    with stations.session() as session:
+        opened, bound = bind(statement.query, job, session)
+        trained = train(
+            TrainTask(
+                session=session,
+                sql=opened.sql,
+                relations=opened.relations,
+                ordered=bound.ordered,
+                name=step.asset,
+                model_type=checked.model_type,
+                options=checked.values,
+                given=checked.given,
+                transform=statement.transform,
+                seed=stations.settings.seed,
+                threads=stations.threads,
+                where=start_of(statement.source),
+                statement=statement.source.text,
+                progress=iteration,
+            ),
+            judge=judge,
+        )
+    version = register(
+        stations.db,
+        stations.store,
+        name=step.asset,
+        trained=trained,
+        fingerprint=step.fingerprint,
+        run_id=job.run_id,
+        step=step.name,
+        lineage={"statement": statement.source.text, "dialect": statement.source.dialect, "reads": step.reads},
+        lease=job.lease,
+    )
+    return Outcome(
+        rows=trained.rows_train + trained.rows_eval,
+        version=version.version,
+        metrics=dict(trained.metrics),
+        warnings=(*checked.notes, *trained.warnings),
+        record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=version.version)),
+    )
+
+
+def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
+    with job.stations.session() as session:
+        opened, _ = bind(statement.query, job, session)
+        table = session.query(opened.sql, opened.relations).read_all()
+    held = table.num_rows > 0 and table.column(0)[0].as_py() is True
+    if not held:
+        raise ContractError(
+            statement.message or f"the assertion {statement.query.source.text} does not hold",
+            where=start_of(statement.source),
+        )
+    return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
+
+
+def _drop(step: Step, job: Job) -> Outcome:
+    if step.kind in {"table", "load"}:
+        job.stations.warehouse.drop(step.asset, run_id=job.run_id, step=step.name, guard=job.guard)
+    elif step.kind == "model":
+        from tidemill.registry.versions import drop_model
+
+        drop_model(job.stations.db, step.asset, lease=job.lease)
+
+    def forget(tx: Tx) -> None:
+        remove_asset(tx, step.asset)
+
+    return Outcome(record=forget)
