@@ -92,10 +92,10 @@ def add_version(db: Database | Tx, version: ModelVersion, *, lease: Lease | None
         )
         tx.execute(
             "INSERT INTO model_versions (model_key, version, name, model_type, digest, fingerprint, run_id, step,"
-            " fence, evaluated_on, rows_train, rows_eval, seconds, bytes, options, lineage, feature_info, warnings, files,"
-            " created_at) VALUES (:key, :version, :name, :model_type, :digest, :fingerprint, :run_id, :step, :fence,"
-            " :evaluated_on, :rows_train, :rows_eval, :seconds, :bytes, :options, :lineage, :feature_info, :warnings,"
-            " :files, :now)",
+            " fence, evaluated_on, rows_train, rows_eval, seconds, bytes, options, lineage, feature_info, warnings,"
+            " files, created_at) VALUES (:key, :version, :name, :model_type, :digest, :fingerprint, :run_id, :step,"
+            " :fence, :evaluated_on, :rows_train, :rows_eval, :seconds, :bytes, :options, :lineage, :feature_info,"
+            " :warnings, :files, :now)",
             key=key,
             version=number,
             name=version.name,

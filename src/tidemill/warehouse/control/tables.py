@@ -21,8 +21,8 @@ def save_table_version(
             require(tx, lease)
         tx.execute(
             "INSERT INTO table_versions (table_key, version, name, fingerprint, run_id, step, row_count, bytes,"
-            " message, created_at) VALUES (:key, :version, :name, :fingerprint, :run_id, :step, :row_count, :bytes, :message,"
-            " :created_at) ON CONFLICT (table_key, version) DO NOTHING",
+            " message, created_at) VALUES (:key, :version, :name, :fingerprint, :run_id, :step, :row_count, :bytes,"
+            " :message, :created_at) ON CONFLICT (table_key, version) DO NOTHING",
             key=asset_key(version.table),
             version=version.version,
             name=version.table,
