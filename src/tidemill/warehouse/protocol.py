@@ -87,16 +87,20 @@ class Session(Protocol):
     def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
         """The result's Arrow schema, without running the query."""
 
-    def materialise(self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()) -> str:
+    def materialise(
+        self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()
+    ) -> str:
         """Keep a result for this session (spills to disk); returns the name to read it under.
 
         With ``sort`` (SQL expressions) the rows are kept in that order.
         """
 
     def row_hash(self, columns: Sequence[str]) -> str:
-        """SQL expression: an unsigned 64-bit hash of the named columns' values (names mixed in), fixed for this engine."""
+        """SQL expression: an unsigned 64-bit hash of the named columns' values and names, fixed for this engine."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Give back what the session holds."""
+
     def __enter__(self) -> Self: ...
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -160,4 +164,5 @@ class Warehouse(Protocol):
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""
 
-    def close(self) -> None: ...
+    def close(self) -> None:
+        """Stop; streams that are still open end."""

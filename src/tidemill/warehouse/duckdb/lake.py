@@ -1,0 +1,224 @@
+"""The lake: tables with every past version, behind `warehouse.protocol.Warehouse`."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.errors import NotFoundError
+from tidemill.core.faults import fault
+from tidemill.core.names import did_you_mean, name_key
+from tidemill.warehouse.duckdb.commits import Commit, Commits
+from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
+from tidemill.warehouse.duckdb.errors import Asked, translated
+from tidemill.warehouse.duckdb.locks import write_lock
+from tidemill.warehouse.duckdb.places import Places, make_folder
+from tidemill.warehouse.duckdb.publish import Change, commit, split_table, staged_change
+from tidemill.warehouse.duckdb.session import DuckSession
+from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
+from tidemill.warehouse.protocol import (
+    ArrowStream,
+    Column,
+    DataFile,
+    Problem,
+    Session,
+    Staged,
+    TableVersion,
+    Warehouse,
+)
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+WRITE_WAIT_S = 60.0
+
+
+def open_lake(
+    root: Path,
+    *,
+    search_path: Path,
+    threads: int | None = None,
+    memory_limit: str | None = None,
+    write_wait_s: float = WRITE_WAIT_S,
+) -> Lake:
+    """Open the lake of a project. Nothing is started or created until it is needed.
+
+    Parameters
+    ----------
+    root
+        The project's ``.tidemill`` folder.
+    search_path
+        Where relative file names in queries are looked up.
+    threads
+        Threads for queries; every core when None.
+    memory_limit
+        Memory before queries spill to disk, such as ``2GB``; 80 % of the machine's when None.
+    write_wait_s
+        How long to wait for another process that is writing.
+    """
+    places = Places(root=root.resolve(), search=search_path.resolve())
+    settings = EngineSettings(threads=threads, memory_limit=memory_limit)
+    return Lake(places, settings, write_wait_s=write_wait_s)
+
+
+class Lake:
+    """DuckDB reads and computes, DuckLake keeps the versions. Made by `open_lake`."""
+
+    dialect = "duckdb"
+
+    def __init__(self, places: Places, settings: EngineSettings, *, write_wait_s: float) -> None:
+        self.places = places
+        self.engine = Engine(places, settings)
+        self.commits = Commits(self.engine)
+        self._attempts = Attempts(places)
+        self._write_wait_s = write_wait_s
+        self._writing = threading.Lock()
+
+    def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> DuckSession:
+        """A reader at the newest snapshot."""
+        commits = self.commits.all()
+        version = commits[-1].version if commits else None
+        return DuckSession(self.engine, version=version, tables=lambda: list(self.tables()), system=system)
+
+    def stage(
+        self,
+        session: Session,
+        sql: str,
+        relations: Mapping[str, ArrowStream] | None,
+        *,
+        table: str,
+        attempt: str,
+    ) -> Staged:
+        """Compute a query into a file of this attempt; no lock is held, readers see nothing."""
+        if not isinstance(session, DuckSession):
+            raise TypeError("a lake stages the queries of its own sessions")
+        split_table(table)
+        with self._translated():
+            folder = self._attempts.folder(attempt)
+            try:
+                return stage(session, sql, relations, table=table, folder=folder)
+            except BaseException:
+                self._attempts.finish(folder)
+                raise
+
+    def discard(self, staged: Staged) -> None:
+        """Remove files that will not be published."""
+        with self._translated():
+            discard(staged, self.places, self._attempts)
+
+    def publish(
+        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+    ) -> TableVersion:
+        """Make staged rows the table's newest version, in one transaction under the writer's lock."""
+        change = staged_change(staged, action="replace", run_id=run_id, step=step, message=message)
+        return self._change(change, guard, staged)
+
+    def append(
+        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+    ) -> TableVersion:
+        """Add staged rows to the table, otherwise as `publish`."""
+        change = staged_change(staged, action="append", run_id=run_id, step=step, message=message)
+        return self._change(change, guard, staged)
+
+    def drop(self, table: str, *, run_id: str, step: str, guard: Callable[[], None]) -> None:
+        """Drop a table; its past versions stay readable by version."""
+        if self.landed(run_id, step) is None:
+            known = self._existing(table)
+            self._change(Change(action="drop", table=known.table, run_id=run_id, step=step), guard, None)
+
+    def landed(self, run_id: str, step: str) -> TableVersion | None:
+        """The version that a run's step committed, if it did."""
+        found = self.commits.landed(run_id, step)
+        return found.as_version() if found is not None else None
+
+    def tables(self) -> dict[str, int]:
+        """Visible tables and the version that last changed each."""
+        return {table: found.version for table, found in self.commits.visible().items()}
+
+    def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
+        """A table's columns."""
+        return self._existing(table, version).columns
+
+    def history(self, table: str) -> list[TableVersion]:
+        """All versions of a table, newest first."""
+        key = name_key(self._known(table).table)
+        return [
+            found.as_version()
+            for found in reversed(self.commits.all())
+            if name_key(found.table) == key and found.action != "drop"
+        ]
+
+    def files(self, table: str, version: int | None = None) -> tuple[DataFile, ...]:
+        """The data files behind a version."""
+        return self._existing(table, version).files
+
+    def verify(self, table: str | None = None) -> list[Problem]:
+        """Check every file of every version against its recorded digest."""
+        raise NotImplementedError
+
+    def sweep(self, *, older_than_s: float) -> list[str]:
+        """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """Engine, versions and places, for `doctor` and for lineage."""
+        from importlib.metadata import version
+
+        commits = self.commits.all()
+        return {
+            "engine": "duckdb",
+            "duckdb": version("duckdb"),
+            "ducklake": version("duckdb-extension-ducklake"),
+            "catalogue": str(self.places.catalogue),
+            "data": str(self.places.data),
+            "version": commits[-1].version if commits else None,
+            "tables": len(self.commits.visible()),
+        }
+
+    def close(self) -> None:
+        """Stop the engine and give up what was staged and not published."""
+        self._attempts.close()
+        self.engine.close()
+
+    def _change(self, change: Change, guard: Callable[[], None], staged: Staged | None) -> TableVersion:
+        make_folder(self.places.lake)
+        with self._translated(), self._writing, write_lock(self.places.lock, wait_s=self._write_wait_s):
+            found = self.commits.landed(change.run_id, change.step)
+            if found is None:
+                if not self.places.catalogue.exists():
+                    self.engine.create_lake()
+                fault("publish.locked")
+                found = commit(self.engine, self.commits, change, guard)
+        if staged is not None:
+            discard(staged, self.places, self._attempts)
+        return found.as_version()
+
+    def _known(self, table: str, version: int | None = None) -> Commit:
+        """The newest commit of a table, were it a drop."""
+        found = self.commits.of(table, version)
+        if found is None:
+            at = f" at version {version}" if version is not None else ""
+            raise NotFoundError(
+                f"there is no table {table}{at}", hint=did_you_mean(table, self.commits.visible()), table=table
+            )
+        return found
+
+    def _existing(self, table: str, version: int | None = None) -> Commit:
+        found = self._known(table, version)
+        if found.action == "drop":
+            raise NotFoundError(
+                f"table {table} was dropped in version {found.version}",
+                hint=f"its rows are still there: SELECT * FROM {table} AT (VERSION => {found.version - 1})",
+                table=table,
+            )
+        return found
+
+    def _translated(self) -> Any:
+        return translated(Asked(places=self.places))
+
+
+def _is_a_warehouse(lake: Lake) -> Warehouse:
+    """Let the type checker hold `Lake` to the protocol."""
+    return lake

@@ -1,0 +1,198 @@
+"""Making staged rows visible: one transaction, under the writer's lock, that carries its own note."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.errors import BindError, ConflictError, CorruptError
+from tidemill.core.faults import fault
+from tidemill.core.names import name_key, quote_name
+from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note
+from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
+from tidemill.warehouse.duckdb.places import Places, move
+from tidemill.warehouse.protocol import Column, DataFile, Staged
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What one transaction does to one table. ``action`` is replace, append or drop."""
+
+    action: str
+    table: str
+    run_id: str
+    step: str
+    message: str = ""
+    columns: tuple[Column, ...] = ()
+    files: tuple[DataFile, ...] = ()
+
+
+def split_table(table: str) -> tuple[str, str]:
+    """Schema and name of a table: ``sales.orders`` stands in schema ``sales``, ``orders`` in ``main``.
+
+    Raises
+    ------
+    BindError
+        The name has too many parts, an empty part, or a schema that is taken.
+    """
+    parts = table.split(".")
+    if len(parts) > 2 or not all(parts):
+        raise BindError(f"{table!r} is not a table's name", hint="use NAME or DATASET.NAME", table=table)
+    schema, name = parts if len(parts) == 2 else ("main", table)
+    if name_key(schema) in RESERVED_SCHEMAS or name_key(schema).startswith("tidemill_"):
+        raise BindError(f"the dataset name {schema} is taken by the system", hint="use another name", table=table)
+    return schema, name
+
+
+def commit(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> Commit:
+    """Carry out a change (the caller holds the writer's lock); the commit that came of it.
+
+    When the engine reports a failed COMMIT, the catalogue is asked whether it landed after all.
+    """
+    moved: list[tuple[Path, Path]] = []
+    try:
+        files = _bring_in(engine.places, change, moved)
+        _transact(engine, commits, replace(change, files=files), guard)
+    except BaseException:
+        landed = commits.landed(change.run_id, change.step)
+        if landed is not None:
+            return landed
+        for source, target in reversed(moved):
+            if target.exists():
+                target.rename(source)
+        raise
+    fault("publish.after_commit")
+    landed = commits.landed(change.run_id, change.step)
+    if landed is None:
+        raise CorruptError(
+            f"the warehouse accepted table {change.table} but does not show it", hint="run `tidemill verify`"
+        )
+    return landed
+
+
+def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) -> tuple[DataFile, ...]:
+    """Move the staged files to where the table's files are."""
+    schema, name = split_table(change.table)
+    folder = places.data / _folder_name(schema) / _folder_name(name)
+    files = []
+    for file in change.files:
+        source = places.lake / file.path
+        if not source.exists():
+            raise ConflictError(
+                f"the rows staged for table {change.table} are gone: {file.path}", hint="run the step again"
+            )
+        target = folder / source.name
+        moved.append((source, target))
+        move(source, target)
+        files.append(replace(file, path=places.relative(target)))
+    fault("publish.after_move")
+    return tuple(files)
+
+
+def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> None:
+    lake = engine.attach_writer()
+    cursor = engine.cursor()
+    try:
+        cursor.execute("BEGIN TRANSACTION")
+        try:
+            _apply(cursor, lake, commits, change, places=engine.places)
+            fault("publish.before_guard")
+            guard()
+            fault("publish.before_commit")
+            cursor.execute("COMMIT")
+        except BaseException:
+            _roll_back(cursor)
+            raise
+    finally:
+        cursor.close()
+
+
+def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, places: Places) -> None:
+    schema, name = split_table(change.table)
+    place = f"{lake}.{quote_name(schema)}"
+    table = f"{place}.{quote_name(name)}"
+    there = commits.visible()
+    before = next((known for known in there.values() if name_key(known.table) == name_key(change.table)), None)
+    if change.action == "drop":
+        cursor.execute(f"DROP TABLE {table}")
+    else:
+        if change.action == "replace" or before is None:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {place}")
+            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+            kinds = ", ".join(f"{quote_name(column.name)} {column.type}" for column in change.columns)
+            cursor.execute(f"CREATE TABLE {table} ({kinds})")
+        else:
+            _check_same_columns(change.table, before.columns, change.columns)
+        for file in change.files:
+            cursor.execute(
+                f"CALL ducklake_add_data_files('{lake}', ?, ?, schema => ?)",
+                [name, str(places.lake / file.path), schema],
+            )
+    extra = note(
+        action=change.action,
+        table=change.table,
+        run_id=change.run_id,
+        step=change.step,
+        columns=change.columns,
+        files=change.files,
+    )
+    cursor.execute(f"CALL {lake}.set_commit_message('{AUTHOR}', ?, extra_info => ?)", [change.message, extra])
+
+
+def _roll_back(cursor: DuckDBPyConnection) -> None:
+    import duckdb
+
+    try:
+        cursor.execute("ROLLBACK")
+    except duckdb.Error:
+        return  # a failed COMMIT has ended the transaction already; the first error is the one to tell
+
+
+def _check_same_columns(table: str, old: Sequence[Column], new: Sequence[Column]) -> None:
+    known = {name_key(column.name): column for column in old}
+    fresh = {name_key(column.name): column for column in new}
+    missing = [column.name for key, column in known.items() if key not in fresh]
+    extra = [column.name for key, column in fresh.items() if key not in known]
+    retyped = [
+        f"{column.name} was {known[key].type}, is {column.type}"
+        for key, column in fresh.items()
+        if key in known and known[key].type != column.type
+    ]
+    if missing or extra or retyped:
+        parts = [f"missing: {', '.join(missing)}"] if missing else []
+        parts += [f"new: {', '.join(extra)}"] if extra else []
+        parts += retyped
+        raise BindError(
+            f"the new rows do not have the columns of table {table}: {'; '.join(parts)}",
+            hint="rebuild the table with --full-refresh, or mend the query",
+            missing=missing,
+            extra=extra,
+            retyped=retyped,
+        )
+
+
+def _folder_name(name: str) -> str:
+    """A schema's or table's name as a folder. DuckLake keeps paths of plain names relative to the lake."""
+    if re.fullmatch(r"[A-Za-z0-9_-]{1,100}", name):
+        return name
+    return f"x-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
+
+
+def staged_change(staged: Staged, *, action: str, run_id: str, step: str, message: str) -> Change:
+    """The change that makes staged rows visible."""
+    return Change(
+        action=action,
+        table=staged.table,
+        run_id=run_id,
+        step=step,
+        message=message,
+        columns=staged.columns,
+        files=staged.files,
+    )

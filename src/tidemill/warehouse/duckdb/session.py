@@ -1,0 +1,217 @@
+"""A reader of the lake at one snapshot: queries, schemas, and results kept for later."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+from tidemill.core.errors import BindError, TidemillError, UnsupportedError
+from tidemill.core.names import name_key, quote_name
+from tidemill.warehouse.duckdb.engine import SYSTEM, Engine, quote_text
+from tidemill.warehouse.duckdb.errors import Asked, translated
+from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
+from tidemill.warehouse.protocol import ArrowStream
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+    from duckdb import DuckDBPyConnection, DuckDBPyRelation
+
+SystemTables = Mapping[str, "Callable[[], pa.Table]"]
+
+_SYSTEM_NAME = re.compile(rf'\b"?{SYSTEM}"?\s*\.\s*("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
+
+
+class DuckSession:
+    """Reads one snapshot through connections of its own. Made by `Lake.session`."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        *,
+        version: int | None,
+        tables: Callable[[], Sequence[str]],
+        system: SystemTables | None,
+    ) -> None:
+        self.engine = engine
+        self.version = version
+        self._tables = tables
+        self._system = dict(system or {})
+        self._lake: str | None = None
+        self._memory: str | None = None
+        self._kept = 0
+        self._closed = False
+
+    def query(
+        self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, rows_per_batch: int = 65_536
+    ) -> pa.RecordBatchReader:
+        """Stream the result; nothing is held in memory beyond a few batches."""
+        import pyarrow as pa
+
+        opened = self._stream(sql, relations, rows_per_batch)
+        schema = next(opened)
+        return pa.RecordBatchReader.from_batches(schema, opened)
+
+    def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
+        """The result's Arrow schema, without running the query."""
+        import pyarrow as pa
+
+        with self.connection(sql, relations) as cursor:
+            relation = self.bind(cursor, sql)
+            found: pa.Schema = relation.limit(0).to_arrow_table().schema
+            if found.names != relation.columns:  # the engine renames doubles in a subquery
+                fields = [field.with_name(name) for field, name in zip(found, relation.columns, strict=True)]
+                found = pa.schema(fields)
+            return found
+
+    def materialise(
+        self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()
+    ) -> str:
+        """Keep a result for this session (spills to disk); returns the name to read it under."""
+        if self._memory is None:
+            self._memory = self.engine.attach_memory(f"tidemill_session_{self.engine.number()}")
+        self._kept += 1
+        name = f"{self._memory}.main.rows_{self._kept}"
+        head = f"CREATE TABLE {name} AS SELECT * FROM (\n"
+        order = f" ORDER BY {', '.join(sort)}" if sort else ""
+        with self.connection(sql, relations, prefix=len(head)) as cursor:
+            check_is_query(cursor, sql)
+            cursor.execute(f"{head}{bare(sql)}\n){order}")
+        return name
+
+    def row_hash(self, columns: Sequence[str]) -> str:
+        """SQL expression: a 64-bit hash of the named columns' values, whatever the order they are named in."""
+        ordered = sorted(columns, key=name_key)
+        names = quote_text("\x1f".join(name_key(name) for name in ordered))
+        return f"hash({', '.join([names, *map(quote_name, ordered)])})"
+
+    def close(self) -> None:
+        """Give back the snapshot and what was kept."""
+        if self._closed:
+            return
+        self._closed = True
+        if self._memory is not None:
+            self.engine.detach(self._memory)
+        if self.version is not None and self._lake is not None:
+            self.engine.drop_snapshot(self.version)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @contextlib.contextmanager
+    def connection(
+        self, sql: str, relations: Mapping[str, ArrowStream] | None, *, prefix: int = 0
+    ) -> Iterator[DuckDBPyConnection]:
+        """A connection that sees this session's snapshot and the relations; errors inside become Tidemill's."""
+        kept = KeptErrors()
+        asked = Asked(sql=sql, places=self.engine.places, names=self._tables, prefix=prefix)
+        try:
+            with translated(asked):
+                cursor = self.engine.cursor()
+                try:
+                    if self.version is not None:
+                        # The engine starts, and the lake is attached, with the first query.
+                        self._lake = self._lake or self.engine.hold_snapshot(self.version)
+                        cursor.execute(f"SET search_path = '{self._lake}.main'")
+                    for name, origin in (relations or {}).items():
+                        cursor.register(name, GuardedRelation(origin, kept))
+                    self._read_system(sql)
+                    yield cursor
+                finally:
+                    cursor.close()
+        except TidemillError as error:
+            if kept.first is not None and kept.first is not error:
+                raise kept.first from None
+            raise
+
+    def bind(self, cursor: DuckDBPyConnection, sql: str) -> DuckDBPyRelation:
+        """Bind one query without running it."""
+        check_is_query(cursor, sql)
+        relation = cursor.sql(sql)
+        if relation is None:
+            raise UnsupportedError("the engine runs only queries here")
+        return relation
+
+    def _stream(self, sql: str, relations: Mapping[str, ArrowStream] | None, rows_per_batch: int) -> Iterator[Any]:
+        """First the schema, then the batches, all inside one connection."""
+        with self.connection(sql, relations) as cursor:
+            check_is_query(cursor, sql)
+            reader = cursor.execute(sql).to_arrow_reader(rows_per_batch)
+            try:
+                yield reader.schema
+                yield from reader
+            finally:
+                reader.close()
+
+    def _read_system(self, sql: str) -> None:
+        """Fill the tables of ``tidemill.`` that a query names, just now."""
+        if not self._system or SYSTEM not in sql.lower():
+            return
+        known = {name_key(name): name for name in self._system}
+        for found in _SYSTEM_NAME.finditer(sql):
+            name = found.group(1).strip('"')
+            if name_key(name) in known:
+                self._fill(known[name_key(name)])
+
+    def _fill(self, name: str) -> None:
+        rows = self._system[name]()
+        with self.engine.system_lock:
+            self.engine.attach_memory(SYSTEM)
+            cursor = self.engine.cursor()
+            try:
+                cursor.register("tidemill_rows", rows)
+                cursor.execute(f"CREATE OR REPLACE TABLE {SYSTEM}.main.{quote_name(name)} AS FROM tidemill_rows")
+            finally:
+                cursor.close()
+
+
+def check_is_query(cursor: DuckDBPyConnection, sql: str) -> None:
+    """Refuse everything but one query: what changes tables goes through statements, what changes settings nowhere.
+
+    Raises
+    ------
+    UnsupportedError
+        The text holds another kind of statement, or several.
+    """
+    statements = cursor.extract_statements(sql)
+    kinds = [statement.type.name for statement in statements]
+    # PIVOT without a list of values is expanded by the parser into several statements.
+    if len(statements) == 1 and kinds[0] in {"SELECT", "EXPLAIN", "MULTI", "RELATION"}:
+        return
+    if not statements:
+        raise UnsupportedError("there is no query in this text")
+    what = "several statements" if len(statements) > 1 else f"a statement of kind {kinds[0]}"
+    raise UnsupportedError(f"the engine runs one query at a time; this is {what}", kinds=kinds)
+
+
+def check_names(names: Sequence[str]) -> None:
+    """Refuse columns that could not be told apart.
+
+    Raises
+    ------
+    BindError
+        Two columns have the same name, letter case apart.
+    """
+    seen: dict[str, str] = {}
+    for name in names:
+        if not name:
+            raise BindError("a column has an empty name", hint="name it: ... AS NAME")
+        twin = seen.setdefault(name_key(name), name)
+        if twin is not name:
+            raise BindError(
+                f"two columns are named {name}" if twin == name else f"columns {twin} and {name} differ only in case",
+                hint="give one of them another name with AS, or leave it out",
+                columns=[twin, name],
+            )
+
+
+def bare(sql: str) -> str:
+    """A query without the semicolons and blanks at its end, so that it can stand in brackets."""
+    return sql.rstrip().rstrip(";").rstrip()
