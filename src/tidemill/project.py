@@ -187,7 +187,7 @@ class Project:
             self.keep,
             search_path=self.root,
             threads=self.settings.threads or None,
-            memory_limit_mb=self.settings.memory_limit_mb or None,
+            memory_limit=f"{self.settings.memory_limit_mb}MB" if self.settings.memory_limit_mb else None,
         )
 
     @cached_property

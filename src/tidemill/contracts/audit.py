@@ -99,9 +99,8 @@ def require(table: str, results: Sequence[CheckResult], where: Where | None) -> 
 
 
 def _sentence(result: CheckResult) -> str:
-    rows = "row" if result.rows_failing == 1 else "rows"
     shown = f", such as {_show(result.sample[0])}" if result.sample else ""
-    return f"{result.check} fails for {result.rows_failing:,} of {result.rows_seen:,} {rows}{shown}"
+    return f"{result.check} fails for {result.rows_failing:,} of {result.rows_seen:,} rows{shown}"
 
 
 def _show(row: dict[str, Any]) -> str:
