@@ -141,7 +141,7 @@ class Fitted(Protocol):
         """Regression: shape (n,), the prediction. Classification: shape (n, classes), probabilities, float64."""
 
     def contributions(self, x: np.ndarray) -> np.ndarray:
-        """What each encoded column adds to the margin, the baseline last: (n, width + 1), or (n, classes, width + 1)."""
+        """What each encoded column adds to the margin, and last the baseline: (n, [classes,] width + 1)."""
 
     def files(self) -> dict[str, bytes]:
         """The native form, by file name (``booster.json``, ``weights.npz``); never pickle."""
