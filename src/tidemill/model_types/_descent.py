@@ -1,7 +1,8 @@
 """Batch gradient descent for linear and logistic regression, with a line search or a constant rate.
 
-The objective is the weighted mean loss of the rows + L1_REG * sum|w| + L2_REG * sum w^2, the intercept aside. Steps are taken along the gradient of the smooth part; with L1_REG each step is followed by soft thresholding, so that
-weights reach exactly zero.
+The objective is the weighted mean loss of the rows + L1_REG * sum|w| + L2_REG * sum w^2, over all weights but the
+intercept. Steps are taken along the gradient of the smooth part; with L1_REG each is followed by soft thresholding, so
+that weights reach exactly zero.
 
 References
 ----------

@@ -17,6 +17,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import OptionError
 from tidemill.model_types._arrays import read_arrays, write_arrays
 from tidemill.model_types._descent import descend
+from tidemill.model_types._graph import linear_nodes
 from tidemill.model_types.base import FitData, FitRequest, Iteration
 
 FILE = "weights.npz"
@@ -57,7 +58,8 @@ class Linear:
 
     def onnx_nodes(self, builder: Any, x: str) -> tuple[str, str]:
         """Append the weighted sum; ``x`` is the encoded matrix. Returns the prediction twice."""
-        return (linear_nodes(builder, x, self.weights, np.array(self.intercept)),) * 2
+        predicted = linear_nodes(builder, x, self.weights, np.array(self.intercept))
+        return predicted, predicted
 
     def info(self) -> dict[str, Any]:
         """Standardised weights by encoded column; standard errors and p-values where they were asked for."""
@@ -68,13 +70,6 @@ class Linear:
             "intercept": self.intercept,
             **inference_info(self.covariance, self.p_values),
         }
-
-
-def linear_nodes(builder: Any, x: str, weights: np.ndarray, intercept: np.ndarray) -> str:
-    """ONNX nodes for ``x @ weights + intercept`` in the precision of ``x``."""
-    kind = builder.dtype(x)
-    product = builder.node("MatMul", [x, builder.constant(weights.astype(kind))])
-    return str(builder.node("Add", [product, builder.constant(intercept.astype(kind))]))
 
 
 def inference_info(covariance: np.ndarray | None, p_values: np.ndarray | None) -> dict[str, Any]:

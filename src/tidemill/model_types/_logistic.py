@@ -16,7 +16,8 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import UnsupportedError
 from tidemill.model_types._arrays import read_arrays, write_arrays
 from tidemill.model_types._descent import descend
-from tidemill.model_types._linear import inference_info, linear_nodes, pseudo_inverse, t_values
+from tidemill.model_types._graph import likeliest, linear_nodes
+from tidemill.model_types._linear import inference_info, pseudo_inverse, t_values
 from tidemill.model_types.base import FitRequest, Iteration
 
 FILE = "weights.npz"
@@ -67,11 +68,11 @@ class Logistic:
         """Append the margins and their probabilities; ``x`` is the encoded matrix. Returns (class index, scores)."""
         margin = linear_nodes(builder, x, self.weights, self.intercepts)
         if len(self.intercepts) > 1:
-            probabilities = builder.node("Softmax", [margin], axis=1)
+            probabilities = builder.node("Softmax", margin, axis=1)
         else:
-            both = [builder.node("Sigmoid", [builder.node("Neg", [margin])]), builder.node("Sigmoid", [margin])]
-            probabilities = builder.node("Concat", both, axis=1)
-        return builder.node("ArgMax", [probabilities], axis=1, keepdims=0), probabilities
+            negative = builder.node("Sigmoid", builder.node("Neg", margin))
+            probabilities = builder.join([negative, builder.node("Sigmoid", margin)])
+        return likeliest(builder, probabilities), probabilities
 
     def info(self) -> dict[str, Any]:
         """Standardised weights by encoded column, one column per margin; standard errors where asked for."""

@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import CorruptError, OptionError
+from tidemill.model_types._graph import likeliest
 from tidemill.model_types._stopping import Stopping
 from tidemill.model_types._tree_arrays import ensemble_attributes, tree_arrays
 from tidemill.model_types.base import FitRequest, Iteration
@@ -91,17 +92,17 @@ class Trees:
     def onnx_nodes(self, builder: Any, x: str) -> tuple[str, str]:
         """Append the ensemble; ``x`` is the encoded float32 matrix. Returns (prediction or class index, scores)."""
         attributes = ensemble_attributes(tree_arrays(self.raw))
-        margin = builder.node("TreeEnsembleRegressor", [x], domain="ai.onnx.ml", **attributes)
+        margin = builder.node("TreeEnsembleRegressor", x, domain="ai.onnx.ml", **attributes)
         if not self.classes:
-            value = builder.node("Reshape", [margin, builder.constant(np.array([-1], dtype=np.int64))])
+            value = builder.node("Reshape", margin, builder.constant(np.array([-1], dtype=np.int64)))
             return value, value
         if self.classes == 2:
-            positive = builder.node("Sigmoid", [margin])
-            one = builder.constant(np.array(1, dtype=np.float32))
-            probabilities = builder.node("Concat", [builder.node("Sub", [one, positive]), positive], axis=1)
+            positive = builder.node("Sigmoid", margin)
+            negative = builder.node("Sub", builder.constant(np.array(1, dtype=np.float32)), positive)
+            probabilities = builder.join([negative, positive])
         else:
-            probabilities = builder.node("Softmax", [margin], axis=1)
-        return builder.node("ArgMax", [probabilities], axis=1, keepdims=0), probabilities
+            probabilities = builder.node("Softmax", margin, axis=1)
+        return likeliest(builder, probabilities), probabilities
 
     def info(self) -> dict[str, Any]:
         """Importance of each encoded column: how often it splits, its mean gain, its mean cover."""

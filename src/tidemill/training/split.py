@@ -1,0 +1,150 @@
+"""Which rows train and which evaluate.
+
+References
+----------
+https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-create-glm#data_split_method
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.errors import DataError, EmptyDataError
+from tidemill.core.names import quote_name
+from tidemill.training.source import TrainingRows
+
+# AUTO_SPLIT: below the first no evaluation rows, up to the second a fifth, above it a fixed number.
+_SPLIT_FROM, _FIFTH_UP_TO, _MOST = 500, 50_000, 10_000
+_FIFTH = 0.2
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Split:
+    """``trains`` says for each row, in order, whether it trains (None: all do); ``where`` says it in SQL ('': all).
+
+    Rows that are equal in every column may fall on both sides; ``where`` then takes in those of the evaluation side
+    too, which adds nothing that training does not see.
+    """
+
+    rows_train: int
+    rows_eval: int
+    trains: np.ndarray | None = None
+    where: str = ""
+
+
+def split_rows(rows: TrainingRows, total: int) -> Split:
+    """Split as DATA_SPLIT_METHOD says.
+
+    Raises
+    ------
+    EmptyDataError
+        No row is left to train on.
+    DataError
+        The split column is of the wrong type.
+    """
+    method = str(rows.task.options.get("data_split_method", "NO_SPLIT"))
+    if method == "CUSTOM":
+        split = _by_flag(rows)
+    elif method == "SEQ":
+        split = _by_order(rows, total, _count(total, rows.task.options.get("data_split_eval_fraction", _FIFTH)))
+    elif method in ("AUTO_SPLIT", "RANDOM"):
+        split = _by_hash(rows, total, _random_count(rows, total, method))
+    else:
+        split = Split(rows_train=total, rows_eval=0)
+    if not split.rows_train:
+        raise EmptyDataError(
+            f"no row is left to train model {rows.task.name} on: all {total:,} evaluate",
+            where=rows.task.where,
+            hint="check DATA_SPLIT_COL (CUSTOM: FALSE trains, TRUE and NULL evaluate) or the fraction",
+        )
+    return split
+
+
+def _random_count(rows: TrainingRows, total: int, method: str) -> int:
+    if method == "RANDOM" and "data_split_eval_fraction" in rows.task.given:
+        return _count(total, rows.task.options["data_split_eval_fraction"])
+    if total < _SPLIT_FROM:
+        return 0
+    return _MOST if total > _FIFTH_UP_TO else _count(total, _FIFTH)
+
+
+def _count(total: int, fraction: Any) -> int:
+    # Fractions count to two decimals.
+    return int(total * round(float(fraction), 2) + 0.5)
+
+
+def _by_hash(rows: TrainingRows, total: int, count: int) -> Split:
+    """The ``count`` rows with the smallest hashes evaluate; among equal rows the first ones."""
+    if not count:
+        return Split(rows_train=total, rows_eval=0)
+    key = rows.task.session.row_hash(rows.schema.names)
+    hashes = np.empty(total, dtype=np.uint64)
+    at = 0
+    for batch in rows.query(f"{key} AS tm_key"):
+        column = batch.column(0).to_numpy(zero_copy_only=False)
+        if at + len(column) > total:
+            raise changed_rows(rows)
+        hashes[at : at + len(column)] = column
+        at += len(column)
+    if at != total:
+        raise changed_rows(rows)
+    border = np.partition(hashes, count - 1)[count - 1]
+    trains = hashes > border
+    ties = np.flatnonzero(hashes == border)
+    spare = int(total - trains.sum()) - count
+    trains[ties[len(ties) - spare :]] = True
+    return Split(
+        rows_train=total - count,
+        rows_eval=count,
+        trains=trains,
+        where=f"{key} {'>=' if spare else '>'} {int(border)}",
+    )
+
+
+def _by_flag(rows: TrainingRows) -> Split:
+    import pyarrow as pa
+
+    column = quote_name(rows.split)
+    kind = rows.schema.field(rows.split).type
+    if not pa.types.is_boolean(kind):
+        raise DataError(
+            f"DATA_SPLIT_METHOD = 'CUSTOM' needs a BOOL column; {rows.split} is {kind}",
+            where=rows.task.where,
+            hint="TRUE and NULL evaluate, FALSE trains: write the condition in the query, AS a column",
+            column=rows.split,
+            type=str(kind),
+        )
+    return _by_condition(rows, f"coalesce(NOT {column}, FALSE)")
+
+
+def _by_order(rows: TrainingRows, total: int, count: int) -> Split:
+    """The last rows evaluate; NULLs come first, and a tie with the last training row trains."""
+    if not count or count >= total:
+        return Split(rows_train=0 if count else total, rows_eval=count)
+    key = quote_name(rows.split)
+    first = f"SELECT {key} AS k FROM ({rows.sql}) AS s ORDER BY {key} ASC NULLS FIRST LIMIT {total - count}"
+    return _by_condition(rows, f"({key} IS NULL OR {key} <= (SELECT max(k) FROM ({first}) AS f))")
+
+
+def _by_condition(rows: TrainingRows, condition: str) -> Split:
+    import pyarrow as pa
+
+    parts = [batch.column(0) for batch in rows.query(f"{condition} AS tm_trains")]
+    # A NULL (all NULL in the training part of SEQ) does not train.
+    trains = np.asarray(pa.chunked_array(parts, type=pa.bool_()).fill_null(False).to_numpy(), dtype=bool)
+    count = int(trains.sum())
+    if count == len(trains):
+        return Split(rows_train=count, rows_eval=0)
+    return Split(rows_train=count, rows_eval=len(trains) - count, trains=trains, where=condition)
+
+
+def changed_rows(rows: TrainingRows) -> DataError:
+    """The query gave other rows than a moment before."""
+    return DataError(
+        f"the query of model {rows.task.name} returns other rows each time it is read",
+        where=rows.task.where,
+        hint="take RANDOM() and the like out of it, or make a table of its rows first: CREATE TABLE ... AS SELECT ...",
+    )

@@ -1,0 +1,71 @@
+"""The TRANSFORM clause during training: its columns with their statistics put in as constants."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidemill.core.names import name_key, quote_name
+from tidemill.features.plan import FrozenColumn, InputColumn
+from tidemill.training.source import TrainingRows
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frozen:
+    """The feature columns of TRANSFORM and the raw columns they read; no columns without a TRANSFORM."""
+
+    columns: tuple[FrozenColumn, ...] = ()
+    inputs: tuple[InputColumn, ...] | None = None
+
+    def sql_by_name(self) -> dict[str, str]:
+        """Each column's SQL over the query's rows."""
+        return {column.name: column.sql for column in self.columns}
+
+    def select(self, sql: str) -> str:
+        """The feature columns over some rows of the query."""
+        columns = ", ".join(f"{column.sql} AS {quote_name(column.name)}" for column in self.columns)
+        return f"SELECT {columns} FROM ({sql}) AS tm_raw"
+
+
+def freeze(rows: TrainingRows, training_sql: str) -> Frozen:
+    """Learn the statistics of TRANSFORM from the training rows.
+
+    Raises
+    ------
+    StatementError
+        TRANSFORM says something it may not, or changes the label.
+    """
+    if not rows.task.transform:
+        return Frozen()
+    from tidemill.features.transform import freeze_transform
+
+    label_like = [name for name in (rows.label, rows.split, rows.weight) if name]
+    frozen = freeze_transform(
+        rows.task.transform,
+        session=rows.task.session,
+        sql=training_sql,
+        schema=rows.schema,
+        label_like=label_like,
+        where=rows.task.where,
+    )
+    kept = {name_key(name) for name in label_like}
+    columns = tuple(column for column in frozen if name_key(column.name) not in kept)
+    return Frozen(columns=columns, inputs=_inputs(rows, columns))
+
+
+def _inputs(rows: TrainingRows, columns: Sequence[FrozenColumn]) -> tuple[InputColumn, ...]:
+    """The query's columns that the frozen SQL names, in the query's order."""
+    import sqlglot
+    from sqlglot import exp
+
+    read: set[str] = set()
+    for column in columns:
+        tree = sqlglot.parse_one(column.sql, dialect="duckdb")
+        read |= {name_key(found.name) for found in tree.find_all(exp.Column)}
+        # A struct's field reads as table.column.
+        read |= {name_key(found.table) for found in tree.find_all(exp.Column) if found.table}
+    return tuple(
+        InputColumn(name=name, type=str(rows.schema.field(name).type))
+        for name in rows.schema.names
+        if name_key(name) in read and name not in (rows.label, rows.split, rows.weight)
+    )
