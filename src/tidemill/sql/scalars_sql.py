@@ -1,0 +1,408 @@
+"""What each scalar and analytic ML function says in SQL.
+
+Templates are written in DuckDB's dialect and read by sqlglot once; ``:name`` stands for an argument. Quantiles are
+values that occur (``quantile_disc``), as BigQuery ML's published samples have them. A constant column is 0 when scaled.
+
+References
+----------
+.. [1] https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-preprocessing-functions
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from types import MappingProxyType
+
+from sqlglot import exp, parse_one  # noqa: TID253
+
+from tidemill.core.errors import BindError, UnsupportedError, Where
+
+FORMATS = ("bucket_names", "bucket_ranges", "bucket_ranges_json")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScalarCall:
+    """A call: the function's canonical name, its arguments in order, and its place."""
+
+    function: str
+    arguments: Sequence[exp.Expr]
+    where: Where | None
+
+    def wrong(self, message: str) -> BindError:
+        """An error about the arguments."""
+        return BindError(f"{self.function}: {message}", where=self.where, function=self.function)
+
+    def number(self, index: int, default: float, *, name: str) -> float:
+        """A number literal."""
+        if index >= len(self.arguments):
+            return default
+        value = _literal_number(self.arguments[index])
+        if value is None:
+            raise self.wrong(f"{name} is a number written out")
+        return value
+
+    def whole(self, index: int, default: int, *, name: str, low: int, high: int) -> int:
+        """A whole number literal within bounds."""
+        value = self.number(index, default, name=name)
+        if value != int(value) or not low <= value <= high:
+            raise self.wrong(f"{name} is a whole number from {low:,} to {high:,}")
+        return int(value)
+
+    def choice(self, index: int, choices: Sequence[str], *, name: str) -> str:
+        """A string literal among some; the first without it."""
+        if index >= len(self.arguments):
+            return choices[0]
+        argument = self.arguments[index]
+        value = argument.name if isinstance(argument, exp.Literal) and argument.is_string else ""
+        found = next((choice for choice in choices if choice.lower() == value.lower()), None)
+        if found is None:
+            raise self.wrong(f"{name} is one of {', '.join(repr(choice) for choice in choices)}")
+        return found
+
+    def flag(self, index: int, default: bool, *, name: str) -> bool:
+        """TRUE or FALSE."""
+        if index >= len(self.arguments):
+            return default
+        argument = self.arguments[index]
+        if not isinstance(argument, exp.Boolean):
+            raise self.wrong(f"{name} is TRUE or FALSE")
+        return bool(argument.this)
+
+    def numbers(self, index: int, *, name: str) -> list[float]:
+        """An array of number literals."""
+        argument = self.arguments[index]
+        items = argument.expressions if isinstance(argument, exp.Array) else []
+        values = [_literal_number(item) for item in items]
+        if not values or any(value is None for value in values):
+            raise self.wrong(f"{name} is an array of numbers written out")
+        return [value for value in values if value is not None]
+
+
+def _literal_number(node: exp.Expr) -> float | None:
+    if isinstance(node, exp.Neg):
+        inner = _literal_number(node.this)
+        return None if inner is None else -inner
+    if isinstance(node, exp.Paren):
+        return _literal_number(node.this)
+    if isinstance(node, exp.Literal) and not node.is_string:
+        return float(node.name)
+    # CAST('+inf' AS FLOAT64) is how BigQuery writes infinity.
+    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal) and "inf" in node.this.name.lower():
+        return float("-inf") if node.this.name.strip().startswith("-") else float("inf")
+    return None
+
+
+@lru_cache(maxsize=64)
+def _template(sql: str) -> exp.Expr:
+    return parse_one(sql, dialect="duckdb")
+
+
+def _sql(template: str, **parts: exp.Expr) -> exp.Expr:
+    """A template with its placeholders filled in."""
+    wrapped = {name: part if _is_atom(part) else exp.paren(part) for name, part in parts.items()}
+    return exp.replace_placeholders(_template(template).copy(), **wrapped)
+
+
+def _is_atom(node: exp.Expr) -> bool:
+    return isinstance(node, exp.Column | exp.Literal | exp.Func | exp.Paren | exp.Array | exp.Boolean | exp.Null)
+
+
+def _number(value: float) -> exp.Expr:
+    text = str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+    return exp.Literal.number(text) if value >= 0 else exp.Neg(this=exp.Literal.number(text.lstrip("-")))
+
+
+def _shown(value: float) -> str:
+    return str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+def _standard_scaler(call: ScalarCall) -> exp.Expr:
+    return _sql(
+        "coalesce((:x - avg(:x) OVER ()) / nullif(stddev_samp(:x) OVER (), 0), :x - avg(:x) OVER ())",
+        x=call.arguments[0],
+    )
+
+
+def _min_max_scaler(call: ScalarCall) -> exp.Expr:
+    return _sql(
+        "CAST(coalesce((:x - min(:x) OVER ()) / nullif(max(:x) OVER () - min(:x) OVER (), 0), :x - min(:x) OVER ()) "
+        "AS DOUBLE)",
+        x=call.arguments[0],
+    )
+
+
+def _max_abs_scaler(call: ScalarCall) -> exp.Expr:
+    return _sql("CAST(coalesce(:x / nullif(max(abs(:x)) OVER (), 0), :x) AS DOUBLE)", x=call.arguments[0])
+
+
+def _robust_scaler(call: ScalarCall) -> exp.Expr:
+    low, high = _quantile_range(call)
+    x = call.arguments[0]
+    centred = x
+    if call.flag(2, True, name="with_median"):
+        centred = _sql(":x - quantile_disc(:x, 0.5) OVER ()", x=x)
+    if not call.flag(3, True, name="with_quantile_range"):
+        return _sql("CAST(:centred AS DOUBLE)", centred=centred)
+    return _sql(
+        "CAST(coalesce(:centred / nullif(quantile_disc(:x, :high) OVER () - quantile_disc(:x, :low) OVER (), 0), "
+        ":centred) AS DOUBLE)",
+        x=x,
+        centred=centred,
+        low=_number(low / 100),
+        high=_number(high / 100),
+    )
+
+
+def _quantile_range(call: ScalarCall) -> tuple[float, float]:
+    if len(call.arguments) < 2:
+        return 25.0, 75.0
+    bounds = call.numbers(1, name="quantile_range")
+    if len(bounds) != 2 or not 0 < bounds[0] < bounds[1] < 100:
+        raise call.wrong("quantile_range is two rising numbers between 0 and 100")
+    return bounds[0], bounds[1]
+
+
+def _imputer(call: ScalarCall) -> exp.Expr:
+    strategy = call.choice(1, ("mean", "median", "most_frequent"), name="the strategy")
+    templates = {
+        "mean": "coalesce(:x, avg(:x) OVER ())",
+        "median": "CAST(coalesce(:x, quantile_disc(:x, 0.5) OVER ()) AS DOUBLE)",
+        "most_frequent": f"coalesce(:x, {_BY_COUNT}[1].k)",
+    }
+    return _sql(templates[strategy], x=call.arguments[0])
+
+
+def _bucketize(call: ScalarCall) -> exp.Expr:
+    splits = sorted(set(call.numbers(1, name="array_split_points")))
+    if call.flag(2, False, name="exclude_boundaries"):
+        if len(splits) < 3:
+            raise call.wrong("without its boundaries there are no split points left")
+        splits = splits[1:-1]
+    names = _bucket_names(splits, call.choice(3, FORMATS, name="output_format"))
+    x = call.arguments[0]
+    case = exp.Case(ifs=[exp.If(this=_sql(":x IS NULL", x=x), true=exp.null())])
+    for split, name in zip(splits, names, strict=False):
+        case.append("ifs", exp.If(this=_sql(":x < :split", x=x, split=_number(split)), true=exp.Literal.string(name)))
+    case.set("default", exp.Literal.string(names[-1]))
+    return case
+
+
+def _bucket_names(splits: Sequence[float], style: str) -> list[str]:
+    if style == "bucket_names":
+        return [f"bin_{number}" for number in range(1, len(splits) + 2)]
+    shown = [_shown(split) for split in splits]
+    if style == "bucket_ranges":
+        bounds = itertools.pairwise(["(-inf", *(f"[{split}" for split in shown), ""])
+        return [f"{low}, {high.lstrip('[') or '+inf'})" for low, high in bounds]
+    pairs = itertools.pairwise(["-Infinity", *shown, "Infinity"])
+    return [f'{{"start": "{low}", "end": "{high}"}}' for low, high in pairs]
+
+
+def _quantile_bucketize(call: ScalarCall) -> exp.Expr:
+    buckets = call.whole(1, 2, name="the number of buckets", low=2, high=10_000)
+    style = call.choice(2, FORMATS, name="output_format")
+    cuts = exp.Array(expressions=[_number(number / buckets) for number in range(1, buckets)])
+    bucket = "len(list_filter(quantile_disc(:x, :cuts) OVER (), lambda tm_c: tm_c <= :x))"
+    low = f"(quantile_disc(:x, :cuts) OVER ())[{bucket}]"
+    high = f"(quantile_disc(:x, :cuts) OVER ())[{bucket} + 1]"
+    templates = {
+        "bucket_names": f"'bin_' || CAST(1 + {bucket} AS VARCHAR)",
+        "bucket_ranges": f"coalesce('[' || {_cut(low)}, '(-inf') || ', ' || coalesce({_cut(high)}, '+inf') || ')'",
+        "bucket_ranges_json": f'\'{{"start": "\' || coalesce({_cut(low)}, \'-Infinity\') || \'", "end": "\' || '
+        f"coalesce({_cut(high)}, 'Infinity') || '\"}}'",
+    }
+    return _sql(f"CASE WHEN :x IS NULL THEN NULL ELSE {templates[style]} END", x=call.arguments[0], cuts=cuts)
+
+
+def _cut(sql: str) -> str:
+    return f"regexp_replace(CAST({sql} AS VARCHAR), '[.]0$', '')"
+
+
+# Variables of lambdas begin with tm_, so that none of them hides a column. Values by how often they occur, ties in alphabetical order: [{'n': -2, 'k': 'a'}, ...]
+_BY_COUNT = (
+    "list_sort(list_transform(map_entries(histogram(:x) OVER ()), "
+    "lambda tm_e: {'n': -CAST(tm_e.value AS BIGINT), 'k': tm_e.key}))"
+)
+_VOCABULARY = (
+    f"list_sort(list_transform(list_filter({_BY_COUNT}, lambda tm_s: -tm_s.n >= :frequency)[1:CAST(:top AS INTEGER)], "
+    "lambda tm_s: tm_s.k))"
+)
+
+
+def _vocabulary_parts(call: ScalarCall, first: int) -> dict[str, exp.Expr]:
+    top = call.whole(first, 32_000, name="top_k", low=1, high=1_000_000)
+    frequency = call.whole(first + 1, 5, name="frequency_threshold", low=0, high=10**9)
+    return {"x": call.arguments[0], "top": _number(top), "frequency": _number(frequency)}
+
+
+def _label_encoder(call: ScalarCall) -> exp.Expr:
+    template = f"CAST(coalesce(list_position({_VOCABULARY}, :x), 0) AS BIGINT)"
+    return _sql(template, **_vocabulary_parts(call, 1))
+
+
+def _one_hot_encoder(call: ScalarCall) -> exp.Expr:
+    drop = call.choice(1, ("none", "most_frequent"), name="the category to drop")
+    value = f"CASE WHEN :x = {_BY_COUNT}[1].k THEN 0.0 ELSE 1.0 END" if drop == "most_frequent" else "1.0"
+    template = (
+        f"[{{'index': CAST(coalesce(list_position({_VOCABULARY}, :x), 0) AS BIGINT), "
+        f"'value': CAST({value} AS DOUBLE)}}]"
+    )
+    return _sql(template, **_vocabulary_parts(call, 2))
+
+
+def _norm(p: float) -> str:
+    """The template of the p-norm of ``:v``; p = 0 counts what is not zero."""
+    if p == 0:
+        return "CAST(len(list_filter(:v, lambda tm_e: tm_e <> 0)) AS DOUBLE)"
+    if p == float("inf"):
+        return "CAST(list_max(list_transform(:v, lambda tm_e: abs(tm_e))) AS DOUBLE)"
+    if p == 1:
+        return "CAST(list_sum(list_transform(:v, lambda tm_e: abs(tm_e))) AS DOUBLE)"
+    if p == 2:
+        return "sqrt(list_sum(list_transform(:v, lambda tm_e: tm_e * tm_e)))"
+    return f"pow(list_sum(list_transform(:v, lambda tm_e: pow(abs(tm_e), {p!r}))), 1.0 / {p!r})"
+
+
+def _p(call: ScalarCall) -> float:
+    p = call.number(1, 2.0, name="p")
+    if p != 0 and p < 1:
+        raise call.wrong("p is 0, a number of at least 1, or CAST('+inf' AS FLOAT64)")
+    return p
+
+
+def _normalizer(call: ScalarCall) -> exp.Expr:
+    template = f"list_transform(:v, lambda tm_i: CAST(coalesce(tm_i / nullif({_norm(_p(call))}, 0), tm_i) AS DOUBLE))"
+    return _sql(template, v=call.arguments[0])
+
+
+def _lp_norm(call: ScalarCall) -> exp.Expr:
+    return _sql(_norm(_p(call)), v=call.arguments[0])
+
+
+def _distance(call: ScalarCall) -> exp.Expr:
+    kind = call.choice(2, ("EUCLIDEAN", "MANHATTAN", "COSINE"), name="the type of distance")
+    templates = {
+        "EUCLIDEAN": "list_distance(CAST(:a AS DOUBLE[]), CAST(:b AS DOUBLE[]))",
+        "COSINE": "list_cosine_distance(CAST(:a AS DOUBLE[]), CAST(:b AS DOUBLE[]))",
+        "MANHATTAN": "CAST(list_sum(list_transform(:a, lambda tm_e, tm_i: abs(tm_e - (:b)[tm_i]))) AS DOUBLE)",
+    }
+    return _sql(templates[kind], a=call.arguments[0], b=call.arguments[1])
+
+
+def _ngrams(call: ScalarCall) -> exp.Expr:
+    if isinstance(call.arguments[1], exp.Array):
+        sizes = call.numbers(1, name="ngram_size")
+    else:
+        sizes = [call.number(1, 1, name="ngram_size")] * 2
+    if len(sizes) != 2 or not 1 <= sizes[0] <= sizes[1] or any(size != int(size) for size in sizes):
+        raise call.wrong("the sizes are a whole number of at least 1, or two rising ones")
+    separator = call.arguments[2] if len(call.arguments) > 2 else exp.Literal.string(" ")
+    template = (
+        "flatten(list_transform(range(1, len(:v) + 1), lambda tm_i: list_transform("
+        "range(:low, least(:high, len(:v) - tm_i + 1) + 1), lambda tm_k: array_to_string((:v)[tm_i:tm_i + tm_k - 1], :separator))))"
+    )
+    low, high = (_number(size) for size in sizes)
+    return _sql(template, v=call.arguments[0], low=low, high=high, separator=separator)
+
+
+def _polynomial_expand(call: ScalarCall) -> exp.Expr:
+    degree = call.whole(1, 2, name="degree", low=1, high=4)
+    fields = struct_fields(call)
+    # f1, f1_f1, f1_f2, f2, f2_f2: each product stands before the longer ones it begins.
+    products = [
+        combination
+        for size in range(1, degree + 1)
+        for combination in itertools.combinations_with_replacement(range(len(fields)), size)
+    ]
+    return _struct(fields, sorted(products), lambda left, right: _sql(":a * :b", a=left, b=right), kind="DOUBLE")
+
+
+def _feature_cross(call: ScalarCall) -> exp.Expr:
+    degree = call.whole(1, 2, name="degree", low=2, high=4)
+    fields = struct_fields(call)
+    crosses = [
+        combination for size in range(2, degree + 1) for combination in itertools.combinations(range(len(fields)), size)
+    ]
+    if not crosses:
+        raise call.wrong("a cross needs a STRUCT of at least two columns")
+    return _struct(
+        fields, sorted(crosses), lambda left, right: _sql(":a || '_' || :b", a=left, b=right), kind="VARCHAR"
+    )
+
+
+def struct_fields(call: ScalarCall) -> list[tuple[str, exp.Expr]]:
+    """Names and expressions of the STRUCT that is the first argument.
+
+    Raises
+    ------
+    BindError
+        It is not a STRUCT written out, has more than ten fields, or a field has no name.
+    """
+    struct = call.arguments[0]
+    if not isinstance(struct, exp.Struct):
+        raise call.wrong("the first argument is a STRUCT written out: STRUCT(a, b)")
+    fields = []
+    for item in struct.expressions:
+        name = item.this.name if isinstance(item, exp.PropertyEQ) else item.alias_or_name
+        if not name or (not isinstance(item, exp.PropertyEQ | exp.Alias | exp.Column)):
+            raise call.wrong("each field of the STRUCT needs a name: STRUCT(a + b AS c)")
+        value = item.expression if isinstance(item, exp.PropertyEQ) else item.unalias()
+        fields.append((name, value))
+    if not 1 <= len(fields) <= 10:
+        raise call.wrong(f"the STRUCT has 1 to 10 fields, not {len(fields)}")
+    return fields
+
+
+def _struct(
+    fields: Sequence[tuple[str, exp.Expr]],
+    combinations: Sequence[tuple[int, ...]],
+    join: Callable[[exp.Expr, exp.Expr], exp.Expr],
+    *,
+    kind: str,
+) -> exp.Expr:
+    items = []
+    for combination in combinations:
+        value = _sql(f"CAST(:x AS {kind})", x=fields[combination[0]][1])
+        for index in combination[1:]:
+            value = join(value, _sql(f"CAST(:x AS {kind})", x=fields[index][1]))
+        name = "_".join(fields[index][0] for index in combination)
+        items.append(exp.PropertyEQ(this=exp.to_identifier(name), expression=value))
+    return exp.Struct(expressions=items)
+
+
+def _only_in_transform(call: ScalarCall) -> exp.Expr:
+    why = {
+        "ML.HASH_BUCKETIZE": "DuckDB has no farm fingerprint; in a query, hash(x) % n gives other buckets of about the "
+        "same size",
+        "ML.MULTI_HOT_ENCODER": "its vocabulary spans the elements of all rows; in a query, unnest the array and use "
+        "ML.LABEL_ENCODER",
+    }[call.function]
+    message = f"{call.function} is supported in TRANSFORM only: {why}"
+    raise UnsupportedError(message, where=call.where, function=call.function)
+
+
+BUILDERS = MappingProxyType(
+    {
+        "ML.STANDARD_SCALER": _standard_scaler,
+        "ML.MIN_MAX_SCALER": _min_max_scaler,
+        "ML.MAX_ABS_SCALER": _max_abs_scaler,
+        "ML.ROBUST_SCALER": _robust_scaler,
+        "ML.IMPUTER": _imputer,
+        "ML.BUCKETIZE": _bucketize,
+        "ML.QUANTILE_BUCKETIZE": _quantile_bucketize,
+        "ML.LABEL_ENCODER": _label_encoder,
+        "ML.ONE_HOT_ENCODER": _one_hot_encoder,
+        "ML.NORMALIZER": _normalizer,
+        "ML.LP_NORM": _lp_norm,
+        "ML.DISTANCE": _distance,
+        "ML.NGRAMS": _ngrams,
+        "ML.POLYNOMIAL_EXPAND": _polynomial_expand,
+        "ML.FEATURE_CROSS": _feature_cross,
+        "ML.HASH_BUCKETIZE": _only_in_transform,
+        "ML.MULTI_HOT_ENCODER": _only_in_transform,
+    }
+)
+"""One builder for each scalar and analytic function that is supported; a test holds the two tables equal."""
