@@ -93,27 +93,22 @@ class PlacedError(sqlglot_errors.ParseError):
         self.hint = hint
 
 
-class MLGeneratorMixin:
-    """Writes our nodes."""
+def _write_raw(_: Generator, node: RawSQL) -> str:
+    return cast("str", node.this)
 
-    def rawsql_sql(self, node: RawSQL) -> str:
-        """Write engine SQL as it is."""
-        return cast("str", node.this)
 
-    def mlcall_sql(self, node: MLCall) -> str:
-        """Write a call: only for messages and canonical text, no engine can run it."""
-        generator = cast("Generator", self)
-        return f"{node.function}({', '.join(generator.sql(arg) for arg in node.arguments)})"
+def _write_call(generator: Generator, node: MLCall) -> str:
+    """Write a call: only for messages and canonical text, no engine can run it."""
+    return f"{node.function}({', '.join(generator.sql(arg) for arg in node.arguments)})"
 
-    def mlarg_sql(self, node: MLArg) -> str:
-        """Write one argument of a call."""
-        generator = cast("Generator", self)
-        value = node.this if isinstance(node.this, str) else generator.sql(node.this)
-        if node.kind == "query":
-            value = f"({value})"
-        if node.kind in ("model", "table", "connection"):
-            return f"{node.kind.upper()} {value}"
-        return f"{node.label} => {value}" if node.kind == "named" else value
+
+def _write_argument(generator: Generator, node: MLArg) -> str:
+    value = node.this if isinstance(node.this, str) else generator.sql(node.this)
+    if node.kind == "query":
+        value = f"({value})"
+    if node.kind in ("model", "table", "connection"):
+        return f"{node.kind.upper()} {value}"
+    return f"{node.label} => {value}" if node.kind == "named" else value
 
 
 class MLParserMixin:
@@ -167,6 +162,22 @@ class MLParserMixin:
         if written_as_string and isinstance(part, exp.Expr):
             part.meta["file"] = True
         return cast("exp.Expr | None", part)
+
+    def _parse_table_parts(self, *args: Any, **options: Any) -> exp.Expr | None:
+        table = cast("Any", super())._parse_table_parts(*args, **options)
+        if isinstance(table, exp.Table) and not table.args.get("db"):
+            self._split_backticks(table)
+        return cast("exp.Expr | None", table)
+
+    def _split_backticks(self, table: exp.Table) -> None:
+        """`` `project.dataset.table` `` names its parts, as in BigQuery, whatever the dialect."""
+        name = table.this
+        start = name.meta.get("start") if isinstance(name, exp.Identifier) else None
+        if start is None or self.source_text.text[start : start + 1] != "`" or "." not in name.name:
+            return
+        parts = [exp.to_identifier(part, quoted=True).update_positions(name) for part in name.name.split(".")]
+        table.set("this", parts[-1])
+        table.set("db", parts[-2])
 
     def _parse_column_parts_fast(self) -> exp.Expr | None:
         # ML.F(...) in an expression: never let a dialect's own rules for ML functions at it.
@@ -242,9 +253,7 @@ class MLParserMixin:
         p = self._p
         first = p._curr
         arg = self._read_ml_argument()
-        arg.meta.update(
-            start=first.start if first else p._prev.end, stop=p._prev.end + 1, inner=arg.meta.get("inner")
-        )
+        arg.meta.update(start=first.start if first else p._prev.end, stop=p._prev.end + 1, inner=arg.meta.get("inner"))
         return arg
 
     def _read_ml_argument(self) -> MLArg:
@@ -335,7 +344,7 @@ def placed(parser: Any, message: str, token: Token | None = None, *, hint: str =
 
 
 def _plain(message: str, token: str) -> str:
-    """sqlglot's message in our words."""
+    """Sqlglot's message in our words."""
     here = f"'{token[:40]}'" if token else "the end of the statement"
     if "Unexpected token" in message:
         return f"unexpected {here}"
@@ -359,7 +368,7 @@ def path_of(table: exp.Expr | None, parser: Any = None) -> str:
 
 @lru_cache(maxsize=64)
 def dialect_of(name: str) -> Dialect:
-    """sqlglot's dialect of this name.
+    """Sqlglot's dialect of this name.
 
     Raises
     ------
@@ -382,17 +391,20 @@ def _parser_class(name: str) -> type[Parser]:
 @lru_cache(maxsize=64)
 def _generator_class(name: str) -> type[Generator]:
     base = dialect_of(name).generator_class
-    return cast("type[Generator]", type(base)(f"ML{base.__name__}", (MLGeneratorMixin, base), {}))
+    writers = {**base.TRANSFORMS, RawSQL: _write_raw, MLCall: _write_call, MLArg: _write_argument}
+    return cast("type[Generator]", type(base)(f"ML{base.__name__}", (base,), {"TRANSFORMS": writers}))
 
 
 @lru_cache(maxsize=64)
 def _tokenizer_class(name: str) -> type[Tokenizer]:
     base = dialect_of(name).tokenizer_class
     identifiers = list(base.IDENTIFIERS)
-    if "`" in identifiers or "`" in base._QUOTES:
-        return cast("type[Tokenizer]", base)
-    # Names out of BigQuery keep their backticks, whatever dialect the file is in.
-    return cast("type[Tokenizer]", type(base)(f"ML{base.__name__}", (base,), {"IDENTIFIERS": [*identifiers, "`"]}))
+    if "`" not in identifiers and "`" not in base._QUOTES:
+        # Names out of BigQuery keep their backticks, whatever dialect the file is in.
+        identifiers.append("`")
+    # Without commands: sqlglot would read CALL ... as one opaque string up to the next semicolon, quoted or not.
+    members = {"IDENTIFIERS": identifiers, "COMMANDS": set()}
+    return cast("type[Tokenizer]", type(base)(f"ML{base.__name__}", (base,), members))
 
 
 def tokenize(text: str, dialect: str) -> list[Token]:
@@ -402,7 +414,9 @@ def tokenize(text: str, dialect: str) -> list[Token]:
 
 def make_parser(text: Text) -> Any:
     """A parser for one text, with the ML rule in it. It is handed tokens by `parse_tokens`."""
-    parser = _parser_class(text.dialect)(dialect=dialect_of(text.dialect), error_level=sqlglot_errors.ErrorLevel.IMMEDIATE)
+    parser = _parser_class(text.dialect)(
+        dialect=dialect_of(text.dialect), error_level=sqlglot_errors.ErrorLevel.IMMEDIATE
+    )
     parser.source_text = text  # type: ignore[attr-defined]
     return parser
 

@@ -45,9 +45,7 @@ def parse_text(text: str, *, file: str, dialect: str, line: int = 1) -> list[Sta
     return statements
 
 
-def parse_each(
-    text: str, *, file: str, dialect: str, line: int = 1
-) -> Iterator[tuple[Source, Statement | ParseError]]:
+def parse_each(text: str, *, file: str, dialect: str, line: int = 1) -> Iterator[tuple[Source, Statement | ParseError]]:
     """Read statement after statement; one that cannot be read is handed out as its error, and reading goes on."""
     written = Text.of(text.replace("\ufeff", " ", 1), file=file, dialect=dialect.lower(), first_line=line)
     try:
@@ -111,7 +109,9 @@ def _unreadable(text: Text, error: sqlglot_errors.TokenError) -> ParseError:
     if found is not None:
         start, mark, what = found
         return ParseError(
-            f"{what} is never closed", where=text.where(start, start + len(mark)), hint=f"close it with {_closing(mark)}"
+            f"{what} is never closed",
+            where=text.where(start, start + len(mark)),
+            hint=f"close it with {_closing(mark)}",
         )
     start = error.start or 0
     return ParseError("the text cannot be read as SQL", where=text.where(start, start + 1))
@@ -123,7 +123,13 @@ def _closing(mark: str) -> str:
 
 def _unclosed(text: str) -> tuple[int, str, str] | None:
     """The quote or comment that is open at the end of a text: its offset, mark and name."""
-    marks = {"'''": "a string", '"""': "a string", "'": "a string", '"': "a quoted name or string", "`": "a quoted name"}
+    marks = {
+        "'''": "a string",
+        '"""': "a string",
+        "'": "a string",
+        '"': "a quoted name or string",
+        "`": "a quoted name",
+    }
     index, size = 0, len(text)
     while index < size:
         if text.startswith("--", index) or text[index] == "#":

@@ -12,8 +12,20 @@ from tidemill.sql.parse_literals import STRINGS, expect, read_options, read_valu
 from tidemill.sql.statements import ColumnDef, Constraint
 from tidemill.sql.text import Text
 
-TABLE_WORDS = ("CONSTRAINT", "PRIMARY", "UNIQUE", "CHECK", "FOREIGN")
-COLUMN_WORDS = ("CONSTRAINT", "NOT", "NULL", "PRIMARY", "UNIQUE", "REFERENCES", "CHECK", "DEFAULT", "OPTIONS", "COLLATE")
+# sqlglot reads PRIMARY KEY and FOREIGN KEY as one token each.
+TABLE_WORDS = ("CONSTRAINT", "PRIMARY KEY", "UNIQUE", "CHECK", "FOREIGN KEY")
+COLUMN_WORDS = (
+    "CONSTRAINT",
+    "NOT",
+    "NULL",
+    "PRIMARY KEY",
+    "UNIQUE",
+    "REFERENCES",
+    "CHECK",
+    "DEFAULT",
+    "OPTIONS",
+    "COLLATE",
+)
 
 
 @dataclass(slots=True)
@@ -46,8 +58,8 @@ def _at_table_constraint(p: Any) -> bool:
         return False
     word, after = token.text.upper(), following.text.upper() if following else ""
     return {
-        "PRIMARY": after == "KEY",
-        "FOREIGN": after == "KEY",
+        "PRIMARY KEY": True,
+        "FOREIGN KEY": True,
         "UNIQUE": after == "(",
         "CHECK": after == "(",
         "CONSTRAINT": after not in (",", ")"),
@@ -88,7 +100,9 @@ def _read_column(p: Any, text: Text, result: ColumnList) -> None:
         elif word in COLUMN_WORDS:
             result.constraints.append(_read_constraint(p, text, (name,)))
         else:
-            raise placed(p, f"expected a constraint, a comma or ) after the column '{name}', found '{p._curr.text[:40]}'")
+            raise placed(
+                p, f"expected a constraint, a comma or ) after the column '{name}', found '{p._curr.text[:40]}'"
+            )
     result.columns.append(ColumnDef(name=name, type=kind, options=options))
 
 
@@ -119,13 +133,13 @@ def _read_constraint(p: Any, text: Text, columns: tuple[str, ...]) -> Constraint
 def _read_rule(p: Any, text: Text, columns: tuple[str, ...]) -> dict[str, Any]:
     if p._match_text_seq("NOT", "NULL"):
         return {"kind": "not_null", "columns": columns}
-    if p._match_text_seq("PRIMARY", "KEY"):
+    if p._match_text_seq("PRIMARY KEY"):
         return {"kind": "primary_key", "columns": columns or _read_names(p)}
     if p._match_text_seq("UNIQUE"):
         return {"kind": "unique", "columns": columns or _read_names(p)}
     if p._match_text_seq("CHECK"):
         return {"kind": "check", "columns": columns, "expression": _read_check(p, text)}
-    if p._match_text_seq("FOREIGN", "KEY"):
+    if p._match_text_seq("FOREIGN KEY"):
         return _read_references(p, _read_names(p))
     if p._curr and p._curr.text.upper() == "REFERENCES":
         return _read_references(p, columns)

@@ -15,6 +15,7 @@ from tidemill.sql.parse_query import read_end, read_exists, read_path, read_quer
 from tidemill.sql.statements import CreateTable, CreateView, OptionValue, Other, Query, Source, Statement
 from tidemill.sql.text import Text
 
+LAYOUT = ("PARTITION BY", "CLUSTER BY", "PARTITIONED BY", "SORT BY", "DEFAULT", "WITH")
 CLAUSES = "the clauses stand in this order: (columns) PARTITION BY, CLUSTER BY, OPTIONS (...), AS query"
 
 
@@ -54,13 +55,13 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
 def _read_clauses(p: Any, text: Text) -> tuple[OptionValue, ...]:
     """Clauses between the columns and AS; how the table is laid out in storage is not ours to follow."""
     options: tuple[OptionValue, ...] = ()
-    while p._curr and p._curr.text.upper() in ("PARTITION", "CLUSTER", "OPTIONS", "DEFAULT", "WITH"):
+    while p._curr and p._curr.text.upper() in (*LAYOUT, "OPTIONS"):
         word = p._curr.text.upper()
         p._advance()
         if word == "OPTIONS":
             options += read_options(p, text, literal=False)
         else:
-            skip_to(p, "PARTITION", "CLUSTER", "OPTIONS", "AS")
+            skip_to(p, *LAYOUT, "OPTIONS", "AS")
     return options
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
@@ -12,7 +13,13 @@ from tidemill.sql.statements import HparamSpace, OptionValue
 from tidemill.sql.text import Text
 
 STRINGS = frozenset(
-    (TokenType.STRING, TokenType.RAW_STRING, TokenType.HEREDOC_STRING, TokenType.NATIONAL_STRING, TokenType.UNICODE_STRING)
+    (
+        TokenType.STRING,
+        TokenType.RAW_STRING,
+        TokenType.HEREDOC_STRING,
+        TokenType.NATIONAL_STRING,
+        TokenType.UNICODE_STRING,
+    )
 )
 CLOSERS = {"[": "]", "(": ")", "{": "}"}
 
@@ -85,7 +92,9 @@ def read_value(p: Any, text: Text, *, literal: bool = True) -> Any:
     if isinstance(tree, exp.Interval) or not literal:
         return text.text[first.start : p._prev.end + 1]
     word = isinstance(tree, exp.Column)
-    hint = f"put quotes around it: '{first.text}'" if word else "write the value itself: a string, number, TRUE or array"
+    hint = (
+        f"put quotes around it: '{first.text}'" if word else "write the value itself: a string, number, TRUE or array"
+    )
     raise placed(p, "an option's value is a literal, not an expression", first, hint=hint)
 
 
@@ -145,9 +154,10 @@ def _number(text: str) -> int | float | None:
     except ValueError:
         pass
     try:
-        return float(text.replace("_", ""))
+        number = float(text.replace("_", ""))
     except ValueError:
         return None
+    return number if math.isfinite(number) else None
 
 
 def _read_space(p: Any, text: Text) -> HparamSpace:

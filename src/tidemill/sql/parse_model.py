@@ -16,7 +16,7 @@ from sqlglot.tokens import TokenType  # noqa: TID253
 from tidemill.sql.dialects import generate, placed
 from tidemill.sql.parse_columns import read_name
 from tidemill.sql.parse_literals import expect, read_options
-from tidemill.sql.parse_query import make_query, read_end, read_exists, read_path, read_query
+from tidemill.sql.parse_query import read_end, read_exists, read_path, read_query
 from tidemill.sql.statements import CreateModel, OptionValue, Query, Source, TransformItem
 from tidemill.sql.text import Text
 
@@ -155,5 +155,3 @@ def _item_of(tree: exp.Expr, text: Text, line: int, column: int) -> TransformIte
     name = tree.alias if isinstance(tree, exp.Alias) else value.name if isinstance(value, exp.Column) else ""
     value.meta.setdefault("text", text)
     return TransformItem(name=name, sql=generate(value, "duckdb"), tree=value, line=line, column=column)
-
-

@@ -21,6 +21,7 @@ from tidemill.sql.statements import (
     LoadData,
     OptionValue,
     Other,
+    Query,
     Select,
     Source,
     Statement,
@@ -29,7 +30,8 @@ from tidemill.sql.text import Text
 
 QUERY_STARTS = ("SELECT", "WITH", "FROM", "VALUES", "TABLE", "(")
 # The engine's own ways to look at things; they read, and nothing else.
-LOOKING = ("DESCRIBE", "DESC", "SUMMARIZE", "SHOW", "EXPLAIN", "PIVOT", "UNPIVOT")
+OPAQUE = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
+LOOKING = (*OPAQUE, "SUMMARIZE", "PIVOT", "UNPIVOT")
 SCRIPT = "scripts are not carried out: a project is a set of statements, and what they read orders them"
 ROWS = "tables here are made by queries, and each version is kept: write the change as CREATE OR REPLACE TABLE ... AS"
 ADMIN = "who may do what is not said in SQL here"
@@ -102,12 +104,12 @@ KNOWN_WORDS = ("SELECT", "WITH", "CREATE", "DROP", "LOAD DATA", "ASSERT", *REFUS
 def read_statement(p: Any, text: Text, source: Source) -> Statement:
     """One statement from the parser's tokens."""
     first = p._curr
-    word = first.text.upper()
+    word = first.text.upper().split()[0] if first.text.strip() else ""
     following = p._next.text.upper() if p._next else ""
     if first.token_type in (TokenType.IDENTIFIER, *STRINGS):
         raise placed(p, "a statement begins with a word such as SELECT or CREATE")
     if word in QUERY_STARTS or (word in LOOKING and text.dialect == "duckdb"):
-        query = read_query(p, text, any_tree=word in LOOKING)
+        query = _read_opaque(p, text) if word in OPAQUE else read_query(p, text, any_tree=word in LOOKING)
         read_end(p)
         return Select(source=source, query=query)
     if word == "CREATE":
@@ -123,6 +125,14 @@ def read_statement(p: Any, text: Text, source: Source) -> Statement:
             return _refuse(p, source, name, REFUSED[name])
     hint = did_you_mean(word, KNOWN_WORDS)
     raise placed(p, f"'{first.text[:40]}' begins no statement", first, hint=hint if hint.startswith("did") else "")
+
+
+def _read_opaque(p: Any, text: Text) -> Query:
+    """The engine's own statement, to its end."""
+    first = p._curr
+    while p._curr:
+        p._advance()
+    return make_query(exp.Command(this=first.text.upper()), text, first.start, p._prev.end + 1)
 
 
 def _refuse(p: Any, source: Source, what: str, reason: str) -> Other:

@@ -1,0 +1,165 @@
+"""Statement to summary: what the planner keeps, so that an unchanged file is never parsed again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict
+from typing import Any
+
+from tidemill.core.digest import digest_value
+from tidemill.core.names import name_key
+from tidemill.sql.canonical import canonical_sql
+from tidemill.sql.reads import find_reads
+from tidemill.sql.statements import (
+    Assert,
+    Constraint,
+    CreateModel,
+    CreateTable,
+    CreateView,
+    DropModel,
+    DropTable,
+    HparamSpace,
+    LoadData,
+    OptionValue,
+    Query,
+    Select,
+    Statement,
+    Summary,
+    TransformItem,
+)
+
+DESCRIPTIVE = ("description", "labels", "friendly_name")
+
+
+def summarise(statement: Statement, ordinal: int) -> Summary:
+    """What the planner knows of a statement.
+
+    Parameters
+    ----------
+    statement
+        A parsed statement.
+    ordinal
+        Its 0-based position in its file.
+    """
+    kind, name, parts = _facts(statement)
+    query = getattr(statement, "query", None)
+    tables, models, files = find_reads(query) if isinstance(query, Query) else ((), (), ())
+    if isinstance(statement, CreateTable):
+        tables = _with_referenced(tables, statement)
+    if isinstance(statement, LoadData):
+        files = statement.uris
+    digest = digest_value({"kind": kind, "name": name_key(name), "dialect": statement.source.dialect, "parts": parts})
+    return Summary(
+        file=statement.source.file,
+        line=statement.source.line,
+        column=statement.source.column,
+        ordinal=ordinal,
+        kind=kind,
+        name=name if kind != "assert" else f"assert_{digest[:10]}",
+        digest=digest,
+        description_digest=digest_value(_descriptions(statement)),
+        tables=tables,
+        models=models,
+        files=files,
+        model_type=_model_type(statement),
+        parts=parts,
+    )
+
+
+def _facts(statement: Statement) -> tuple[str, str, dict[str, str]]:
+    """Kind, name, and a digest for each part that changes rows."""
+    dialect = statement.source.dialect
+    match statement:
+        case CreateTable():
+            columns = [[column.name, canonical_sql(column.type, dialect)] for column in statement.columns]
+            parts = {
+                "query": _query(statement.query),
+                "options": _options(statement.options),
+                "columns": digest_value(columns),
+                "constraints": digest_value([_constraint(rule, dialect) for rule in statement.constraints]),
+            }
+            return "table", statement.name, parts
+        case CreateView():
+            return "view", statement.name, {"query": _query(statement.query)}
+        case CreateModel():
+            parts = {
+                "query": _query(statement.query),
+                "options": _options(statement.options),
+                "transform": digest_value([_transform(item) for item in statement.transform]),
+                "extras": digest_value(list(statement.extras)),
+            }
+            return "model", statement.name, parts
+        case LoadData():
+            load = [statement.overwrite, statement.format, list(statement.uris)]
+            columns = [[column.name, canonical_sql(column.type, dialect)] for column in statement.columns]
+            parts = {"files": digest_value(load), "columns": digest_value(columns)}
+            return "load", statement.name, parts | {"options": _options(statement.options)}
+        case DropModel():
+            return "drop_model", statement.name, {}
+        case DropTable():
+            return "drop_table", statement.name, {"kind": digest_value(statement.kind)}
+        case Assert():
+            return "assert", "", {"query": _query(statement.query), "message": digest_value(statement.message)}
+        case Select():
+            return "select", "", {"query": _query(statement.query)}
+        case _:
+            return "other", "", {"text": digest_value(canonical_sql(statement.source.text, dialect))}
+
+
+def _query(query: Query | None) -> str:
+    return "" if query is None else digest_value(canonical_sql(query.source.text, query.source.dialect))
+
+
+def _options(options: Iterable[OptionValue]) -> str:
+    values = {option.name.lower(): _plain(option.value) for option in options if option.name.lower() not in DESCRIPTIVE}
+    return digest_value(values)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, HparamSpace):
+        return {"hparam": _plain(asdict(value))}
+    if isinstance(value, dict):
+        return {str(key): _plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    return value
+
+
+def _constraint(rule: Constraint, dialect: str) -> list[Any]:
+    expression = canonical_sql(rule.expression, dialect)
+    columns = [name_key(column) for column in rule.columns]
+    foreign = [name_key(column) for column in rule.foreign]
+    return [rule.kind, rule.name, columns, expression, name_key(rule.table), foreign, rule.enforced]
+
+
+def _transform(item: TransformItem) -> list[Any]:
+    excepted = [name_key(name) for name in item.excepted]
+    replaced = [_transform(part) for part in item.replaced]
+    return [item.name, canonical_sql(item.sql, "duckdb"), item.star, excepted, replaced]
+
+
+def _descriptions(statement: Statement) -> dict[str, Any]:
+    """What is said about a statement's object and changes no row."""
+    options = getattr(statement, "options", ())
+    columns = getattr(statement, "columns", ())
+    return {
+        "options": {
+            option.name.lower(): _plain(option.value) for option in options if option.name.lower() in DESCRIPTIVE
+        },
+        "columns": {column.name: _plain(column.options) for column in columns if column.options},
+    }
+
+
+def _with_referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[str, ...]:
+    """Tables that REFERENCES names are read when the rows are checked."""
+    found = {name_key(table): table for table in tables}
+    for rule in statement.constraints:
+        if rule.kind == "references" and name_key(rule.table) != name_key(statement.name):
+            found.setdefault(name_key(rule.table), rule.table)
+    return tuple(found.values())
+
+
+def _model_type(statement: Statement) -> str:
+    if not isinstance(statement, CreateModel):
+        return ""
+    return next((str(part.value).upper() for part in statement.options if part.name.upper() == "MODEL_TYPE"), "")
