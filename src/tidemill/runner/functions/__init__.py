@@ -1,0 +1,1 @@
+"""The ML table functions, one file per group: from a `runner.call.FunctionCall` to rows."""

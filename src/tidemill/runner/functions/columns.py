@@ -1,0 +1,71 @@
+"""Output columns: which of them the surrounding query can see, and small results put together from plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.errors import BindError
+from tidemill.core.names import name_key
+from tidemill.core.rows import Rows
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tidemill.runner.call import FunctionCall
+
+
+def is_wanted(call: FunctionCall, name: str) -> bool:
+    """Whether the surrounding query can see a column of this name."""
+    return call.wanted is None or name_key(name) in call.wanted
+
+
+def passed_through(call: FunctionCall, made: Sequence[str]) -> list[str]:
+    """Name the input columns that pass through to the output and that the surrounding query can see.
+
+    Parameters
+    ----------
+    made
+        The columns that the function makes.
+
+    Raises
+    ------
+    BindError
+        An input column has the name of a column that the function makes.
+    """
+    taken = {name_key(name) for name in made}
+    seen = [name for name in call.inputs[0].schema.names if is_wanted(call, name)]
+    for name in seen:
+        if name_key(name) in taken:
+            raise BindError(
+                f"the data of {call.function} has a column {name}, and {call.function} makes a column of that name",
+                where=call.where,
+                hint=f"leave {name} out of the data: SELECT * EXCLUDE ({name}), in BigQuery's dialect EXCEPT",
+                column=name,
+            )
+    return seen
+
+
+def small_rows(call: FunctionCall, schema: pa.Schema, make: Callable[[], Sequence[Mapping[str, Any]]]) -> Rows:
+    """Rows of a small result, worked out when they are first read.
+
+    Parameters
+    ----------
+    schema
+        All columns of the function; those nobody sees are left out.
+    make
+        The rows as plain values by column name; a missing value is NULL.
+    """
+    import pyarrow as pa
+
+    kept = pa.schema([field for field in schema if is_wanted(call, field.name)] or [schema.field(0)])
+    made: list[pa.RecordBatch] = []
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        if not made:
+            rows = make()
+            arrays = [pa.array([row.get(field.name) for row in rows], type=field.type) for field in kept]
+            made.append(pa.RecordBatch.from_arrays(arrays, schema=kept))
+        yield from made
+
+    return Rows(kept, batches)
