@@ -221,7 +221,8 @@ def _cut(sql: str) -> str:
     return f"regexp_replace(CAST({sql} AS VARCHAR), '[.]0$', '')"
 
 
-# Variables of lambdas begin with tm_, so that none of them hides a column. Values by how often they occur, ties in alphabetical order: [{'n': -2, 'k': 'a'}, ...]
+# Variables of lambdas begin with tm_, so that none of them hides a column.
+# Values by how often they occur, ties in alphabetical order: [{'n': -2, 'k': 'a'}, ...]
 _BY_COUNT = (
     "list_sort(list_transform(map_entries(histogram(:x) OVER ()), "
     "lambda tm_e: {'n': -CAST(tm_e.value AS BIGINT), 'k': tm_e.key}))"
@@ -302,7 +303,8 @@ def _ngrams(call: ScalarCall) -> exp.Expr:
     separator = call.arguments[2] if len(call.arguments) > 2 else exp.Literal.string(" ")
     template = (
         "flatten(list_transform(range(1, len(:v) + 1), lambda tm_i: list_transform("
-        "range(:low, least(:high, len(:v) - tm_i + 1) + 1), lambda tm_k: array_to_string((:v)[tm_i:tm_i + tm_k - 1], :separator))))"
+        "range(:low, least(:high, len(:v) - tm_i + 1) + 1), "
+        "lambda tm_k: array_to_string((:v)[tm_i:tm_i + tm_k - 1], :separator))))"
     )
     low, high = (_number(size) for size in sizes)
     return _sql(template, v=call.arguments[0], low=low, high=high, separator=separator)
