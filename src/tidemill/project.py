@@ -205,7 +205,7 @@ class Project:
     @cached_property
     def stations(self) -> Stations:
         """All stations, opened, for the runner."""
-        from tidemill.runner.dispatch import FUNCTIONS
+        from tidemill.runner.dispatch import TABLE_FUNCTIONS
         from tidemill.runner.stations import Stations
         from tidemill.warehouse.control.system import system_tables
 
@@ -217,7 +217,7 @@ class Project:
             warehouse=self.warehouse,
             store=self.store,
             system=system_tables(self.db),
-            functions=FUNCTIONS,
+            functions=TABLE_FUNCTIONS,
         )
 
     def _prepare(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, Callable[[str, Lease], Job]]:

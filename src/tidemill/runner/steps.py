@@ -28,7 +28,6 @@ from tidemill.warehouse.control.leases import Lease
 from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
-    from tidemill.model_types.base import Iteration
     from tidemill.warehouse.control.database import Tx
     from tidemill.warehouse.protocol import Session, TableVersion
 
@@ -188,7 +187,8 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
     from tidemill.evaluation.judge import judge
     from tidemill.registry.versions import register
     from tidemill.sql.options import check_model_options
-    from tidemill.training.train import TrainTask, train
+    from tidemill.training.task import TrainTask
+    from tidemill.training.train import train
 
     stations = job.stations
     checked = check_model_options(statement.options, source=statement.source)
@@ -196,9 +196,6 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         raise BindError(
             f"model {step.asset} has no query to train on", where=start_of(statement.source), hint="add AS SELECT ..."
         )
-
-    def iteration(row: Iteration) -> None:
-        progress(f"iteration {row.iteration}", row.iteration, int(checked.values.get("max_iterations") or 0))
 
     with stations.session() as session:
         opened, bound = bind(statement.query, job, session)
@@ -216,8 +213,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
                 seed=stations.settings.seed,
                 threads=stations.threads,
                 where=start_of(statement.source),
-                statement=statement.source.text,
-                progress=iteration,
+                progress=progress,
             ),
             judge=judge,
         )

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from function_bench import TOY, Bench
+from tests.runner.functions.function_bench import TOY, Bench
 
 from tidemill.registry.versions import LoadedModel
 from tidemill.warehouse.duckdb.lake import open_lake

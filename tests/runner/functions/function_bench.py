@@ -64,7 +64,7 @@ class Bench:
                 seed=7,
                 threads=2,
             )
-            trained = train(task, judge)
+            trained = train(task, judge=judge)
             files = trained.files
             manifest = json.loads(files["manifest.json"])
             self.models[name] = LoadedModel(

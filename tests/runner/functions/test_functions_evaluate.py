@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 import pytest
-from function_bench import TOY, Bench
 from sklearn import metrics as oracle
+from tests.runner.functions.function_bench import TOY, Bench
 
 from tidemill.core.errors import BindError, LabelError, StatementError, UnsupportedError
 from tidemill.registry.versions import LoadedModel

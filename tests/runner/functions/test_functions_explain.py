@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from function_bench import TOY, Bench
+from tests.runner.functions.function_bench import TOY, Bench
 
 from tidemill.core.errors import StatementError
 from tidemill.registry.versions import LoadedModel

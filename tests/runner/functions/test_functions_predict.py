@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pytest
-from function_bench import TOY, Bench
+from tests.runner.functions.function_bench import TOY, Bench
 
 from tidemill.core.errors import BindError, DataError, StatementError
 from tidemill.registry.versions import LoadedModel

@@ -1,0 +1,213 @@
+"""Runs: what is built, what is kept when something fails, and what is not done twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.runner.conftest import MODEL, TABLES, write_visits
+from tidemill.core.errors import BindError, BusyError, ContractError, ParseError, SourceError, TidemillError
+from tidemill.project import Project, open_project
+from tidemill.runner.report import RunReport
+from tidemill.warehouse.control import leases
+from tidemill.warehouse.control.holders import this_process
+
+
+def statuses(report: RunReport) -> dict[str, str]:
+    return {step.asset: step.status for step in report.steps}
+
+
+def count(project: Project, table: str) -> int:
+    return int(project.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
+
+
+def only_error(report: RunReport) -> TidemillError:
+    (error,) = [step.error for step in report.steps if step.error]
+    return error
+
+
+def test_a_run_builds_the_tables_and_trains_the_model(project: Project) -> None:
+    report = project.run()
+
+    assert statuses(report) == {"visits": "done", "features": "done", "buyers": "done"}
+    assert report.status == "ok"
+    assert count(project, "features") == 600
+    assert project.sql("SELECT roc_auc FROM ML.EVALUATE(MODEL buyers)").fetchall()[0][0] > 0.9
+
+
+def test_a_second_run_does_nothing(project: Project) -> None:
+    project.run()
+
+    assert project.run().status == "nothing"
+
+
+def test_a_changed_file_runs_everything_that_hangs_on_it(project: Project, root: Path) -> None:
+    project.run()
+    write_visits(root, rows=700)
+
+    report = project.run()
+
+    assert [step.reason for step in report.steps] == ["visits.csv changed", "visits changed", "features changed"]
+    assert count(project, "features") == 700
+
+
+def test_a_comment_rebuilds_nothing(project: Project, root: Path) -> None:
+    project.run()
+    (root / "sql" / "tables.sql").write_text("-- visits of the shop\n" + TABLES.replace("SELECT *", "select  *"))
+
+    assert not project.plan().changed
+
+
+def test_rows_that_break_a_constraint_are_never_published(project: Project, root: Path) -> None:
+    project.run()
+    (root / "visits.csv").write_text("id,pages,country\n1,-3,NL\n1,2,DE\n")
+
+    report = project.run()
+
+    assert statuses(report) == {"visits": "failed", "features": "skipped", "buyers": "skipped"}
+    assert isinstance(only_error(report), ContractError)
+    assert "the old version stays" in only_error(report).message
+    assert count(project, "visits") == 600
+    assert report.exit_status == 4
+    failed = project.sql("SELECT count(*) FROM tidemill.checks WHERE status = 'failed'").fetchall()
+    assert failed == [(2,)]
+
+
+def test_the_rest_of_a_run_goes_on_when_a_step_fails(project: Project, root: Path) -> None:
+    (root / "sql" / "other.sql").write_text("CREATE TABLE numbers AS SELECT 1 AS n;")
+    (root / "visits.csv").unlink()
+
+    report = project.run()
+
+    assert statuses(report) == {"numbers": "done", "visits": "failed", "features": "skipped", "buyers": "skipped"}
+    assert isinstance(only_error(report), SourceError)
+
+
+def test_a_failed_step_is_tried_again_by_the_next_run(project: Project, root: Path) -> None:
+    (root / "visits.csv").unlink()
+    project.run()
+    write_visits(root)
+
+    assert statuses(project.run()) == {"visits": "done", "features": "done", "buyers": "done"}
+
+
+def test_a_statement_that_is_gone_drops_its_table(project: Project, root: Path) -> None:
+    project.run()
+    (root / "sql" / "model.sql").unlink()
+
+    report = project.run()
+
+    assert statuses(report) == {"buyers": "done"}
+    with pytest.raises(TidemillError, match="buyers"):
+        project.sql("SELECT * FROM ML.EVALUATE(MODEL buyers)")
+
+
+def test_an_old_version_of_a_table_can_be_read(project: Project, root: Path) -> None:
+    project.run()
+    write_visits(root, rows=10)
+    project.run(["visits"])
+
+    newest, oldest = project.history("visits")[0], project.history("visits")[-1]
+
+    assert (newest.rows, oldest.rows) == (10, 600)
+    assert project.sql(f"SELECT count(*) FROM visits AT (VERSION => {oldest.version})").fetchall() == [(600,)]
+
+
+def test_a_file_that_is_not_utf8_names_file_and_line(project: Project, root: Path) -> None:
+    (root / "sql" / "bad.sql").write_bytes(b"SELECT 1;\n-- caf\xe9\n")
+
+    with pytest.raises(ParseError) as raised:
+        project.plan()
+
+    assert str(raised.value.where) == "sql/bad.sql:2:1"
+
+
+def test_a_second_run_says_who_is_running(project: Project, root: Path) -> None:
+    holder = this_process()
+    with leases.held(project.db, "project", holder, run_id="r1"), open_project(root) as other:
+        with pytest.raises(BusyError) as raised:
+            other.run()
+
+    assert str(holder.pid) in raised.value.message
+
+
+def test_an_assertion_that_fails_fails_the_run(project: Project, root: Path) -> None:
+    (root / "sql" / "assert.sql").write_text("ASSERT (SELECT count(*) > 1000 FROM visits) AS 'too few visits';")
+
+    report = project.run()
+
+    assert only_error(report).message == "too few visits"
+    assert statuses(report)["buyers"] == "done"
+
+
+def test_a_view_is_read_in_place_even_with_a_model_in_it(project: Project, root: Path) -> None:
+    (root / "sql" / "view.sql").write_text(
+        "CREATE VIEW scored AS SELECT id, predicted_bought FROM ML.PREDICT(MODEL buyers, TABLE features);\n"
+        "CREATE TABLE sold AS SELECT count(*) AS n FROM scored WHERE predicted_bought;"
+    )
+
+    report = project.run()
+
+    assert statuses(report)["sold"] == "done"
+    assert project.sql("SELECT count(*) FROM scored").fetchall() == [(600,)]
+
+
+def test_training_twice_on_one_snapshot_gives_one_digest(project: Project) -> None:
+    project.run()
+    project.run(["buyers"], full_refresh=True)
+
+    digests = project.sql("SELECT DISTINCT digest FROM tidemill.model_versions").fetchall()
+
+    assert len(digests) == 1
+    assert project.sql("SELECT max(version) FROM tidemill.model_versions").fetchall() == [(2,)]
+
+
+def test_everything_a_run_did_is_a_row(project: Project) -> None:
+    report = project.run()
+
+    steps = project.sql("SELECT asset, status FROM tidemill.steps ORDER BY asset").fetchall()
+    (run,) = project.sql("SELECT run_id, status FROM tidemill.runs").fetchall()
+
+    assert steps == [("buyers", "done"), ("features", "done"), ("visits", "done")]
+    assert run == (report.run_id, "ok")
+    assert project.sql("SELECT count(*) FROM tidemill.metrics WHERE model = 'buyers'").fetchall() == [(6,)]
+
+
+def test_typed_statements_are_carried_out_at_once(project: Project) -> None:
+    project.run()
+
+    made = project.sql("CREATE TABLE adults AS SELECT * FROM visits WHERE pages > 8").fetchall()
+    project.sql("CREATE MODEL quick OPTIONS (model_type = 'LINEAR_REG', labels = ['pages']) AS SELECT pages, id FROM visits")
+
+    assert made[0][:2] == ("adults", "table")
+    assert count(project, "ML.PREDICT(MODEL quick, TABLE adults)") == made[0][3]
+    assert not project.plan().changed
+    project.sql("DROP TABLE adults; DROP MODEL quick")
+    with pytest.raises(BindError):
+        project.sql("SELECT * FROM adults")
+
+
+def test_a_typed_statement_cannot_take_the_name_of_a_file_made_one(project: Project) -> None:
+    project.run()
+
+    with pytest.raises(TidemillError, match=r"visits is made by sql/tables.sql:2"):
+        project.sql("CREATE OR REPLACE TABLE visits AS SELECT 1 AS id")
+
+
+def test_a_model_predicts_on_rows_from_python(project: Project) -> None:
+    project.run()
+
+    rows = project.model("buyers").predict([{"pages": 9, "country": "FR"}, {"pages": 1, "country": "DE"}])
+
+    assert rows.to_arrow().column("predicted_bought").to_pylist() == [True, False]
+    assert rows.columns[:2] == ["predicted_bought", "predicted_bought_probs"]
+
+
+def test_the_label_may_not_be_missing(project: Project, root: Path) -> None:
+    (root / "sql" / "model.sql").write_text(MODEL.replace("['bought']", "['baught']"))
+
+    error = only_error(project.run())
+
+    assert isinstance(error, BindError)
+    assert error.hint == "did you mean bought?"
