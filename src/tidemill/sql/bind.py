@@ -23,6 +23,7 @@ from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.dialects import MLCall, RawSQL, generate, path_of
 from tidemill.sql.reads import find_tree_reads, free_tables, table_is_file
+from tidemill.sql.scalars import rewrite_scalars
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
 
@@ -207,8 +208,6 @@ class _Binder:
         if unit.dialect != self.engine:
             adapt(tree, unit.text)
         if _has_scalars(tree):
-            from tidemill.sql.scalars import rewrite_scalars
-
             tree = rewrite_scalars(tree)
         try:
             return generate(tree, self.engine, strict=unit.dialect != self.engine)
@@ -222,10 +221,7 @@ class _Binder:
 
 def _has_scalars(tree: exp.Expr) -> bool:
     """Whether a scalar ML function is left in a tree."""
-    return any(
-        isinstance(node.this, exp.Identifier) and node.this.name.upper() in ("ML", "AI") and "name_stop" in node.meta
-        for node in tree.find_all(exp.Dot)
-    )
+    return any("name_stop" in node.meta for node in tree.find_all(exp.Dot, exp.Anonymous))
 
 
 def _is_inside(node: exp.Expr, tree: exp.Expr) -> bool:

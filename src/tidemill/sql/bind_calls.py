@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 from sqlglot import exp  # noqa: TID253
 
@@ -19,7 +19,7 @@ from tidemill.sql.text import Text
 MOST_THRESHOLDS = 100_000
 
 
-class NotLiteral(ValueError):
+class NotLiteralError(ValueError):
     """An expression is not plain data."""
 
 
@@ -169,7 +169,7 @@ def _struct_fields(value: Any) -> list[exp.Expr] | None:
 
 def _field_value(part: exp.Expr) -> exp.Expr:
     if isinstance(part, exp.PropertyEQ):
-        return part.expression
+        return cast("exp.Expr", part.expression)
     return part.this if isinstance(part, exp.Alias) else part
 
 
@@ -188,7 +188,7 @@ def _named_fields(call: MLCall, arg: MLArg, fields: list[exp.Expr]) -> list[tupl
             )
         try:
             found.append((name.lower(), literal_of(_field_value(field))))
-        except NotLiteral:
+        except NotLiteralError:
             raise _not_literal(call, arg, f"the setting {name.lower()}") from None
     return found
 
@@ -198,7 +198,7 @@ def _value(call: MLCall, arg: MLArg, what: str) -> Any:
         return arg.this
     try:
         return literal_of(arg.this)
-    except NotLiteral:
+    except NotLiteralError:
         raise _not_literal(call, arg, what) from None
 
 
@@ -213,7 +213,7 @@ def literal_of(node: exp.Expr) -> Any:
 
     Raises
     ------
-    NotLiteral
+    NotLiteralError
         It is not one.
     """
     if isinstance(node, exp.Paren | exp.Cast | exp.TryCast):
@@ -222,7 +222,7 @@ def literal_of(node: exp.Expr) -> Any:
         value = literal_of(node.this)
         if isinstance(value, int | float):
             return -value
-        raise NotLiteral
+        raise NotLiteralError
     if isinstance(node, exp.Literal):
         return node.name if node.is_string else _number(node.name)
     if isinstance(node, exp.Boolean):
@@ -237,7 +237,7 @@ def literal_of(node: exp.Expr) -> Any:
         return _series(node)
     if isinstance(node, exp.RawString | exp.National):
         return node.name
-    raise NotLiteral
+    raise NotLiteralError
 
 
 def _struct_literal(node: exp.Struct) -> Any:
@@ -255,9 +255,9 @@ def _number(text: str) -> int | float:
     try:
         number = float(text)
     except ValueError:
-        raise NotLiteral from None
+        raise NotLiteralError from None
     if not math.isfinite(number):
-        raise NotLiteral
+        raise NotLiteralError
     return number
 
 
@@ -266,10 +266,10 @@ def _series(node: exp.GenerateSeries) -> list[float]:
     step = literal_of(node.args["step"]) if node.args.get("step") else 1
     numbers = (start, end, step)
     if not all(isinstance(value, int | float) for value in numbers) or step == 0:
-        raise NotLiteral
+        raise NotLiteralError
     count = int((end - start) / step + 1e-9) + 1
     if count > MOST_THRESHOLDS:
-        raise NotLiteral
+        raise NotLiteralError
     return [start + step * index for index in range(max(0, count))]
 
 

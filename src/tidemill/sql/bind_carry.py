@@ -16,7 +16,7 @@ from tidemill.sql.reads import free_tables
 
 
 def innermost_calls(tree: exp.Expr) -> list[MLCall]:
-    """Calls of a tree that stand in no other call, in order of appearance. (Those inside are their data's own.)"""
+    """Calls of a tree that stand in no other call, in order of appearance. Those inside are their data's own."""
     return list(_outer_calls(tree))
 
 
@@ -27,7 +27,7 @@ def _outer_calls(tree: exp.Expr) -> Iterator[MLCall]:
         if isinstance(node, MLCall):
             yield node
             continue
-        children = [child for child in node.iter_expressions()]
+        children = list(node.iter_expressions())
         stack.extend(reversed(children))
 
 

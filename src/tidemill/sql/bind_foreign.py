@@ -17,7 +17,7 @@ FARM = (
 )
 
 
-def adapt(tree: exp.Expr, text: Text | None, span: tuple[int, int] | None = None) -> None:
+def adapt(tree: exp.Expr, text: Text | None) -> None:
     """Change a tree in place so that the engine's SQL means what the statement said.
 
     Raises

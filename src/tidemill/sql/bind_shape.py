@@ -25,19 +25,9 @@ MANY_ROWS = (exp.AggFunc, exp.Window, exp.Query, exp.Explode, exp.Unnest)
 VOLATILE = (exp.Rand, exp.Randn, exp.Uuid, exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime)
 VOLATILE_NAMES = frozenset(
     (
-        "random",
-        "rand",
-        "uuid",
-        "gen_random_uuid",
-        "generate_uuid",
-        "now",
-        "today",
-        "nextval",
-        "setseed",
-        "uuidv4",
-        "uuidv7",
+        *("random", "rand", "uuid", "gen_random_uuid", "generate_uuid", "uuidv4", "uuidv7", "nextval", "setseed"),
+        *("now", "today", "get_current_timestamp", "get_current_time", "transaction_timestamp", "clock_timestamp"),
     )
-    + ("get_current_timestamp", "get_current_time", "transaction_timestamp", "clock_timestamp")
 )
 
 

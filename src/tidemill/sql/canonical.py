@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
-from sqlglot.tokens import Token, TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import tokenize
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from functools import lru_cache
+from types import new_class
 from typing import Any, TypeVar, cast
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
@@ -16,7 +17,8 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.dialects.dialect import Dialect  # noqa: TID253
 from sqlglot.generator import Generator  # noqa: TID253
 from sqlglot.parser import Parser  # noqa: TID253
-from sqlglot.tokens import Token, Tokenizer, TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
+from sqlglot.tokens import Tokenizer  # noqa: TID253
 
 from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean
@@ -193,7 +195,7 @@ class MLParserMixin:
     def _parse_column_ops(self, this: exp.Expr | None) -> exp.Expr | None:
         if isinstance(this, exp.Dot) and "name_stop" in this.meta:
             # BigQuery's parser would go back and read the function once more by rules of its own.
-            return cast("exp.Expr | None", Parser._parse_column_ops(self._p, this))
+            return Parser._parse_column_ops(self._p, this)
         return cast("exp.Expr | None", cast("Any", super())._parse_column_ops(this))
 
     def _at_ml_function(self) -> bool:
@@ -314,7 +316,7 @@ def _argument_value(arg: MLArg) -> exp.Expr:
         return exp.Kwarg(this=exp.var(arg.label), expression=_argument_value(arg.this))
     if arg.kind == "query":
         return exp.Subquery(this=arg.this)
-    return cast("exp.Expr", arg.this) if isinstance(arg.this, exp.Expr) else exp.Literal.string(arg.this)
+    return arg.this if isinstance(arg.this, exp.Expr) else exp.Literal.string(arg.this)
 
 
 def _is_arrow(token: Token) -> bool:
@@ -385,14 +387,16 @@ def dialect_of(name: str) -> Dialect:
 @lru_cache(maxsize=64)
 def _parser_class(name: str) -> type[Parser]:
     base = dialect_of(name).parser_class
-    return cast("type[Parser]", type(base)(f"ML{base.__name__}", (MLParserMixin, base), {}))
+    return cast("type[Parser]", new_class(f"ML{base.__name__}", (MLParserMixin, base)))
 
 
 @lru_cache(maxsize=64)
 def _generator_class(name: str) -> type[Generator]:
     base = dialect_of(name).generator_class
     writers = {**base.TRANSFORMS, RawSQL: _write_raw, MLCall: _write_call, MLArg: _write_argument}
-    return cast("type[Generator]", type(base)(f"ML{base.__name__}", (base,), {"TRANSFORMS": writers}))
+    return cast(
+        "type[Generator]", new_class(f"ML{base.__name__}", (base,), {}, lambda body: body.update(TRANSFORMS=writers))
+    )
 
 
 @lru_cache(maxsize=64)
@@ -404,12 +408,12 @@ def _tokenizer_class(name: str) -> type[Tokenizer]:
         identifiers.append("`")
     # Without commands: sqlglot would read CALL ... as one opaque string up to the next semicolon, quoted or not.
     members = {"IDENTIFIERS": identifiers, "COMMANDS": set()}
-    return cast("type[Tokenizer]", type(base)(f"ML{base.__name__}", (base,), members))
+    return cast("type[Tokenizer]", new_class(f"ML{base.__name__}", (base,), {}, lambda body: body.update(members)))
 
 
 def tokenize(text: str, dialect: str) -> list[Token]:
     """Tokens of a text, with offsets into it."""
-    return cast("list[Token]", _tokenizer_class(dialect)(dialect=dialect_of(dialect)).tokenize(text))
+    return _tokenizer_class(dialect)(dialect=dialect_of(dialect)).tokenize(text)
 
 
 def make_parser(text: Text) -> Any:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
-from sqlglot.tokens import Token  # noqa: TID253
+from sqlglot.tokenizer_core import Token  # noqa: TID253
 
 from tidemill.core.errors import ParseError
 from tidemill.sql.dialects import PlacedError, make_parser, parse_tokens, tokenize

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlglot.tokens import Token, TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import path_of, placed
 from tidemill.sql.parse_literals import STRINGS, expect, read_options, read_value

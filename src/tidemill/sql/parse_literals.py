@@ -6,7 +6,7 @@ import math
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
-from sqlglot.tokens import Token, TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import placed
 from tidemill.sql.statements import HparamSpace, OptionValue

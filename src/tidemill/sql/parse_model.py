@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
-from sqlglot.tokens import TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import generate, placed
 from tidemill.sql.parse_columns import read_name

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
-from sqlglot.tokens import TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import path_of, placed
 from tidemill.sql.statements import Query

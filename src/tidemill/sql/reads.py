@@ -11,15 +11,10 @@ from tidemill.sql.dialects import MLCall, path_of
 from tidemill.sql.statements import Query
 
 READERS = frozenset(
-    ("read_csv", "read_csv_auto", "read_parquet", "parquet_scan", "read_json", "read_json_auto", "read_ndjson")
-    + (
-        "read_ndjson_auto",
-        "read_ndjson_objects",
-        "read_json_objects",
-        "read_text",
-        "read_blob",
-        "sniff_csv",
-        "read_xlsx",
+    (
+        *("read_csv", "read_csv_auto", "sniff_csv", "read_parquet", "parquet_scan", "read_json", "read_json_auto"),
+        *("read_ndjson", "read_ndjson_auto", "read_ndjson_objects", "read_json_objects"),
+        *("read_text", "read_blob", "read_xlsx"),
     )
 )
 FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".gz", ".zst", ".txt", ".xlsx", ".db")

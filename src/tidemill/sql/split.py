@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sqlglot.tokens import Token, TokenType  # noqa: TID253
+from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 BLOCK_WORDS = ("BEGIN", "IF", "WHILE", "LOOP", "REPEAT", "FOR", "CASE")
 # Words after which, inside a block, another statement begins.
