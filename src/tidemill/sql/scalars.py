@@ -12,7 +12,7 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.core.errors import BindError, Where
 from tidemill.sql.functions import find_function
 from tidemill.sql.functions_base import MLFunction
-from tidemill.sql.scalars_sql import BUILDERS, ScalarCall
+from tidemill.sql.scalars_sql import BUILDERS, TRANSFORM_ONLY, ScalarCall
 from tidemill.sql.text import Text
 
 
@@ -27,10 +27,10 @@ def rewrite_scalars(tree: exp.Expr) -> exp.Expr:
         The function is not built, or only in TRANSFORM.
     """
     for node in reversed(list(tree.find_all(exp.Dot, exp.Anonymous, bfs=True))):
-        name = _ml_name(node)
+        name = ml_name(node)
         if not name:
             continue
-        over = node.parent if isinstance(node.parent, exp.Window) and node.parent.this is node else None
+        over = over_of(node)
         replaced: exp.Expr = over if over is not None else node
         written = _rewrite(name, node, over)
         if replaced is tree:
@@ -41,14 +41,39 @@ def rewrite_scalars(tree: exp.Expr) -> exp.Expr:
 
 def _rewrite(name: str, node: exp.Expr, over: exp.Window | None) -> exp.Expr:
     where = place_of(node)
+    row = check_call(name, node, over=over, where=where)
+    return exp.paren(BUILDERS[row.name](_scalar_call(row, node, where)), copy=False)
+
+
+def check_call(name: str, node: exp.Expr, *, over: exp.Window | None, where: Where | None) -> MLFunction:
+    """The row of an ML function called in an expression, its arguments counted and its OVER() looked at.
+
+    Raises
+    ------
+    BindError
+        There is no such function, it stands in the wrong place, or its arguments are not what it takes.
+    UnsupportedError
+        The function is not built.
+    """
     row = find_function(name, where=where)
     if row.kind == "table":
         hint = f"write SELECT * FROM {row.name}(...)"
         raise BindError(f"{row.name} stands in FROM, not in an expression", where=where, hint=hint, function=row.name)
     _check_over(row, over, where)
-    arguments = _arguments(row, node, where)
-    builder = BUILDERS[row.name]
-    return exp.paren(builder(ScalarCall(function=row.name, arguments=arguments, where=where)), copy=False)
+    _arguments(row, node, where)
+    return row
+
+
+def check_in_transform(name: str, node: exp.Expr, *, over: exp.Window | None) -> None:
+    """Check a call inside TRANSFORM, where a few more functions are supported than in a query."""
+    where = place_of(node)
+    row = check_call(name, node, over=over, where=where)
+    if row.name not in TRANSFORM_ONLY:
+        BUILDERS[row.name](_scalar_call(row, node, where))
+
+
+def _scalar_call(row: MLFunction, node: exp.Expr, where: Where | None) -> ScalarCall:
+    return ScalarCall(function=row.name, arguments=_arguments(row, node, where), where=where)
 
 
 def _check_over(row: MLFunction, over: exp.Window | None, where: Where | None) -> None:
@@ -80,7 +105,12 @@ def _arguments(row: MLFunction, node: exp.Expr, where: Where | None) -> list[exp
     return arguments
 
 
-def _ml_name(node: exp.Expr) -> str:
+def over_of(node: exp.Expr) -> exp.Window | None:
+    """The OVER(...) of a function, or None."""
+    return node.parent if isinstance(node.parent, exp.Window) and node.parent.this is node else None
+
+
+def ml_name(node: exp.Expr) -> str:
     """Canonical name of an ML or AI function that stands in an expression, or ''."""
     if isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
         family = node.this.name.upper()

@@ -375,14 +375,19 @@ def _struct(
     return exp.Struct(expressions=items)
 
 
-def _only_in_transform(call: ScalarCall) -> exp.Expr:
-    why = {
+TRANSFORM_ONLY = MappingProxyType(
+    {
         "ML.HASH_BUCKETIZE": "DuckDB has no farm fingerprint; in a query, hash(x) % n gives other buckets of about the "
         "same size",
         "ML.MULTI_HOT_ENCODER": "its vocabulary spans the elements of all rows; in a query, unnest the array and use "
         "ML.LABEL_ENCODER",
-    }[call.function]
-    message = f"{call.function} is supported in TRANSFORM only: {why}"
+    }
+)
+"""Functions that a query cannot say, and why."""
+
+
+def _only_in_transform(call: ScalarCall) -> exp.Expr:
+    message = f"{call.function} is supported in TRANSFORM only: {TRANSFORM_ONLY[call.function]}"
     raise UnsupportedError(message, where=call.where, function=call.function)
 
 
