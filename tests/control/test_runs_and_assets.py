@@ -103,10 +103,15 @@ def test_a_step_of_a_lost_run_is_settled_once(db: Database) -> None:
 
 def test_a_version_its_asset_and_its_step_commit_together(db: Database) -> None:
     a_run(db, "r1", "x")
-    with pytest.raises(RuntimeError), db.write() as tx:
-        assets.save_asset(tx, assets.Asset(name="x", kind="table", fingerprint="f"))
-        runs.finish_step(tx, "r1", "x@1", status="done")
-        raise RuntimeError
+
+    def fail_half_way() -> None:
+        with db.write() as tx:
+            assets.save_asset(tx, assets.Asset(name="x", kind="table", fingerprint="f"))
+            runs.finish_step(tx, "r1", "x@1", status="done")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
 
     assert assets.load_assets(db) == {}
     assert runs.list_steps(db, "r1")[0].status == "pending"
