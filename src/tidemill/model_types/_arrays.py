@@ -25,7 +25,7 @@ def write_arrays(arrays: Mapping[str, np.ndarray]) -> bytes:
         for name in sorted(arrays):
             entry = zipfile.ZipInfo(f"{name}.npy", _EPOCH)
             with archive.open(entry, "w", force_zip64=True) as file:
-                np.lib.format.write_array(file, np.ascontiguousarray(arrays[name]), allow_pickle=False)
+                np.lib.format.write_array(file, np.asarray(arrays[name], order="C"), allow_pickle=False)
     return buffer.getvalue()
 
 
