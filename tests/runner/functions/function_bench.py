@@ -26,10 +26,10 @@ from tidemill.warehouse.protocol import Session
 TOY = """(
     SELECT
         i AS id,
-        CASE WHEN i % 7 = 0 THEN NULL ELSE i * 0.5 END AS size,
+        CASE WHEN i % 7 = 0 THEN NULL ELSE CAST(i * 0.5 AS DOUBLE) END AS size,
         CASE i % 4 WHEN 0 THEN 'red' WHEN 1 THEN 'green' WHEN 2 THEN 'blue' END AS colour,
         DATE '2024-01-01' + CAST(i % 5 AS INTEGER) AS day,
-        3.0 * i + CASE WHEN i % 4 = 1 THEN 10 ELSE 0 END AS price,
+        CAST(3 * i + CASE WHEN i % 4 = 1 THEN 10 ELSE 0 END AS DOUBLE) AS price,
         CASE WHEN (i * 7) % 11 > 5 - i // 20 THEN 'yes' ELSE 'no' END AS sold,
         (i * 5) % 3 AS grade
     FROM range(40) AS t(i)

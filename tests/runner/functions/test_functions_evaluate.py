@@ -11,6 +11,7 @@ from tests.runner.functions.function_bench import TOY, Bench
 from tidemill.core.errors import BindError, LabelError, StatementError, UnsupportedError
 from tidemill.registry.versions import LoadedModel
 from tidemill.runner.functions.evaluate import class_columns
+from tidemill.sql.bound import BoundCall, BoundQuery
 
 ALL = f"SELECT * FROM {TOY}"
 REGRESSION = [
@@ -69,6 +70,13 @@ def test_labels_that_cannot_be_judged_are_named(bench: Bench, sold: LoadedModel,
     assert "no, yes" in caught.value.hint
     with pytest.raises(LabelError, match="price"):
         bench.call("ML.EVALUATE", price, f"SELECT size, colour, day, 'dear' AS price FROM {TOY}")
+
+
+def test_an_error_while_rows_are_read_comes_through_the_engine(bench: Bench, sold: LoadedModel) -> None:
+    data = BoundQuery(sql=f"SELECT size, colour, 'maybe' AS sold FROM {TOY}")
+    call = BoundCall(relation="tm_call_0", function="ML.EVALUATE", model=sold.name, inputs=(data,))
+    with pytest.raises(LabelError, match="'maybe'"):
+        bench.query("SELECT * FROM tm_call_0", [call])
 
 
 def test_a_confusion_matrix_has_a_row_and_a_column_per_class(bench: Bench, grade: LoadedModel) -> None:

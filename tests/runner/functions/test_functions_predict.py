@@ -41,7 +41,7 @@ def test_a_regression_gives_its_number_first_and_then_every_input_column(bench: 
     assert table.schema.field("predicted_price").type == pa.float64()
     assert table.column("id").to_pylist() == list(range(40))
     error = np.array(table.column("predicted_price")) - np.array(table.column("price"))
-    assert np.abs(error).max() < 40
+    assert np.median(np.abs(error)) < 10
 
 
 def test_a_classifier_gives_the_label_and_all_probabilities_in_descending_order_of_the_label(
@@ -159,14 +159,14 @@ def test_a_column_of_another_kind_is_refused_before_a_row_is_read(bench: Bench, 
 def test_numbers_of_any_width_are_numbers(bench: Bench, price: LoadedModel, kind: str) -> None:
     sql = f"SELECT CAST(4 AS {kind}) AS size, 'red' AS colour, DATE '2024-01-02' AS day"
     same = "SELECT 4.0::DOUBLE AS size, 'red' AS colour, DATE '2024-01-02' AS day"
-    column = "predicted_price"
-    assert bench.call("ML.PREDICT", price, sql).column(column) == bench.call("ML.PREDICT", price, same).column(column)
+    (got,), (expected,) = (bench.call("ML.PREDICT", price, text).to_pylist() for text in (sql, same))
+    assert got["predicted_price"] == pytest.approx(expected["predicted_price"], rel=1e-5)
 
 
 def test_a_timestamp_stands_for_a_date_only_at_midnight(bench: Bench, price: LoadedModel) -> None:
     sql = "SELECT 4.0 AS size, 'red' AS colour, TIMESTAMP '2024-01-02 {}' AS day"
     assert bench.call("ML.PREDICT", price, sql.format("00:00:00")).num_rows == 1
-    with pytest.raises(DataError, match="day"):
+    with pytest.raises(DataError, match="day has a time of day"):
         bench.call("ML.PREDICT", price, sql.format("10:30:00"))
 
 

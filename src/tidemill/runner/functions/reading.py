@@ -30,8 +30,8 @@ class Source:
         Columns of the data that must be read for it.
     computed
         Computed columns that must be read for it: name to SQL.
-    casts
-        Columns whose values change type on the way, by the model's name for them.
+    dates
+        Columns of timestamps that the model reads as dates, by its names.
     """
 
     function: str
@@ -39,7 +39,7 @@ class Source:
     columns: Mapping[str, str]
     select: tuple[str, ...]
     computed: Mapping[str, str]
-    casts: Mapping[str, pa.DataType]
+    dates: frozenset[str] = frozenset()
     where: Where | None = None
 
     def rows(self, data: Input, passed: Sequence[str] = (), *, rows_per_batch: int = 65_536) -> Rows:
@@ -49,30 +49,30 @@ class Source:
         return data.rows(select=select, computed=self.computed, rows_per_batch=rows_per_batch)
 
     def pick(self, batch: pa.RecordBatch) -> pa.RecordBatch:
-        """The model's columns of a batch of `rows`, under the model's names and in its types."""
+        """The model's columns of a batch of `rows`, under the model's names."""
         import pyarrow as pa
 
         names = list(self.columns)
-        arrays = [self._cast(name, batch.column(self.columns[name])) for name in names]
+        arrays = [self._read(name, batch.column(self.columns[name])) for name in names]
         if not arrays:
             return batch.select([])
         return pa.RecordBatch.from_arrays(arrays, names=names)
 
-    def _cast(self, name: str, values: pa.Array) -> pa.Array:
+    def _read(self, name: str, values: pa.Array) -> pa.Array:
         import pyarrow as pa
+        import pyarrow.compute as pc
 
-        target = self.casts.get(name)
-        if target is None:
+        if name not in self.dates:
             return values
-        try:
-            return values.cast(target, safe=True)
-        except pa.ArrowInvalid as error:
+        dates = values.cast(pa.date32())
+        if pc.any(pc.not_equal(dates.cast(values.type), values)).as_py():
             raise DataError(
-                f"column {name} has a value that {target}, as model {self.model} reads it, cannot hold: {error}",
+                f"column {name} has a time of day in the data of {self.function}; model {self.model} reads a date",
                 where=self.where,
-                hint=f"cast or round {name} in the data of {self.function}",
+                hint=f"cast it in the data: CAST({name} AS DATE)",
                 column=name,
-            ) from error
+            )
+        return dates
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -117,13 +117,12 @@ def find_columns(
     present = {name_key(name): name for name in data.schema.names}
     _check_present(call, [*(column.name for column in needed), *raw], present, model)
     columns: dict[str, str] = {}
-    casts: dict[str, pa.DataType] = {}
+    dates: set[str] = set()
     for column in needed:
         found = data.schema.field(data.schema.names.index(present[name_key(column.name)]))
         columns[column.name] = found.name
-        cast = _cast_for(call, column, found, model)
-        if cast is not None:
-            casts[column.name] = cast
+        if _must_become_date(call, column, found, model):
+            dates.add(column.name)
     stand_ins = {name: f"tm_{ordinal}_{name}" for ordinal, name in enumerate(computed or {})}
     return Source(
         function=call.function,
@@ -131,7 +130,7 @@ def find_columns(
         columns=columns | stand_ins,
         select=tuple(dict.fromkeys(columns.values())),
         computed={stand_ins[name]: sql for name, sql in (computed or {}).items()},
-        casts=casts,
+        dates=frozenset(dates),
         where=call.where,
     )
 
@@ -155,16 +154,16 @@ def _check_present(call: FunctionCall, names: Sequence[str], present: Mapping[st
     )
 
 
-def _cast_for(call: FunctionCall, column: Needed, found: pa.Field, model: str) -> pa.DataType | None:
-    """The type that a column must be cast to; None when it can be read as it is."""
+def _must_become_date(call: FunctionCall, column: Needed, found: pa.Field, model: str) -> bool:
+    """Whether a column of timestamps is read as dates; other columns are read as they are, or refused."""
     import pyarrow as pa
 
     kind = "struct" if pa.types.is_struct(found.type) else kind_of(found.type)
     same = column.kind is None or kind == column.kind or pa.types.is_null(found.type)
     if same or (kind in ("date", "timestamp") and column.kind in ("datetime", "timestamp")):
-        return None
+        return False
     if kind == "timestamp" and column.kind == "date":
-        return pa.date32()  # safe: a time of day other than midnight is refused
+        return True
     raise DataError(
         f"column {found.name} is {found.type} in the data of {call.function}; when model {model} was trained it held "
         f"{_KINDS.get(str(column.kind), column.kind)}",
