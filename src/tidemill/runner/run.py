@@ -8,6 +8,7 @@ from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
 
 from tidemill.core.errors import ConflictError, InternalError, TidemillError
+from tidemill.core.faults import fault
 from tidemill.planner.plan import Plan, Step
 from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
 from tidemill.runner.report import RunReport, StepReport
@@ -144,6 +145,7 @@ class _Scheduler:
 
 def _record(step: Step, job: Job, outcome: Outcome, *, status: str, seconds: float) -> None:
     """The end of a step and what it made: one commit, refused when the lease was lost."""
+    fault("step.before_record")
     with job.stations.db.write() as tx:
         if outcome.record is not None:
             outcome.record(tx)
