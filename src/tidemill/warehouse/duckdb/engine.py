@@ -5,7 +5,9 @@ from __future__ import annotations
 import functools
 import importlib
 import itertools
+import os
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,6 +15,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import SettingsError
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name
+from tidemill.warehouse.duckdb.locks import claim
 from tidemill.warehouse.duckdb.places import Places, make_folder, move, sync
 
 if TYPE_CHECKING:
@@ -23,6 +26,8 @@ RESERVED_SCHEMAS = frozenset({"tidemill", "temp", "system", "memory", "informati
 SYSTEM = "tidemill"
 CATALOGUE = "tidemill_catalogue"
 WRITER = "tidemill_writer"
+
+EXTENSIONS = ("sqlite_scanner", "ducklake")
 
 # Catalogues that a DuckDB instance of this process has opened. DuckDB and Python each carry a copy of SQLite, and when
 # one of two copies in a process closes a file, the operating system drops the locks of both
@@ -51,6 +56,8 @@ class Engine:
         self._attached: set[str] = set()
         self._users: dict[int, int] = {}
         self._numbers = itertools.count(1)
+        self._spill: tuple[Path, int] | None = None
+        self._loaded = False
         self._closed = False
 
     @property
@@ -110,6 +117,11 @@ class Engine:
             self._attach(CATALOGUE, f"{quote_text(self.places.catalogue)} AS {CATALOGUE} (TYPE sqlite, READ_ONLY)")
         return CATALOGUE
 
+    def attach_sqlite(self, name: str) -> None:
+        """Attach the catalogue's own tables for writing (the caller holds the writer's lock)."""
+        with self._lock:
+            self._attach(name, f"{quote_text(self.places.catalogue)} AS {name} (TYPE sqlite)")
+
     def attach_memory(self, name: str) -> str:
         """Attach an empty in-memory database under a name; its tables may spill to disk."""
         with self._lock:
@@ -129,12 +141,18 @@ class Engine:
                 self._root.close()
                 self._root = None
                 self._attached.clear()
+            if self._spill is not None:
+                path, handle = self._spill
+                path.with_suffix(".lock").unlink(missing_ok=True)
+                os.close(handle)
+                self._spill = None
 
     def _start(self) -> DuckDBPyConnection:
         if self._closed:
             raise RuntimeError("the warehouse is closed")
         if self._root is None:
-            self._root = start(self.places, self.settings)
+            self._spill = claim_spill(self.places)
+            self._root = start(self.places, self.settings, spill=self._spill[0])
         return self._root
 
     def _attach_lake(self, name: str, options: str) -> None:
@@ -153,8 +171,9 @@ class Engine:
             _opened.add(self.places.catalogue)
             cursor = self._start().cursor()
             try:
-                if "ducklake" in rest or "sqlite" in rest:
+                if not self._loaded and not rest.startswith("':memory:'"):
                     load_extensions(cursor)
+                    self._loaded = True
                 cursor.execute(f"ATTACH {rest}")
             finally:
                 cursor.close()
@@ -170,18 +189,27 @@ class Engine:
                 cursor.close()
 
 
-def start(places: Places, settings: EngineSettings) -> DuckDBPyConnection:
+def claim_spill(places: Places) -> tuple[Path, int]:
+    """A name for this instance's spill folder (two instances in one folder would mix their files), and its claim."""
+    places.spill.mkdir(parents=True, exist_ok=True)
+    while True:
+        path = places.spill / os.urandom(8).hex()
+        handle = claim(path.with_suffix(".lock"))
+        if handle is not None:
+            return path, handle
+
+
+def start(places: Places, settings: EngineSettings, *, spill: Path) -> DuckDBPyConnection:
     """Start an instance with our settings: nothing is fetched from anywhere, times are in UTC, order is kept."""
     import duckdb
 
-    make_folder(places.spill)
     config: dict[str, str | bool | int | float | list[str]] = {
         "autoinstall_known_extensions": "false",
         "autoload_known_extensions": "false",
         # Python variables are not tables.
         "python_enable_replacements": "false",
         "preserve_insertion_order": "true",
-        "temp_directory": str(places.spill),
+        "temp_directory": str(spill),
         "file_search_path": str(places.search),
         "errors_as_json": "true",
     }
@@ -199,8 +227,17 @@ def start(places: Places, settings: EngineSettings) -> DuckDBPyConnection:
 
 def load_extensions(connection: DuckDBPyConnection) -> None:
     """Load DuckLake and SQLite's reader from the installed wheels. DuckDB checks their signatures."""
-    for name in ("sqlite_scanner", "ducklake"):
-        connection.execute(f"LOAD {quote_text(extension_path(name))}")
+    # Checking a signature reads the whole file, without Python's lock: two at a time take half as long.
+    with ThreadPoolExecutor(max_workers=len(EXTENSIONS)) as pool:
+        for loading in [pool.submit(_load, connection.cursor(), name) for name in EXTENSIONS]:
+            loading.result()
+
+
+def _load(cursor: DuckDBPyConnection, name: str) -> None:
+    try:
+        cursor.execute(f"LOAD {quote_text(extension_path(name))}")
+    finally:
+        cursor.close()
 
 
 @functools.cache

@@ -84,7 +84,7 @@ def translate(error: BaseException, asked: Asked) -> TidemillError:
     kind, message, details = _read(str(error))
     if not kind:
         kind = type(error).__name__.removesuffix("Exception")
-    return _by_cause(message, asked) or _by_kind(kind.replace(" ", ""), message, details, asked)
+    return _by_cause(message, asked) or _by_kind(kind.replace(" ", "").lower(), message, details, asked)
 
 
 def _read(text: str) -> tuple[str, str, dict[str, Any]]:
@@ -131,23 +131,23 @@ def _by_cause(message: str, asked: Asked) -> TidemillError | None:
 def _by_kind(kind: str, message: str, details: dict[str, Any], asked: Asked) -> TidemillError:
     facts = {"engine": message} | _place(details, asked)
     short = _short(message)
-    if kind in {"Parser", "Syntax"}:
+    if kind in {"parser", "syntax"}:
         return ParseError(f"the engine cannot read the query: {short}", **facts)
-    if kind in {"Binder", "Catalog"}:
+    if kind in {"binder", "catalog"}:
         return _unknown(short, details, asked, facts)
-    if kind in {"NotImplemented", "MissingExtension"}:
+    if kind in {"notimplemented", "missingextension"}:
         return UnsupportedError(f"the engine cannot do this: {_first_line(message)}", **facts)
-    if kind in {"OutOfMemory"}:
+    if kind in {"outofmemory"}:
         return SpaceError(
             f"the query needs more memory than it may use: {_first_line(message)}",
             hint="raise warehouse memory_limit, or read fewer columns or rows at a time",
             **facts,
         )
-    if kind in {"INTERRUPT", "Interrupt"}:
+    if kind in {"interrupt"}:
         return TransientError("the query was interrupted", hint="run it again", **facts)
-    if kind in {"IO", "Permission", "HTTP", "Connection"}:
+    if kind in {"io", "permission", "http", "connection"}:
         return SourceError(_first_line(message), file=_file_of(message), **facts)
-    if kind in {"INTERNAL", "Internal", "FATAL", "Fatal"}:
+    if kind in {"internal", "fatal"}:
         return InternalError(f"DuckDB failed: {_first_line(message)}", hint="please report it", **facts)
     return DataError(short, **facts)
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import NotFoundError
 from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean, name_key
+from tidemill.warehouse.duckdb import moves
 from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
 from tidemill.warehouse.duckdb.errors import Asked, translated
@@ -18,6 +20,8 @@ from tidemill.warehouse.duckdb.places import Places, make_folder
 from tidemill.warehouse.duckdb.publish import Change, commit, split_table, staged_change
 from tidemill.warehouse.duckdb.session import DuckSession
 from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
+from tidemill.warehouse.duckdb.sweep import sweep
+from tidemill.warehouse.duckdb.verify import verify
 from tidemill.warehouse.protocol import (
     ArrowStream,
     Column,
@@ -75,9 +79,11 @@ class Lake:
         self._attempts = Attempts(places)
         self._write_wait_s = write_wait_s
         self._writing = threading.Lock()
+        self._settled = False
 
     def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> DuckSession:
         """A reader at the newest snapshot."""
+        self._settle()
         commits = self.commits.all()
         version = commits[-1].version if commits else None
         return DuckSession(self.engine, version=version, tables=lambda: list(self.tables()), system=system)
@@ -96,7 +102,7 @@ class Lake:
             raise TypeError("a lake stages the queries of its own sessions")
         split_table(table)
         with self._translated():
-            folder = self._attempts.folder(attempt)
+            folder = self._attempts.folder(attempt, table)
             try:
                 return stage(session, sql, relations, table=table, folder=folder)
             except BaseException:
@@ -155,12 +161,18 @@ class Lake:
         return self._existing(table, version).files
 
     def verify(self, table: str | None = None) -> list[Problem]:
-        """Check every file of every version against its recorded digest."""
-        raise NotImplementedError
+        """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
+        if table is not None:
+            self._known(table)
+        with self._translated():
+            return verify(self.engine, self.commits, table)
 
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
-        raise NotImplementedError
+        if not self.places.lake.exists():
+            return []
+        with self._translated(), self._alone():
+            return sweep(self.engine, self.commits, older_than_s=older_than_s)
 
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""
@@ -184,7 +196,8 @@ class Lake:
 
     def _change(self, change: Change, guard: Callable[[], None], staged: Staged | None) -> TableVersion:
         make_folder(self.places.lake)
-        with self._translated(), self._writing, write_lock(self.places.lock, wait_s=self._write_wait_s):
+        self._settle()
+        with self._translated(), self._alone():
             found = self.commits.landed(change.run_id, change.step)
             if found is None:
                 if not self.places.catalogue.exists():
@@ -194,6 +207,23 @@ class Lake:
         if staged is not None:
             discard(staged, self.places, self._attempts)
         return found.as_version()
+
+    @contextlib.contextmanager
+    def _alone(self) -> Iterator[None]:
+        """Be the only writer, among this process's threads and among processes."""
+        with self._writing, write_lock(self.places.lock, wait_s=self._write_wait_s):
+            yield
+
+    def _settle(self) -> None:
+        """When the project was moved, tell the catalogue so, once."""
+        if self._settled:
+            return
+        if moves.moved_from(self.engine) is not None:
+            with self._translated(), self._alone():
+                old = moves.moved_from(self.engine)
+                if old is not None:
+                    moves.settle(self.engine, old)
+        self._settled = True
 
     def _known(self, table: str, version: int | None = None) -> Commit:
         """The newest commit of a table, were it a drop."""

@@ -5,10 +5,11 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from tidemill.core.errors import BindError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, SourceError, TidemillError, UnsupportedError
 from tidemill.core.names import name_key, quote_name
 from tidemill.warehouse.duckdb.engine import SYSTEM, Engine, quote_text
 from tidemill.warehouse.duckdb.errors import Asked, translated
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SystemTables = Mapping[str, "Callable[[], pa.Table]"]
 
 _SYSTEM_NAME = re.compile(rf'\b"?{SYSTEM}"?\s*\.\s*("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
+
+_FILE_NAME = re.compile(r"'((?:[^']|'')+\.(?:csv|tsv|txt|parquet|json|jsonl|ndjson)(?:\.gz|\.zst)?)'", re.IGNORECASE)
 
 
 class DuckSession:
@@ -77,7 +80,7 @@ class DuckSession:
         head = f"CREATE TABLE {name} AS SELECT * FROM (\n"
         order = f" ORDER BY {', '.join(sort)}" if sort else ""
         with self.connection(sql, relations, prefix=len(head)) as cursor:
-            check_is_query(cursor, sql)
+            self.bind(cursor, sql)
             cursor.execute(f"{head}{bare(sql)}\n){order}")
         return name
 
@@ -111,9 +114,9 @@ class DuckSession:
     ) -> Iterator[DuckDBPyConnection]:
         """A connection that sees this session's snapshot and the relations; errors inside become Tidemill's."""
         kept = KeptErrors()
-        asked = Asked(sql=sql, places=self.engine.places, names=self._tables, prefix=prefix)
         try:
-            with translated(asked):
+            with translated(self._asked(sql, prefix)):
+                check_files(sql, self.engine.places.search)
                 cursor = self.engine.cursor()
                 try:
                     if self.version is not None:
@@ -133,11 +136,15 @@ class DuckSession:
 
     def bind(self, cursor: DuckDBPyConnection, sql: str) -> DuckDBPyRelation:
         """Bind one query without running it."""
-        check_is_query(cursor, sql)
-        relation = cursor.sql(sql)
+        with translated(self._asked(sql)):
+            check_is_query(cursor, sql)
+            relation = cursor.sql(sql)
         if relation is None:
             raise UnsupportedError("the engine runs only queries here")
         return relation
+
+    def _asked(self, sql: str, prefix: int = 0) -> Asked:
+        return Asked(sql=sql, places=self.engine.places, names=self._tables, prefix=prefix)
 
     def _stream(self, sql: str, relations: Mapping[str, ArrowStream] | None, rows_per_batch: int) -> Iterator[Any]:
         """First the schema, then the batches, all inside one connection."""
@@ -191,6 +198,30 @@ def check_is_query(cursor: DuckDBPyConnection, sql: str) -> None:
     raise UnsupportedError(f"the engine runs one query at a time; this is {what}", kinds=kinds)
 
 
+def check_files(sql: str, root: Path) -> None:
+    """Refuse a relative file name that the current folder would answer instead of the project's folder.
+
+    DuckDB looks in the current folder first and in ``file_search_path`` second: a query would read other rows
+    depending on where it is started.
+
+    Raises
+    ------
+    SourceError
+        The current folder is not the project's and has a file of the same name.
+    """
+    here = Path.cwd()
+    if here == root:
+        return
+    for found in _FILE_NAME.finditer(sql):
+        name = found.group(1).replace("''", "'")
+        if not name.startswith("/") and next(here.glob(name), None) is not None:
+            raise SourceError(
+                f"the file {name} is also in the current folder {here}, and the engine would read that one",
+                hint=f"run from the project's folder {root}, or write the whole path",
+                file=name,
+            )
+
+
 def check_names(names: Sequence[str]) -> None:
     """Refuse columns that could not be told apart.
 
@@ -203,13 +234,14 @@ def check_names(names: Sequence[str]) -> None:
     for name in names:
         if not name:
             raise BindError("a column has an empty name", hint="name it: ... AS NAME")
-        twin = seen.setdefault(name_key(name), name)
-        if twin is not name:
+        twin = seen.get(name_key(name))
+        if twin is not None:
             raise BindError(
                 f"two columns are named {name}" if twin == name else f"columns {twin} and {name} differ only in case",
                 hint="give one of them another name with AS, or leave it out",
                 columns=[twin, name],
             )
+        seen[name_key(name)] = name
 
 
 def bare(sql: str) -> str:

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.core.digest import digest_file
+from tidemill.core.digest import digest_bytes, digest_file
 from tidemill.core.errors import DataError
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name
@@ -28,6 +27,8 @@ if TYPE_CHECKING:
 # parallel all the same, by row groups.
 _FORMAT = "FORMAT parquet, COMPRESSION zstd, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880, RETURN_STATS"
 
+_COPY_HEAD = "COPY (\n"
+
 
 class Attempts:
     """The attempts of this process, each with a claim on its folder that ends with the process."""
@@ -36,9 +37,9 @@ class Attempts:
         self._places = places
         self._claims: dict[Path, int] = {}
 
-    def folder(self, attempt: str) -> Path:
-        """The folder of an attempt, made and claimed."""
-        path = self._places.staging / _file_name(attempt)
+    def folder(self, attempt: str, table: str) -> Path:
+        """The folder of an attempt at one table, made and claimed."""
+        path = self._places.staging / _file_name(attempt, table)
         if path not in self._claims:
             make_folder(self._places.staging)
             handle = claim(path.with_suffix(".lock"))
@@ -101,15 +102,6 @@ def discard(staged: Staged, places: Places, attempts: Attempts) -> None:
         attempts.finish(path.parent)
 
 
-def remove_folder(path: Path) -> None:
-    """Remove an attempt's folder with all that is in it, and its lock file."""
-    shutil.rmtree(path, ignore_errors=True)
-    path.with_suffix(".lock").unlink(missing_ok=True)
-
-
-_COPY_HEAD = "COPY (\n"
-
-
 def _copy(session: DuckSession, cursor: DuckDBPyConnection, sql: str, path: Path) -> int:
     relation = session.bind(cursor, sql)
     check_names(relation.columns)
@@ -144,6 +136,7 @@ def _columns(relation: DuckDBPyRelation) -> tuple[Column, ...]:
     return tuple(Column(name=name, type=str(kind)) for name, kind in zip(relation.columns, relation.types, strict=True))
 
 
-def _file_name(attempt: str) -> str:
-    """An attempt's id as one file name."""
-    return re.sub(r"[^A-Za-z0-9_-]", "_", attempt) or "attempt"
+def _file_name(attempt: str, table: str) -> str:
+    """An attempt at a table as one file name."""
+    plain = re.sub(r"[^A-Za-z0-9_-]", "_", attempt)[:100]
+    return f"{plain}-{digest_bytes(f'{attempt}/{table}'.encode())[:12]}"

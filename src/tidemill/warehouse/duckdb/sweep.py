@@ -1,0 +1,60 @@
+"""Removing what a killed process left: files no snapshot names and no living process claims."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from tidemill.core.faults import fault
+from tidemill.warehouse.duckdb.commits import Commits, read_catalogue
+from tidemill.warehouse.duckdb.engine import Engine
+from tidemill.warehouse.duckdb.locks import claim
+from tidemill.warehouse.duckdb.verify import file_name
+
+
+def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]:
+    """Remove orphans older than the grace period (the caller holds the writer's lock); their paths."""
+    places = engine.places
+    oldest = time.time() - older_than_s
+    removed = []
+    for path in _unnamed_files(engine, commits):
+        if path.stat().st_mtime <= oldest:
+            fault("sweep.before_unlink")
+            path.unlink()
+            removed.append(places.relative(path))
+    for folder in (places.staging, places.spill):
+        for path in _unclaimed(folder, oldest):
+            removed += [places.relative(file) for file in sorted(path.rglob("*")) if file.is_file()]
+            shutil.rmtree(path, ignore_errors=True)
+    return removed
+
+
+def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
+    named = {file_name(file.path) for commit in commits.all() for file in commit.files}
+    if engine.places.catalogue.exists():
+        named |= {file_name(path) for (path,) in read_catalogue(engine, "SELECT path FROM ducklake_data_file")}
+    for path in sorted(engine.places.data.rglob("*")):
+        if path.is_file() and path.name not in named:
+            yield path
+
+
+def _unclaimed(folder: Path, oldest: float) -> Iterator[Path]:
+    """Folders whose process has ended, when everything in them is old. Their lock files go with them."""
+    names = {path.stem for path in folder.glob("*.lock")} | {path.name for path in folder.glob("*") if path.is_dir()}
+    for name in sorted(names):
+        path, lock = folder / name, folder / f"{name}.lock"
+        ages = [entry.stat().st_mtime for entry in (path, lock, *path.rglob("*")) if entry.exists()]
+        if max(ages, default=0.0) > oldest:
+            continue
+        handle = claim(lock)
+        if handle is None:
+            continue
+        try:
+            if path.is_dir():
+                yield path
+            lock.unlink(missing_ok=True)
+        finally:
+            os.close(handle)

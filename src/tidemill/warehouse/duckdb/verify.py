@@ -1,0 +1,74 @@
+"""Holding files to what was recorded of them: missing, cut, changed, and the catalogue itself.
+
+Neither Parquet nor SQLite notices a flipped bit: the recorded SHA-256 does.
+"""
+
+from __future__ import annotations
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+from tidemill.core.digest import digest_file
+from tidemill.core.names import name_key
+from tidemill.warehouse.duckdb.commits import Commits, read_catalogue
+from tidemill.warehouse.duckdb.engine import CATALOGUE, Engine
+from tidemill.warehouse.duckdb.places import Places
+from tidemill.warehouse.protocol import DataFile, Problem
+
+
+def verify(engine: Engine, commits: Commits, table: str | None) -> list[Problem]:
+    """Check the files of every version of one table, or of all; the worst news first, then by table."""
+    uses: dict[str, tuple[DataFile, str, list[int]]] = {}
+    for commit in commits.all():
+        if table is not None and name_key(commit.table) != name_key(table):
+            continue
+        for file in commit.files:
+            uses.setdefault(file.path, (file, commit.table, []))[2].append(commit.version)
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(lambda use: _check(engine.places, use[0]), uses.values()))
+    problems = [] if table is not None else _check_catalogue(engine, recorded={file_name(path) for path in uses})
+    for (file, owner, versions), (what, detail) in zip(uses.values(), found, strict=True):
+        if what:
+            problems.append(Problem(what=what, object=_object(owner, versions), detail=f"{file.path}: {detail}"))
+    return problems
+
+
+def file_name(path: str) -> str:
+    """The last part of a recorded path; each data file has a name of its own."""
+    return path.rsplit("/", 1)[-1]
+
+
+def _check(places: Places, file: DataFile) -> tuple[str, str]:
+    path = places.lake / file.path
+    try:
+        size = path.stat().st_size
+        if size < file.bytes:
+            return "truncated", f"{size:,} bytes are left of {file.bytes:,}"
+        if digest_file(path) != file.sha256:
+            return "changed", "its bytes are not those that were written (SHA-256 differs)"
+    except FileNotFoundError:
+        return "missing", "the file is gone"
+    except OSError as error:
+        return "unreadable", os.strerror(error.errno) if error.errno else str(error)
+    return "", ""
+
+
+def _check_catalogue(engine: Engine, *, recorded: set[str]) -> list[Problem]:
+    if not engine.places.catalogue.exists():
+        return []
+    engine.attach_catalogue()
+    problems = []
+    name = engine.places.relative(engine.places.catalogue)
+    for (answer,) in read_catalogue(engine, f"SELECT * FROM sqlite_query('{CATALOGUE}', 'PRAGMA integrity_check')"):
+        if answer != "ok":
+            problems.append(Problem(what="damaged", object="catalogue", detail=f"{name}: {answer}"))
+    for (path,) in read_catalogue(engine, "SELECT path FROM ducklake_data_file ORDER BY path"):
+        if file_name(path) not in recorded:
+            problems.append(Problem(what="unrecorded", object="catalogue", detail=f"{path}: no digest was recorded"))
+    return problems
+
+
+def _object(table: str, versions: list[int]) -> str:
+    if len(versions) == 1:
+        return f"table {table}, version {versions[0]}"
+    return f"table {table}, versions {', '.join(map(str, versions))}"
