@@ -11,7 +11,9 @@ import pytest
 from tests.runner.functions.function_bench import TOY, Bench
 
 from tidemill.core.errors import StatementError
+from tidemill.features.plan import Feature, FeaturePlan, Instant, MultiHot, Number, OneHot, Vector
 from tidemill.registry.versions import LoadedModel
+from tidemill.runner.functions.weights import terms_of
 
 ALL = f"SELECT * FROM {TOY}"
 PAIRS = pa.list_(pa.struct([("category", pa.string()), ("weight", pa.float64())]))
@@ -156,3 +158,47 @@ def test_only_the_strongest_features_are_listed(bench: Bench, price: LoadedModel
     assert table.column_names == ["top_feature_attributions"]
     assert {len(row) for row in table.column(0).to_pylist()} == {2}
     assert bench.call("ML.EXPLAIN_PREDICT", price, f"{ALL} WHERE id < 0").num_rows == 0
+
+
+def test_terms_name_the_parts_of_timestamps_and_the_members_of_arrays() -> None:
+    parts = ((1, 15), (), (), (), (), (), (2024,))
+    plan = FeaturePlan(
+        style="linear",
+        inputs=(),
+        features=(
+            Feature(
+                name="at",
+                column="at",
+                kind="timestamp",
+                encoding=Instant(seconds=Number(mean=100.0, deviation=4.0), parts=parts),
+            ),
+            Feature(name="tags", column="tags", kind="texts", encoding=MultiHot(vocabulary=("a", "b"))),
+            Feature(name="v", column="v", kind="vector", encoding=Vector(length=2)),
+            Feature(name="c", column="c", kind="text", encoding=OneHot(vocabulary=("x", "y"), null=True, dropped=1)),
+            Feature(name="d", column="d", kind="text", encoding=OneHot(vocabulary=("z",), null=True, dropped=1)),
+        ),
+    )
+    named = [(term.processed, term.category, term.column) for term in terms_of(plan)]
+    assert named == [
+        ("at", None, 0),
+        ("_TS_DOM_at", "1", 1),
+        ("_TS_DOM_at", "15", 2),
+        ("_TS_YEAR_at", "2024", 3),
+        ("tags", "a", 4),
+        ("tags", "b", 5),
+        ("v", "0", 6),
+        ("v", "1", 7),
+        ("c", "x", 8),
+        ("c", "y", None),
+        ("c", "_null_filler", 9),
+        ("d", "z", 10),
+        ("d", "_null_filler", None),
+    ]
+    assert (terms_of(plan)[0].mean, terms_of(plan)[0].deviation) == (100.0, 4.0)
+
+
+def test_both_of_two_classes_are_explained_alike(bench: Bench, trees: LoadedModel) -> None:
+    overall = bench.call("ML.GLOBAL_EXPLAIN", trees).to_pylist()
+    by_class = bench.call("ML.GLOBAL_EXPLAIN", trees, class_level_explain=True).to_pylist()
+    assert [row.pop("sold") for row in by_class] == ["no"] * 3 + ["yes"] * 3
+    assert by_class == overall * 2

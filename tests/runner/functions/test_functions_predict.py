@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import date
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -13,6 +15,7 @@ from tidemill.core.errors import BindError, DataError, StatementError
 from tidemill.registry.versions import LoadedModel
 from tidemill.runner.call import FunctionCall, Input
 from tidemill.runner.dispatch import TABLE_FUNCTIONS
+from tidemill.runner.functions.facts import arrow_type
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.statements import TransformItem
 
@@ -243,3 +246,56 @@ def test_ml_transform_without_a_clause_says_what_to_add(bench: Bench, price: Loa
     with pytest.raises(StatementError, match="TRANSFORM") as caught:
         bench.rows("ML.TRANSFORM", price, ALL)
     assert "CREATE MODEL" in caught.value.hint
+
+
+@pytest.mark.parametrize(
+    ("expression", "first", "second"),
+    [
+        ("id % 2 = 0", False, True),
+        ("CAST(id % 2 AS TINYINT)", 0, 1),
+        ("CAST(id % 2 + 0.5 AS DECIMAL(4, 1))", Decimal("0.5"), Decimal("1.5")),
+        ("DATE '2024-01-01' + CAST(id % 2 AS INTEGER)", date(2024, 1, 1), date(2024, 1, 2)),
+        ("CAST(id % 2 AS DOUBLE)", 0.0, 1.0),
+        ("CASE id % 2 WHEN 0 THEN 'ß' ELSE 'à' END", "ß", "à"),
+    ],
+)
+def test_predictions_are_of_the_labels_own_type(bench: Bench, expression: str, first: Any, second: Any) -> None:
+    name = f"label {expression}"
+    model = bench.train(name, "LOGISTIC_REG", f"SELECT size, {expression} AS label FROM {TOY}", "label")
+    sql = f"SELECT size, {expression} AS label FROM {TOY}"
+    table = bench.call("ML.PREDICT", model, sql)
+    assert table.schema.field("predicted_label").type == table.schema.field("label").type
+    labels = [pair["label"] for pair in table.column("predicted_label_probs").to_pylist()[0]]
+    assert labels == [second, first]
+    assert bench.call("ML.CONFUSION_MATRIX", model, sql).column("expected_label").to_pylist() == [first, second]
+    accuracy = bench.call("ML.EVALUATE", model, sql).to_pylist()[0]["accuracy"]
+    agree = [row["label"] == row["predicted_label"] for row in table.to_pylist()]
+    assert accuracy == pytest.approx(np.mean(agree))
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [
+        pa.int8(),
+        pa.uint64(),
+        pa.float32(),
+        pa.float64(),
+        pa.bool_(),
+        pa.string(),
+        pa.large_string(),
+        pa.date32(),
+        pa.time64("us"),
+        pa.timestamp("us"),
+        pa.timestamp("us", tz="UTC"),
+        pa.timestamp("ns"),
+        pa.decimal128(18, 3),
+        pa.binary(),
+    ],
+    ids=str,
+)
+def test_a_recorded_label_type_is_read_back(kind: pa.DataType) -> None:
+    assert arrow_type(str(kind)) == kind
+
+
+def test_a_dictionary_label_is_predicted_as_its_values() -> None:
+    assert arrow_type(str(pa.dictionary(pa.uint8(), pa.string()))) == pa.string()
