@@ -17,4 +17,8 @@ def __getattr__(name: str) -> Any:
         from tidemill import project
 
         return project.open_project if name == "open" else project.Project
+    if name == "load_ipython_extension":  # %load_ext tidemill
+        from tidemill.notebook import load_ipython_extension
+
+        return load_ipython_extension
     raise AttributeError(f"module 'tidemill' has no attribute {name!r}")

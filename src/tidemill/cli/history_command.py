@@ -1,0 +1,32 @@
+"""tidemill history: the versions of a table."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.project import open_project
+from tidemill.runner.result import text_table
+
+
+def history(
+    table: Annotated[str, typer.Argument(help="The table's name.")],
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Print the versions, newest first. Each is read with ``FROM table AT (VERSION => n)``."""
+    with open_project(project) as opened:
+        versions = opened.history(table)
+    if as_json:
+        print(json.dumps([asdict(version) for version in versions], indent=2, default=str))
+        return
+    rows = [
+        (one.version, f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.rows, one.bytes, one.run_id, one.message)
+        for one in versions
+    ]
+    print(text_table(["version", "created_at (UTC)", "rows", "bytes", "run", "message"], rows))

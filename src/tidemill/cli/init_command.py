@@ -1,0 +1,46 @@
+"""tidemill init: a new project, empty or from a file."""
+
+from __future__ import annotations
+
+import os
+import shlex
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.words import count
+from tidemill.new_project import NewProject, create_project
+from tidemill.sources.choose import Choice
+
+
+def init(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder; it may exist.")],
+    file: Annotated[
+        Path | None, typer.Option("--from", metavar="FILE", help="A CSV or Parquet file to begin with.")
+    ] = None,
+    predict: Annotated[
+        str, typer.Option("--predict", metavar="COLUMN", help="The column a model should predict.")
+    ] = "",
+) -> None:
+    """Write the files, and say what they hold and what to do next."""
+    project = create_project(folder, file=file, predict=predict)
+    for path in sorted(project.files):
+        print(f"wrote {os.path.relpath(path)}")
+    for note in project.notes:
+        print(f"note: {note}")
+    if project.choice:
+        print(_about_model(project, project.choice))
+    print(f"\nnext:\n  cd {shlex.quote(str(folder))}\n  tidemill run")
+    if project.model:
+        print(f'  tidemill sql -e "SELECT * FROM ML.EVALUATE(MODEL {project.model})"')
+
+
+def _about_model(project: NewProject, choice: Choice) -> str:
+    features = count(len(choice.features), "column")
+    lines = [f"\nmodel {project.model} predicts {choice.label.name} ({choice.task}) from {features} of {project.table}"]
+    if choice.left_out:
+        lines.append("left out:")
+        width = min(30, max(len(one.name) for one in choice.left_out))
+        lines += [f"  {one.name:<{width}}  {one.why}" for one in choice.left_out]
+    return "\n".join(lines)

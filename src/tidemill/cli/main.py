@@ -1,0 +1,146 @@
+"""The door in the terminal: one table of commands, and the boundary where every error gets its exit status."""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import sys
+import tempfile
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, cast
+
+import typer
+from typer.core import TyperGroup
+from typer.exceptions import Abort, TyperException
+
+from tidemill.core.errors import InternalError, TidemillError
+
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+USAGE = 2
+
+COMMANDS: dict[str, str] = {
+    "init": "Make a new project, empty or from a file and the column to predict.",
+    "plan": "Say what a run would do, and why.",
+    "run": "Build what changed: tables, checks and models.",
+    "lint": "Read statements without running them, and say what is supported.",
+    "sql": "Carry out SQL from a file or a text, or in a shell.",
+    "query": "Carry out one SQL text: short for sql -e.",
+    "history": "List the versions of a table.",
+    "verify": "Check every data file and artifact against its digest.",
+    "models": "List the models and how they were judged.",
+    "doctor": "Check this machine and this project.",
+}
+"""Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""
+
+
+class Commands(TyperGroup):
+    """The commands of the table; the module of one is imported only when it is needed."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
+        """In the order of the table, which is the order of work."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        """Import the command."""
+        if cmd_name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"tidemill.cli.{cmd_name}_command")
+        app = typer.Typer(rich_markup_mode=None, add_completion=False)
+        app.command(cmd_name, help=COMMANDS[cmd_name])(getattr(module, cmd_name))
+        return typer.main.get_command(app)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        """Look the command up, or name the nearest."""
+        # Only the keys are looked at, and only for the suggestion.
+        self.commands = cast("Any", dict.fromkeys(COMMANDS))
+        return super().resolve_command(ctx, args)
+
+    def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
+        """Write the table without importing what it names."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(COMMANDS.items()))
+
+
+def show_version(wanted: bool) -> None:
+    """Print the version and leave."""
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"tidemill {version('tidemill')}")
+        raise typer.Exit
+
+
+def tidemill(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
+    ] = False,
+) -> None:
+    """The machine-learning lifecycle on a database, in SQL."""
+
+
+def make_command() -> Any:
+    """The whole command line, as one object."""
+    app = typer.Typer(cls=Commands, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
+    app.callback()(tidemill)
+    return typer.main.get_command(app)
+
+
+def main(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and leave with its exit status."""
+    given = list(sys.argv[1:] if arguments is None else arguments)
+    sys.exit(run_command(given))
+
+
+def run_command(arguments: Sequence[str]) -> int:
+    """Run one command; returns its exit status. No exception leaves it.
+
+    Every error a user can meet is printed as what, where and what to do. Anything else is a bug of ours: its traceback
+    goes to a file, and the message says where.
+    """
+    try:
+        status = make_command().main(args=list(arguments), prog_name="tidemill", standalone_mode=False)
+        sys.stdout.flush()
+    except TidemillError as error:
+        return _report(error, arguments)
+    except TyperException as error:
+        error.show() if hasattr(error, "show") else print(error, file=sys.stderr)
+        return error.exit_code
+    except (KeyboardInterrupt, Abort):
+        print("interrupted: what was published stays, the rest is done by the next run", file=sys.stderr)
+        return INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has left. Python would complain once more when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as error:  # noqa: BLE001 - the boundary of a command
+        return _report(_as_bug(error), arguments)
+    return status if isinstance(status, int) else 0
+
+
+def _report(error: TidemillError, arguments: Sequence[str]) -> int:
+    if "--json" in arguments:
+        print(json.dumps({"error": error.as_json()}, default=str), file=sys.stderr)
+    else:
+        print(_coloured(error.render()), file=sys.stderr)
+    return error.exit_status
+
+
+def _coloured(text: str) -> str:
+    if not sys.stderr.isatty() or os.environ.get("NO_COLOR"):
+        return text
+    head, *rest = text.split("\n")
+    code, _, message = head.partition(": ")
+    return "\n".join([f"\x1b[1;31m{code}\x1b[0m: {message}", *rest])
+
+
+def _as_bug(error: Exception) -> InternalError:
+    with tempfile.NamedTemporaryFile("w", prefix="tidemill-error-", suffix=".txt", delete=False) as file:
+        file.write(traceback.format_exc())
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return InternalError(
+        f"{type(error).__name__}: {error} (in {Path(last.filename).name}, line {last.lineno})",
+        hint=f"this is a bug in Tidemill: please report it with the command and {file.name}",
+    )

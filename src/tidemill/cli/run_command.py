@@ -1,0 +1,45 @@
+"""tidemill run: do what the plan lists."""
+
+from __future__ import annotations
+
+import json
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder, Selectors
+from tidemill.cli.progress import JsonLog, Listener, Silent, follow, summary
+from tidemill.project import open_project
+
+
+class Log(StrEnum):
+    """How a run tells what it does."""
+
+    text = "text"
+    json = "json"
+
+
+def run(
+    selectors: Selectors = None,
+    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build everything anew.")] = False,
+    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait for another run to end.", min=0)] = 0,
+    log: Annotated[
+        Log, typer.Option("--log", help="Tell what happens as text, or as JSON lines on stderr.")
+    ] = Log.text,
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Run, and leave with the status of the first failure."""
+    listener: Listener = JsonLog() if log is Log.json else Silent() if as_json else follow()
+    with open_project(project) as opened, listener:
+        report = opened.run(selectors or (), full_refresh=full_refresh, wait_s=wait, on_event=listener)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False, default=str))
+    elif log is Log.text:
+        print(summary(report))
+    else:
+        listener.finish(report)
+    if report.exit_status or report.status == "failed":
+        raise typer.Exit(report.exit_status or 1)

@@ -1,0 +1,59 @@
+"""tidemill sql: carry out SQL from a text, a file, standard input or a shell."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.options import Dialect, ProjectFolder
+from tidemill.cli.output import Format, write_result
+from tidemill.core.errors import SettingsError, SourceError
+from tidemill.project import open_project
+
+FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")]
+OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to a file.", metavar="FILE")]
+LimitOption = Annotated[int, typer.Option("--limit", help="Rows of a printed table; 0 prints all.", min=0)]
+
+
+def sql(
+    file: Annotated[Path | None, typer.Argument(help="A file of statements; - reads standard input.")] = None,
+    execute: Annotated[
+        str | None, typer.Option("--execute", "-e", metavar="SQL", help="The statements themselves.")
+    ] = None,
+    format_: FormatOption = Format.table,
+    output: OutputOption = None,
+    limit: LimitOption = 100,
+    dialect: Dialect = "",
+    project: ProjectFolder = Path(),
+) -> None:
+    """Carry the statements out and print the rows of the last one."""
+    if file is not None and execute is not None:
+        raise SettingsError("give a file or -e, not both")
+    if file is None and execute is None and sys.stdin.isatty():
+        from tidemill.cli.shell import run_shell
+
+        run_shell(project, dialect=dialect)
+        return
+    text = execute if execute is not None else read_statements(file)
+    carry_out(text, format_=format_, output=output, limit=limit, dialect=dialect, project=project)
+
+
+def carry_out(text: str, *, format_: Format, output: Path | None, limit: int, dialect: str, project: Path) -> None:
+    """Carry statements out and write the rows of the last one."""
+    with open_project(project) as opened:
+        write_result(opened.sql(text, dialect=dialect or None), format_, output=output, limit=limit)
+
+
+def read_statements(file: Path | None) -> str:
+    """The text of a file, or of standard input."""
+    if file is None or str(file) == "-":
+        return sys.stdin.read()
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SourceError(f"{file} is not UTF-8 text (byte {error.start})", hint="save it as UTF-8") from None
+    except OSError as error:
+        raise SourceError(f"cannot read {file}: {error.strerror}", hint="check the path") from None

@@ -1,0 +1,33 @@
+"""tidemill verify: whether every file is what was written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.cli.words import count
+from tidemill.core.errors import CorruptError
+from tidemill.project import open_project
+
+
+def verify(
+    table: Annotated[str | None, typer.Argument(help="Only this table; else all tables and models.")] = None,
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Print what is missing, cut or changed; leave with 5 when something is."""
+    with open_project(project) as opened:
+        problems = opened.verify(table)
+    if as_json:
+        print(json.dumps([asdict(problem) for problem in problems], indent=2))
+    else:
+        for problem in problems:
+            print(f"{problem.what}: {problem.object}: {problem.detail}")
+        print(f"{count(len(problems), 'problem')} found" if problems else "every file is as it was written")
+    if problems:
+        raise typer.Exit(CorruptError.exit_status)
