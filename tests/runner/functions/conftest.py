@@ -72,3 +72,17 @@ def body_mass(bench: Bench, penguins: str) -> LoadedModel:
     """The linear regression of the BigQuery ML tutorial."""
     sql = f"SELECT * FROM {penguins} WHERE body_mass_g IS NOT NULL"
     return bench.train("body_mass", "LINEAR_REG", sql, "body_mass_g", enable_global_explain=True)
+
+
+@pytest.fixture(scope="session")
+def forest(bench: Bench) -> LoadedModel:
+    """A random forest of three classes."""
+    sql = f"SELECT size, colour, day, grade FROM {TOY}"
+    return bench.train("forest", "RANDOM_FOREST_CLASSIFIER", sql, "grade", num_parallel_tree=8)
+
+
+@pytest.fixture(scope="session")
+def boosted(bench: Bench) -> LoadedModel:
+    """Boosted trees of a number."""
+    sql = f"SELECT size, colour, day, price FROM {TOY}"
+    return bench.train("boosted", "BOOSTED_TREE_REGRESSOR", sql, "price", max_iterations=8)
