@@ -68,6 +68,8 @@ def numbers(array: pa.Array) -> np.ndarray:
     elif not (pa.types.is_integer(type_) or pa.types.is_floating(type_)):
         raise DataError(f"a number is expected, and the column is {type_}", type=str(type_))
     values = _primitive(array, array.type.to_pandas_dtype())
+    if values.dtype.kind == "f":
+        values = values.astype(np.float64, copy=False)  # arithmetic is in float64, whatever the column
     mask = null_mask(array)
     if mask is not None:
         values = values.astype(np.float64)

@@ -132,7 +132,7 @@ def scale(values: np.ndarray, number: Number) -> np.ndarray:
         return values
     with np.errstate(over="ignore"):
         scaled: np.ndarray = (values - number.mean) / number.deviation
-    return np.clip(scaled, -LARGEST, LARGEST, out=scaled) if number.deviation < 1 else scaled
+    return np.clip(scaled, -LARGEST, LARGEST, out=scaled)
 
 
 def _preparer(feature: Feature) -> Callable[[Any], Write]:
@@ -351,7 +351,7 @@ def _lists(array: Any) -> tuple[np.ndarray, np.ndarray, Any]:
 def _write_vectors(array: Any, length: int) -> Write:
     rows, positions, members = _lists(array)
     matrix = np.zeros((len(array), length))
-    if len(rows):
+    if len(rows) and length:  # training saw no array at all when the length is 0
         per_row = np.bincount(rows, minlength=len(array))
         wrong = per_row[(per_row != length) & (per_row != 0)]
         if len(wrong):
@@ -379,6 +379,8 @@ def _write_sparse(array: Any, length: int) -> Write:
     if getattr(members.type, "num_fields", 0) != 2:
         raise DataError(f"an array of STRUCT<index, value> is expected, and the column is {array.type}")
     flat = members.flatten()
+    if members.type.field(0).name == "value" and members.type.field(1).name == "index":
+        flat.reverse()
     index, value = numbers(flat[0]), numbers(flat[1]).astype(np.float64)
     known = (index >= 0) & (index < length) & ~np.isnan(value)
     return _write_cells(rows[known], index[known].astype(np.int64), value[known], add=True)

@@ -200,7 +200,7 @@ def _measure_array(
         low, high = f"min(len({source.sql}))", f"max(len({source.sql}))"
         query = f"SELECT {low} AS low, {high} AS high FROM ({sql}) AS t"
     else:
-        index = "struct_extract_at(v, 1)"
+        index = f"struct_extract_at(v, {source.index_field})"
         inner = f"SELECT unnest({source.sql}) AS v FROM ({sql}) AS t"
         query = f"SELECT CAST(min({index}) AS BIGINT) AS low, CAST(max({index}) AS BIGINT) AS high FROM ({inner}) AS u"
     rows = [row for batch in session.query(query, relations) for row in batch.to_pylist()]

@@ -31,6 +31,11 @@ class Source:
     field: str = ""
 
     @property
+    def index_field(self) -> int:
+        """The 1-based position of the index in an ARRAY<STRUCT<index, value>>."""
+        return 2 if "struct<value:" in self.type and ", index:" in self.type else 1
+
+    @property
     def sql(self) -> str:
         """SQL of the value, over the rows of the training query."""
         if not self.field:
