@@ -225,10 +225,10 @@ def test_a_process_that_ran_here_and_is_gone_is_known_to_be_gone() -> None:
 
 def test_two_processes_that_compete_leave_one_holder(control_url: str) -> None:
     with closing(open_database(control_url, clock=Clock())) as db:
-        rivals = [start_holder(control_url, f"r{number}") for number in range(4)]
+        rivals = [start_holder(control_url, f"r{number}") for number in range(3)]
         said = sorted(hear(rival) for rival in rivals)
 
-        assert said == ["TM-BUSY", "TM-BUSY", "TM-BUSY", "held 1"]
+        assert said == ["TM-BUSY", "TM-BUSY", "held 1"]
         row = leases.current(db, "run")
         assert row is not None
         assert row.holder.pid in {rival.pid for rival in rivals}

@@ -21,7 +21,7 @@ from tidemill.registry.store import ArtifactStore
 from tidemill.registry.verify import verify_artifacts
 from tidemill.training.result import TrainedModel, artifact_digest
 from tidemill.warehouse.control import assets, leases, models
-from tidemill.warehouse.control.database import Database, Tx, open_database
+from tidemill.warehouse.control.database import Database, Tx, open_database, sqlite_url
 from tidemill.warehouse.control.holders import Holder, this_process
 
 # A process that registers a version and is killed where TIDEMILL_FAULT says.
@@ -174,20 +174,25 @@ def test_a_full_disk_registers_nothing_and_the_old_version_stays(
     assert register(db, store, trained(b"new"), run_id="r2").version == 2
 
 
-@pytest.mark.parametrize(
-    "point",
-    [
-        "artifact.before_write",
-        "artifact.during_write",
-        "artifact.before_rename",
-        "artifact.written",
-        "register.before_commit",
-        "register.during_commit",
-    ],
-)
-def test_a_process_killed_while_registering_leaves_no_version(
-    control_url: str, store: ArtifactStore, point: str
-) -> None:
+KILL_POINTS = [
+    "artifact.before_write",
+    "artifact.during_write",
+    "artifact.before_rename",
+    "artifact.written",
+    "register.before_commit",
+]
+
+
+@pytest.mark.parametrize("point", KILL_POINTS)
+def test_a_process_killed_before_the_commit_leaves_no_version(tmp_path: Path, store: ArtifactStore, point: str) -> None:
+    kill_and_repeat(sqlite_url(tmp_path / "c.sqlite"), store, point)
+
+
+def test_a_process_killed_in_the_commit_leaves_no_version(control_url: str, store: ArtifactStore) -> None:
+    kill_and_repeat(control_url, store, "register.during_commit")
+
+
+def kill_and_repeat(control_url: str, store: ArtifactStore, point: str) -> None:
     with closing(open_database(control_url, clock=Clock())) as db:
         register(db, store, trained(), run_id="r1")
         whole = blobs(store)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 import os
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -133,12 +133,16 @@ class ArtifactStore:
             temporary.append(path)
             _write(path, contents[sha256])
             moves.append((path, self.path(sha256)))
+        _sync([source for source, _ in moves])
         fault("artifact.before_rename")
+        new = {target.parent for _, target in moves if not target.parent.is_dir()}
+        for folder in new:
+            folder.mkdir(exist_ok=True)
         for source, target in moves:
-            _make_folder(target.parent)
             source.replace(target)
-        for folder in {target.parent for _, target in moves}:
-            _sync_folder(folder)
+        if new:
+            _sync([self._files])
+        _sync(sorted({target.parent for _, target in moves}))
         fault("artifact.written")
 
     def _reuse(self, sha256: str) -> bool:
@@ -172,8 +176,6 @@ def _write(path: Path, data: bytes) -> None:
     with os.fdopen(descriptor, "wb") as file:
         file.write(data)
         fault("artifact.during_write")
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _make_folder(folder: Path) -> None:
@@ -183,11 +185,23 @@ def _make_folder(folder: Path) -> None:
     if not folder.parent.is_dir():
         _make_folder(folder.parent)
     folder.mkdir(exist_ok=True)
-    _sync_folder(folder.parent)
+    _sync([folder.parent])
 
 
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def _sync(paths: Sequence[Path]) -> None:
+    """Make files or folders durable, side by side: the file system then writes its journal once for several."""
+    from concurrent.futures import ThreadPoolExecutor  # only a registration needs it
+
+    if len(paths) == 1:
+        _sync_one(paths[0])
+        return
+    with ThreadPoolExecutor(max_workers=min(8, len(paths) or 1)) as workers:
+        for _ in workers.map(_sync_one, paths):
+            pass  # an error of any of them is raised here
+
+
+def _sync_one(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

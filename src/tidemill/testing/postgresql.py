@@ -43,7 +43,7 @@ def postgresql_server() -> Iterator[str]:
     PostgreSQL refuses to run as root, so root becomes the user ``postgres`` for it.
     """
     binaries = find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="tm-pg-"))
+    folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir=_memory()))
     as_user: list[str] = []
     if os.geteuid() == 0:
         try:
@@ -73,6 +73,14 @@ def _run(command: list[str], folder: Path) -> None:
     if done.returncode:
         said = "\n".join(path.read_text(errors="replace") for path in sorted(folder.glob("*output")))
         raise RuntimeError(f"{' '.join(command)} failed:\n{said}")
+
+
+def _memory() -> str | None:
+    """Give a folder in memory when there is one with room: a test's cluster need not survive anything."""
+    folder = Path("/dev/shm")  # noqa: S108 (the folder inside it is made by mkdtemp)
+    if os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 1 << 30:
+        return str(folder)
+    return None
 
 
 def _free_port() -> int:
