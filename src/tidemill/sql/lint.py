@@ -18,6 +18,7 @@ from tidemill.sql.dialects import MLArg, MLCall
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
+from tidemill.sql.reads import find_reads
 from tidemill.sql.statements import (
     Assert,
     CreateModel,
@@ -135,7 +136,10 @@ def _row(source: Source, status: LintStatus, reason: str, error: StatementError 
 def _sentence(error: StatementError, *, place: bool) -> str:
     where = error.where
     at = f" (line {where.line}, column {where.column})" if place and where is not None else ""
-    return f"{error.message}{at}" + (f". Try: {error.hint}" if error.hint else "")
+    said = f"{error.message}{at}"
+    if not error.hint:
+        return said
+    return f"{said.removesuffix('.')}. Try: {error.hint}"
 
 
 def _notes(statement: Statement, known: _Known) -> list[str]:
@@ -177,12 +181,23 @@ def _is_kept(option: OptionValue) -> bool:
 
 def _query_notes(query: Query, known: _Known) -> list[str]:
     bind_query(query, views=known.views)
+    _check_tables(query)
     notes: list[str] = []
     for call in query.tree.find_all(MLCall):
         _check_model(call, query, known)
         row = ML_FUNCTIONS[call.function]
         notes.extend(ignored_settings(row, dict.fromkeys(_setting_names(call))))
     return notes
+
+
+def _check_tables(query: Query) -> None:
+    """Raise for names that BigQuery makes up: wildcard tables."""
+    for table in find_reads(query)[0]:
+        if table.endswith("*"):
+            message = f"wildcard tables ({table}) are not supported: each table has one name here"
+            where = Where(file=query.source.file, line=query.source.line, column=query.source.column)
+            hint = "read the tables one by one with UNION ALL, or their files with a pattern: FROM 'events_*.parquet'"
+            raise UnsupportedError(message, where=where, hint=hint, table=table)
 
 
 def _check_model(call: MLCall, query: Query, known: _Known) -> None:

@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
 from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Option
 from tidemill.sql.statements import HparamSpace
+
+
+_NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]*)?")
 
 
 class ValueRefused(ValueError):  # noqa: N818 - it reads as a sentence: raise ValueRefused(...)
@@ -86,9 +90,15 @@ def _refused(option: Option, value: Any, hint: str = "") -> ValueRefused:
     return ValueRefused(f"{option.name} takes {expected(option)}, not {show(value)}", hint)
 
 
+def _guess(value: str, option: Option) -> str:
+    """The nearest choice; nothing when none is near, since the message lists them all."""
+    hint = did_you_mean(value, option.choices)
+    return hint if hint.startswith("did you mean") else ""
+
+
 def _number(option: Option, value: Any, *, whole: bool) -> Any:
     if isinstance(value, bool) or not isinstance(value, int if whole else int | float):
-        hint = "take the quotes away" if isinstance(value, str) and value.strip("+-. ").isdigit() else ""
+        hint = "take the quotes away" if isinstance(value, str) and _NUMBER.fullmatch(value.strip()) else ""
         raise _refused(option, value, hint)
     if not math.isfinite(value) or not _within(option, value):
         raise _refused(option, value)
@@ -120,7 +130,7 @@ def _str(option: Option, value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise _refused(option, value)
     if option.choices and value not in option.choices:
-        raise _refused(option, value, did_you_mean(value, option.choices))
+        raise _refused(option, value, _guess(value, option))
     return value
 
 
@@ -128,7 +138,7 @@ def _enum(option: Option, value: Any) -> str:
     if not isinstance(value, str):
         raise _refused(option, value)
     if value.strip().upper() not in option.choices:
-        raise _refused(option, value, did_you_mean(value, option.choices))
+        raise _refused(option, value, _guess(value, option))
     return value.strip().upper()
 
 
@@ -142,7 +152,7 @@ def _strings(option: Option, value: Any) -> list[str]:
     if option.choices:
         unknown = [item for item in items if item.upper() not in option.choices]
         if unknown:
-            raise _refused(option, value, did_you_mean(unknown[0], option.choices))
+            raise _refused(option, value, _guess(unknown[0], option))
         return [item.upper() for item in items]
     return list(items)
 
