@@ -11,7 +11,6 @@ from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Option
 from tidemill.sql.statements import HparamSpace
 
-
 _NUMBER = re.compile(r"[+-]?[0-9]+([.][0-9]*)?")
 
 

@@ -1,0 +1,177 @@
+"""Writes docs/reference/bigquery-ml.md from the tables: ``python -m tidemill.testing.reference [FILE]``."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from tidemill.model_types.base import ModelType, Option
+from tidemill.model_types.table import ALL_MODEL_TYPES
+from tidemill.sql.functions import GROUPS
+from tidemill.sql.functions_base import MLFunction
+from tidemill.sql.values import expected, show
+
+PAGE = Path("docs/reference/bigquery-ml.md")
+
+HEAD = """\
+# BigQuery ML in Tidemill
+
+<!-- Generated from the tables in the code. Write it anew with: python -m tidemill.testing.reference -->
+
+What of [BigQuery ML](https://docs.cloud.google.com/bigquery/docs/bqml-introduction) this version of Tidemill has.
+`tidemill lint --dialect bigquery FILE` says the same about statements of yours.
+
+| status | meaning |
+|---|---|
+| supported | It works as BigQuery ML's page says. |
+| partial | It is read and recorded, and has no effect; the reason says why. |
+| rejected | Using it is an error, and the error says the reason given here. |
+
+"""
+
+STATEMENTS = (
+    ("CREATE [OR REPLACE] MODEL [IF NOT EXISTS]", "supported", "with TRANSFORM, OPTIONS and AS query"),
+    ("CREATE MODEL ... REMOTE", "rejected", "a remote model calls an endpoint on Google Cloud"),
+    ("CREATE MODEL ... INPUT / OUTPUT", "rejected", "they describe remote and imported models"),
+    (
+        "CREATE MODEL ... AS (training_data AS ..., custom_holiday AS ...)",
+        "rejected",
+        ("custom_holiday belongs to forecasting models, which are not built yet; training_data alone is supported"),
+    ),
+    ("DROP MODEL [IF EXISTS]", "supported", "removes the model and all its versions"),
+    ("ALTER MODEL ... SET OPTIONS", "rejected", "a model's options are in its CREATE MODEL: change them there"),
+    ("EXPORT MODEL", "rejected", "not built yet; each version's ONNX file is kept under .tidemill/artifacts"),
+    ("CREATE VECTOR INDEX", "rejected", "vector search is not built yet"),
+    (
+        "CREATE [OR REPLACE] TABLE / VIEW ... AS query",
+        "supported",
+        ("PARTITION BY, CLUSTER BY and storage options are read and ignored (partial)"),
+    ),
+    (
+        "LOAD DATA [OVERWRITE / INTO] ... FROM FILES",
+        "supported",
+        ("CSV, JSON and Parquet files on this machine; others are rejected"),
+    ),
+    ("ASSERT expression AS message", "supported", "a run fails when it is not true"),
+    (
+        "SELECT ... FROM ML.F(...)",
+        "supported",
+        (
+            "anywhere a table may stand, nested and in WITH; settings as STRUCT, "
+            "DuckDB struct literal or name => value, before or after the data"
+        ),
+    ),
+    (
+        "INSERT, UPDATE, DELETE, MERGE, scripting, CREATE FUNCTION",
+        "rejected",
+        ("a project is a set of statements that each make one thing"),
+    ),
+)
+
+
+def reference_page() -> str:
+    """The whole page."""
+    return "".join(_lines())
+
+
+def _lines() -> Iterator[str]:
+    yield HEAD
+    yield _counts()
+    yield "## Statements\n\n| statement | status | notes |\n|---|---|---|\n"
+    for statement, status, notes in STATEMENTS:
+        yield _row(f"`{statement}`", status, notes)
+    yield "\n## Model types\n\n| MODEL_TYPE | status | what it is, and why not |\n|---|---|---|\n"
+    for row in ALL_MODEL_TYPES:
+        yield _row(f"[{row.name}]({row.url})", row.status, " ".join(filter(None, (row.doc, row.reason))))
+    for row in ALL_MODEL_TYPES:
+        yield from _model_type(row)
+    yield "\n## Functions\n"
+    for group, functions in GROUPS.items():
+        yield f"\n### {group}\n\n| function | kind | status | what it does | returns | notes |\n"
+        yield "|---|---|---|---|---|---|\n"
+        for function in functions:
+            yield _function(function)
+        yield from _settings(functions)
+
+
+def _counts() -> str:
+    types = [row.status for row in ALL_MODEL_TYPES]
+    functions = [row.status for rows in GROUPS.values() for row in rows]
+    return (
+        f"Built in this version: {types.count('supported')} of {len(types)} model types, "
+        f"{len(functions) - functions.count('rejected')} of {len(functions)} functions.\n\n"
+    )
+
+
+def _model_type(row: ModelType) -> Iterator[str]:
+    yield f"\n### {row.name}\n\n{row.doc}"
+    if row.status == "rejected":
+        yield f" **Rejected**: {row.reason}\n\n"
+        yield f"Options in BigQuery ML: {', '.join(f'`{option.name}`' for option in row.options)}.\n"
+    else:
+        yield "\n\n| option | takes | default | status | what it does |\n|---|---|---|---|---|\n"
+        for option in sorted(row.options, key=lambda option: option.name):
+            yield _option(option)
+        yield from _rules(row)
+    if row.functions:
+        yield f"\nFunctions: {', '.join(f'`{name}`' for name in sorted(row.functions))}.\n"
+
+
+def _rules(row: ModelType) -> Iterator[str]:
+    if not row.rules:
+        return
+    yield "\n"
+    for rule in row.rules:
+        yield f"- {_sentence(rule.message)}" + (f" Try: {rule.hint}." if rule.hint else "") + "\n"
+
+
+def _option(option: Option) -> str:
+    name = f"`{option.name}`" + "".join(f" (also `{alias}`)" for alias in option.aliases)
+    doc = " ".join(filter(None, (option.doc, _sentence(option.reason) if option.reason else "")))
+    return _row(name, _cell(expected(option)), _default(option), option.status, doc)
+
+
+def _default(option: Option) -> str:
+    return "required" if option.required else "" if option.default is None else f"`{show(option.default)}`"
+
+
+def _function(function: MLFunction) -> str:
+    name = f"[{function.name}]({function.url})"
+    return _row(name, function.kind, function.status, function.doc, function.output, function.reason)
+
+
+def _settings(functions: Sequence[MLFunction]) -> Iterator[str]:
+    built = [function for function in functions if function.status != "rejected" and function.settings]
+    if not built:
+        return
+    yield "\nSettings:\n\n| function | setting | takes | default | status | what it does |\n|---|---|---|---|---|---|\n"
+    for function in built:
+        for setting in function.settings:
+            doc = " ".join(filter(None, (setting.doc, _sentence(setting.reason) if setting.reason else "")))
+            name = f"`{setting.name}`"
+            yield _row(function.name, name, _cell(expected(setting)), _default(setting), setting.status, doc)
+
+
+def _sentence(text: str) -> str:
+    text = text[:1].upper() + text[1:]
+    return text if text.endswith(".") else f"{text}."
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(_cell(cell) for cell in cells)} |\n"
+
+
+def _cell(text: str) -> str:
+    return text.replace("\\|", "|").replace("|", "\\|").replace("\n", " ")
+
+
+def main(arguments: Iterable[str]) -> None:
+    """Write the page to the file named, or to its place under the current folder."""
+    path = Path(next(iter(arguments), str(PAGE)))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(reference_page(), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
