@@ -21,11 +21,16 @@ from tidemill.sql.bind_carry import carried, innermost_calls, prune
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
+from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, RawSQL, generate, path_of
+from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.reads import find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
+
+# What BigQuery has and other engines lack, and sqlglot reads in any dialect: its quotes, and its pipes.
+BORROWED = ("`", "|>")
 
 
 def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckdb") -> BoundQuery:
@@ -50,7 +55,8 @@ def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckd
     """
     binder = _Binder(views={name_key(name): (name, view) for name, view in views.items()}, engine=engine)
     try:
-        bound = binder.bind(_Unit.of(query))
+        with deep_stack():
+            bound = binder.bind(_Unit.of(query))
     except RecursionError:
         raise BindError(
             "the query is nested too deeply", where=_whole(query), hint="name its inner parts in views of their own"
@@ -145,7 +151,7 @@ class _Binder:
         for call, _, _ in found:
             relations.append(f"tm_call_{next(self.numbers)}")
             edits.append(_replace_call(call, relations[-1]))
-        pruned = prune(tree)
+        pruned = prune(tree) if found else False
         wanted = seen_names(tree, unit.names)
         calls: list[BoundCall] = []
         for relation, (call, facts, data) in zip(relations, found, strict=True):
@@ -155,6 +161,7 @@ class _Binder:
         edits = [edit for edit in edits if _is_inside(edit.node, tree)]
         ordered = is_ordered(tree) and not calls
         for table in list(free_tables(tree)):
+            _refuse_function_name(table, unit)
             view = self._view(table, unit)
             if view is not None:
                 edits.append(_replace_view(table, view.sql))
@@ -198,7 +205,8 @@ class _Binder:
     def _render(self, unit: _Unit, tree: exp.Expr, edits: list[_Edit], *, whole: bool) -> str:
         """Engine SQL of a tree: its own text where that will do."""
         own = unit.dialect == self.engine and whole
-        if own and "`" not in unit.verbatim and not _has_scalars(tree):
+        borrowed = any(mark in unit.verbatim for mark in BORROWED)
+        if own and not borrowed and not _has_scalars(tree):
             if not edits and unit.verbatim:
                 return unit.verbatim
             spliced = _splice(unit, edits)
@@ -217,6 +225,14 @@ class _Binder:
             raise UnsupportedError(
                 f"the query cannot be said in {self.engine}'s SQL: {reason}", where=where, hint="write it another way"
             ) from None
+
+
+def _refuse_function_name(table: exp.Table, unit: _Unit) -> None:
+    """``FROM ML.PREDICT`` without arguments is no table."""
+    name = path_of(table).upper()
+    if name in ML_FUNCTIONS and isinstance(table.this, exp.Identifier) and "." in name:
+        where = _table_place(table, unit)
+        raise BindError(f"{name} is a function: its arguments are missing", where=where, hint=f"{name}(...)")
 
 
 def _has_scalars(tree: exp.Expr) -> bool:

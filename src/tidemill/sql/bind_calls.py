@@ -135,9 +135,15 @@ def _check_counts(
 def _refuse_bare_name(call: MLCall, arg: MLArg, function: MLFunction, *, has_model: bool) -> None:
     """``ML.PREDICT(m, t)``: a name on its own lacks the word in front of it."""
     value = arg.this
+    if isinstance(value, exp.Paren) and isinstance(value.this, exp.Alias) and value.this.this.name.upper() == "MODEL":
+        hint = f"write MODEL {value.this.alias}"
+        raise BindError("MODEL and its name stand without parentheses", where=_arg_where(call, arg), hint=hint)
     if not isinstance(value, exp.Column):
         return
     name = generate(value, "")
+    if name.upper() in ("MODEL", "TABLE"):
+        hint = f"write {name.upper()} and its name"
+        raise BindError(f"{function.name} has {name} without a name", where=_arg_where(call, arg), hint=hint)
     wants_model = function.model == "required" and not has_model
     word = "MODEL" if wants_model else "TABLE"
     raise BindError(

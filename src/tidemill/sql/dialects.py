@@ -296,7 +296,7 @@ class MLParserMixin:
         p = self._p
         first = p._curr
         if first.token_type != TokenType.L_PAREN:
-            raise placed(p, "A data query stands in parentheses", first, hint=f"write ({first.text} ...)")
+            raise placed(p, "a data query stands in parentheses", first, hint=f"write ({first.text} ...)")
         tree = p._parse_select(nested=True, parse_subquery_alias=False)
         inner = (first.start, p._prev.end + 1)
         while isinstance(tree, exp.Subquery) and tree.is_wrapper:
@@ -353,7 +353,7 @@ def _plain(message: str, token: str) -> str:
     if message.startswith(("Expecting ", "Expected ")):
         head = message.split(" but got ")[0].replace("Expecting ", "expected ").replace("Expected ", "expected ")
         return f"{head}, found {here}"
-    if message.startswith("Required argument"):
+    if message.startswith("Required "):
         return f"something is missing before {here}"
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
 

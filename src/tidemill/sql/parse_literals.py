@@ -82,6 +82,10 @@ def read_value(p: Any, text: Text, *, literal: bool = True) -> Any:
     found, value = _read_plain(p, text, literal=literal)
     if found and (not p._curr or p._curr.text in (",", ")", "]", "}", ":") or p._curr.text.upper() == "AS"):
         return value
+    if found and (
+        p._curr.token_type in (*STRINGS, TokenType.IDENTIFIER, TokenType.NUMBER) or p._curr.text.isidentifier()
+    ):
+        raise placed(p, f"expected , or ) before '{p._curr.text[:40]}'")
     p._retreat(index)
     tree = p._parse_assignment()
     if tree is None:
@@ -187,14 +191,12 @@ def _read_group(p: Any, text: Text, *, literal: bool, struct: bool = False) -> A
     names: list[str] = []
     while p._curr and p._curr.text != closing:
         if opening.text == "{":
-            names.append(p._curr.text)
-            p._advance()
+            names.append(read_word(p))
             expect(p, ":")
         values.append(read_value(p, text, literal=literal))
         if struct and p._curr and p._curr.text.upper() == "AS":
             p._advance()
-            names.append(p._curr.text if p._curr else "")
-            p._advance()
+            names.append(read_word(p))
         if not p._match(TokenType.COMMA):
             break
     if not p._curr or p._curr.text != closing:
@@ -205,6 +207,14 @@ def _read_group(p: Any, text: Text, *, literal: bool, struct: bool = False) -> A
     if opening.text == "(" and not struct and len(values) == 1:
         return values[0]
     return values
+
+
+def read_word(p: Any) -> str:
+    """The name of a field."""
+    if not p._curr:
+        raise placed(p, "expected a name")
+    p._advance()
+    return str(p._prev.text)
 
 
 def _skip_type(p: Any) -> None:

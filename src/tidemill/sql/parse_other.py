@@ -98,6 +98,7 @@ REFUSED_CREATE: dict[str, str] = {
     "TYPE": "types of your own are not built yet",
     "SECRET": "connections are said in tidemill.toml",
 }
+ADJECTIVES = ("TEMP", "TEMPORARY", "MATERIALIZED", "EXTERNAL", "SNAPSHOT", "VECTOR", "SEARCH", "AGGREGATE", "ROW")
 KNOWN_WORDS = ("SELECT", "WITH", "CREATE", "DROP", "LOAD DATA", "ASSERT", *REFUSED)
 
 
@@ -124,7 +125,8 @@ def read_statement(p: Any, text: Text, source: Source) -> Statement:
         if name in REFUSED:
             return _refuse(p, source, name, REFUSED[name])
     hint = did_you_mean(word, KNOWN_WORDS)
-    raise placed(p, f"'{first.text[:40]}' begins no statement", first, hint=hint if hint.startswith("did") else "")
+    hint = "comments begin with --" if word == "#" else hint if hint.startswith("did") else ""
+    raise placed(p, f"'{first.text[:40]}' begins no statement", first, hint=hint)
 
 
 def _read_opaque(p: Any, text: Text) -> Query:
@@ -139,6 +141,11 @@ def _refuse(p: Any, source: Source, what: str, reason: str) -> Other:
     while p._curr:
         p._advance()
     return Other(source=source, what=what, reason=reason)
+
+
+def refuse_block(source: Source, word: str) -> Other:
+    """A scripting block, which holds statements of its own."""
+    return Other(source=source, what="CREATE PROCEDURE" if word.upper() == "CREATE" else word.upper(), reason=SCRIPT)
 
 
 def _read_create(p: Any, text: Text, source: Source) -> Statement:
@@ -158,7 +165,10 @@ def _read_create(p: Any, text: Text, source: Source) -> Statement:
         p._advance()
         return read_create_view(p, text, source)
     if word in REFUSED_CREATE:
-        return _refuse(p, source, f"CREATE {word}", REFUSED_CREATE[word])
+        following = p._next.text.upper() if p._next else ""
+        kind = following if word in ("TEMP", "TEMPORARY") and following in REFUSED_CREATE else word
+        shown = f"{word} {following}" if word in ADJECTIVES else word
+        return _refuse(p, source, f"CREATE {shown}", REFUSED_CREATE[kind])
     hint = did_you_mean(word, ("TABLE", "VIEW", "MODEL"))
     raise placed(p, "expected TABLE, VIEW or MODEL after CREATE", hint=hint if hint.startswith("did") else "")
 

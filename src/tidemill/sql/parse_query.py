@@ -7,7 +7,8 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
-from tidemill.sql.dialects import path_of, placed
+from tidemill.core.names import did_you_mean
+from tidemill.sql.dialects import PlacedError, path_of, placed
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
 
@@ -22,8 +23,13 @@ def read_query(p: Any, text: Text, *, any_tree: bool = False) -> Query:
         tree = tree.unnest()
     if isinstance(tree, exp.Table):
         tree = exp.select("*").from_(tree, copy=False)
-    if tree is None or not (any_tree or isinstance(tree, exp.Query)):
-        raise placed(p, "expected a query: SELECT, WITH or FROM", first)
+    if tree is None or not (any_tree or isinstance(tree, exp.Query | exp.Values)):
+        hint = did_you_mean(first.text, ("SELECT", "WITH", "FROM"))
+        hint = hint if hint.startswith("did") else ""
+        raise placed(p, "expected a query: SELECT, WITH or FROM", first, hint=hint)
+    for cte in tree.find_all(exp.CTE):
+        if not isinstance(cte.this, exp.Query | exp.Values):
+            raise placed(p, f"WITH {cte.alias} is not a query: a query only reads", first)
     return make_query(tree, text, first.start, p._prev.end + 1)
 
 
@@ -38,7 +44,13 @@ def read_path(p: Any, what: str) -> str:
     """A dotted name, without the project in front of it."""
     if not p._curr or p._curr.text in ("(", ")", ","):
         raise placed(p, f"expected the name of {what}")
-    return path_of(p._parse_table_parts(schema=True), p)
+    first = p._curr
+    try:
+        return path_of(p._parse_table_parts(schema=True), p)
+    except PlacedError as error:
+        if error.start != first.start:
+            raise
+        raise placed(p, f"expected the name of {what} before '{first.text[:40]}'", first) from None
 
 
 def read_exists(p: Any, *, negated: bool) -> bool:
