@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-import pytest
 
-from tidemill.evaluation.attributions import by_feature, mean_attributions, strongest
+from tidemill.evaluation.attributions import by_feature, strongest
 
 
 def test_columns_of_one_feature_add_up_and_the_baseline_stands_apart() -> None:
@@ -25,8 +24,3 @@ def test_each_class_has_its_own_attributions() -> None:
 def test_the_strongest_features_come_first_and_ties_keep_their_order() -> None:
     got = strongest(np.array([[1.0, -3.0, 1.0, 2.0], [0.0, 0.0, 0.0, 0.0]]), 3)
     assert got.tolist() == [[1, 3, 0], [0, 1, 2]]
-
-
-def test_the_mean_attribution_ignores_the_sign() -> None:
-    got = mean_attributions(np.array([[[1.0, -2.0]], [[-3.0, -4.0]]]))
-    assert got == pytest.approx(np.array([[2.0, 3.0]]))

@@ -50,9 +50,3 @@ def strongest(attributions: np.ndarray, count: int) -> np.ndarray:
     """
     order: np.ndarray = np.argsort(-np.abs(attributions), axis=1, kind="stable")
     return order[:, :count]
-
-
-def mean_attributions(attributions: np.ndarray) -> np.ndarray:
-    """Mean absolute attribution of each feature, per output: shape (outputs, features)."""
-    mean: np.ndarray = np.abs(attributions).mean(axis=0)
-    return mean
