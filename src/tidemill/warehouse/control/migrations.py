@@ -13,7 +13,7 @@ from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables
 
 if TYPE_CHECKING:
-    from tidemill.warehouse.control.database import Database, Tx
+    from tidemill.warehouse.control.connection import Database, Tx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

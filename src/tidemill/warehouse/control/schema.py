@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from tidemill.warehouse.control.database import Tx
+    from tidemill.warehouse.control.connection import Tx
 
 _FIRST = (
     """
