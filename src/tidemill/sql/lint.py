@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tidemill.core.errors import BindError, StatementError, UnsupportedError, Where
-from tidemill.core.names import name_key
+from tidemill.core.names import did_you_mean, name_key
 from tidemill.model_types.base import ModelType
 from tidemill.model_types.remote import REMOTE
 from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
+from tidemill.sql.bound import BoundQuery
 from tidemill.sql.check_transform import check_transform
 from tidemill.sql.dialects import MLArg, MLCall
+from tidemill.sql.engine_functions import engine_functions, missing_functions
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
@@ -180,8 +182,9 @@ def _is_kept(option: OptionValue) -> bool:
 
 
 def _query_notes(query: Query, known: _Known) -> list[str]:
-    bind_query(query, views=known.views)
+    bound = bind_query(query, views=known.views)
     _check_tables(query)
+    _check_functions(bound, query)
     notes: list[str] = []
     for call in query.tree.find_all(MLCall):
         _check_model(call, query, known)
@@ -198,6 +201,41 @@ def _check_tables(query: Query) -> None:
             where = Where(file=query.source.file, line=query.source.line, column=query.source.column)
             hint = "read the tables one by one with UNION ALL, or their files with a pattern: FROM 'events_*.parquet'"
             raise UnsupportedError(message, where=where, hint=hint, table=table)
+
+
+def _check_functions(bound: BoundQuery, query: Query) -> None:
+    """Raise for a function that the engine does not have."""
+    for part in _parts(bound):
+        for name in missing_functions(part.sql):
+            hint = did_you_mean(name.lower(), engine_functions())
+            hint = hint if hint.startswith("did you mean") else ""
+            where = _find_call(name, query)
+            if query.source.dialect == "duckdb":
+                raise BindError(f"there is no function {name}", where=where, hint=hint, function=name)
+            message = f"{name} is not supported: the engine has no such function, and no translation of it is known"
+            raise UnsupportedError(message, where=where, hint=hint, function=name)
+
+
+def _parts(bound: BoundQuery) -> Iterator[BoundQuery]:
+    yield bound
+    for call in bound.calls:
+        for part in call.inputs:
+            yield from _parts(part)
+
+
+def _find_call(name: str, query: Query) -> Where:
+    """Where a function is called in the text of a query, or the query's beginning."""
+    source = query.source
+    found = re.search(rf"\b{re.escape(name)}\s*\(", source.text, re.IGNORECASE)
+    if found is None:
+        return Where(file=source.file, line=source.line, column=source.column)
+    before = source.text[: found.start()]
+    line = source.line + before.count("\n")
+    start = before.rfind("\n") + 1
+    column = found.start() - start + (source.column if "\n" not in before else 1)
+    text = source.text[start:].partition("\n")[0]
+    pad = " " * (source.column - 1) if "\n" not in before else ""
+    return Where(file=source.file, line=line, column=column, length=len(name), text=pad + text)
 
 
 def _check_model(call: MLCall, query: Query, known: _Known) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tidemill.model_types.base import ModelType, Option
 from tidemill.model_types.table import ALL_MODEL_TYPES
-from tidemill.sql.functions import GROUPS
+from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
 from tidemill.sql.functions_base import MLFunction
 from tidemill.sql.values import expected, show
 
@@ -114,8 +114,9 @@ def _model_type(row: ModelType) -> Iterator[str]:
         for option in sorted(row.options, key=lambda option: option.name):
             yield _option(option)
         yield from _rules(row)
-    if row.functions:
-        yield f"\nFunctions: {', '.join(f'`{name}`' for name in sorted(row.functions))}.\n"
+    built = sorted(name for name in row.functions if ML_FUNCTIONS[name].status != "rejected")
+    if row.status != "rejected":
+        yield f"\nFunctions: {', '.join(f'`{name}`' for name in built)}.\n"
 
 
 def _rules(row: ModelType) -> Iterator[str]:
