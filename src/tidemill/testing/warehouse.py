@@ -3,7 +3,8 @@
 A test module of an implementation subclasses `WarehouseContract` and gives a fixture ``open_warehouse``: a function
 that opens the same warehouse anew each time it is called.
 """
-# ruff: noqa: S101
+# A test's name is its sentence.
+# ruff: noqa: D102, S101
 
 from __future__ import annotations
 
@@ -89,7 +90,7 @@ class WarehouseContract:
         staged = stage(warehouse, "t", TEN)
 
         assert (staged.table, staged.rows, len(staged.files[0].sha256)) == ("t", 10, 64)
-        assert [(column.name, column.type) for column in staged.columns][0] == ("id", "BIGINT")
+        assert (staged.columns[0].name, staged.columns[0].type) == ("id", "BIGINT")
         assert warehouse.tables() == {}
         with warehouse.session() as session:
             assert rows_of(session, f"SELECT sum(x) AS s FROM {staged.relation}")[0]["s"] == 22.5

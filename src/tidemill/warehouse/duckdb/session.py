@@ -136,9 +136,17 @@ class DuckSession:
 
     def bind(self, cursor: DuckDBPyConnection, sql: str) -> DuckDBPyRelation:
         """Bind one query without running it."""
+        import duckdb
+
         with translated(self._asked(sql)):
             check_is_query(cursor, sql)
+        try:
             relation = cursor.sql(sql)
+        except duckdb.Error:
+            # Only `execute` tells errors as JSON, with their place; EXPLAIN binds and does not run.
+            with translated(self._asked(sql, len("EXPLAIN "))):
+                cursor.execute(f"EXPLAIN {sql}")
+            raise
         if relation is None:
             raise UnsupportedError("the engine runs only queries here")
         return relation
