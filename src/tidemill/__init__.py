@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from tidemill.core.version import VERSION
+
 if TYPE_CHECKING:
     from tidemill.project import Project, open_project as open  # noqa: A004
 
-__version__ = "0.1.0"
+__version__ = VERSION
 __all__ = ["Project", "__version__", "open"]
 
 

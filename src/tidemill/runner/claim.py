@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import ConflictError, TidemillError
+from tidemill.core.version import VERSION
 from tidemill.runner.report import RunReport
 from tidemill.runner.run import run_plan
 from tidemill.runner.steps import Job
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
 
 LEASE = "project"
-CODE_VERSION = "0.1.0"
 
 
 def claimed_run(
@@ -56,7 +56,7 @@ def claimed_run(
             holder=holder,
             selectors=selectors,
             full_refresh=full_refresh,
-            code_version=CODE_VERSION,
+            code_version=VERSION,
             lease=lease,
         )
         try:
