@@ -186,12 +186,12 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
 def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:
     from tidemill.evaluation.judge import judge
     from tidemill.registry.versions import register
-    from tidemill.sql.options import check_model_options
+    from tidemill.sql.options import check_create_model
     from tidemill.training.task import TrainTask
     from tidemill.training.train import train
 
     stations = job.stations
-    checked = check_model_options(statement.options, source=statement.source)
+    checked = check_create_model(statement)
     if statement.query is None:
         raise BindError(
             f"model {step.asset} has no query to train on", where=start_of(statement.source), hint="add AS SELECT ..."
@@ -227,13 +227,14 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         step=step.name,
         lineage={"statement": statement.source.text, "dialect": statement.source.dialect, "reads": step.reads},
         lease=job.lease,
+        # In the commit of the version: a run killed after it does not train again.
+        also=lambda tx, made: save_asset(tx, asset_of(step, statement, job, version=made.version)),
     )
     return Outcome(
         rows=trained.rows_train + trained.rows_eval,
         version=version.version,
         metrics=dict(trained.metrics),
         warnings=(*checked.notes, *trained.warnings),
-        record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=version.version)),
     )
 
 
