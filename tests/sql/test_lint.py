@@ -31,7 +31,7 @@ SUPPORTED = [
         "num_parallel_tree=50, subsample=0.8) AS (SELECT * FROM t)"
     ),
     (
-        "CREATE MODEL m OPTIONS(model_type='boosted_tree_classifier', class_weights=[STRUCT('a', 0.3), STRUCT('b', 0.7)], "
+        "CREATE MODEL m OPTIONS(model_type='boosted_tree_classifier', class_weights=[STRUCT('a', 0.3), ('b', 0.7)], "
         "data_split_method='CUSTOM', data_split_col='is_test') AS SELECT * FROM t"
     ),
     "SELECT * FROM ML.EVALUATE(MODEL `p.d.m`, (SELECT * FROM t), STRUCT(0.55 AS threshold))",
