@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from tidemill.core.errors import ConflictError, TidemillError
+from tidemill.core.errors import ConflictError, TidemillError, TransientError
 from tidemill.core.version import VERSION
+from tidemill.registry import versions
 from tidemill.runner.report import RunReport
 from tidemill.runner.run import run_plan
 from tidemill.runner.steps import Job
@@ -60,7 +62,7 @@ def claimed_run(
             lease=lease,
         )
         try:
-            return run_plan(plan, job(run_id, lease), listen)
+            report = run_plan(plan, job(run_id, lease), listen)
         except ConflictError:
             raise  # another process called this run lost: it is not ours to end
         except TidemillError as error:
@@ -69,3 +71,13 @@ def claimed_run(
         except KeyboardInterrupt:
             runs.finish_run(db, run_id, status="cancelled")
             raise
+        _sweep(stations)
+        return report
+
+
+def _sweep(stations: Stations) -> None:
+    """Remove what killed runs left behind, once it is older than the grace period."""
+    grace_s = stations.settings.grace_hours * 3600.0
+    with suppress(TransientError):  # somebody else is writing: the next run sweeps
+        stations.warehouse.sweep(older_than_s=grace_s)
+        versions.sweep(stations.db, stations.store, older_than_s=grace_s)
