@@ -6,8 +6,6 @@ import importlib
 import json
 import os
 import sys
-import tempfile
-import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, NoReturn, cast
@@ -137,6 +135,9 @@ def _coloured(text: str) -> str:
 
 
 def _as_bug(error: Exception) -> InternalError:
+    import tempfile
+    import traceback
+
     with tempfile.NamedTemporaryFile("w", prefix="tidemill-error-", suffix=".txt", delete=False) as file:
         file.write(traceback.format_exc())
     last = traceback.extract_tb(error.__traceback__)[-1]

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 NEVER_RIGHT = 0.01  # a column leaks when it leaves less than this share of the errors of a constant guess
 MOST_SUMMANDS = 60
 BINS = 100
+MEASURED_ROWS = 500  # in fewer, an honest measurement may part the classes too
+PARTED = 0.9995
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,16 @@ def _is_number(column: pa.ChunkedArray) -> bool:
     return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind))
 
 
+def _is_measure(column: pa.ChunkedArray) -> bool:
+    """Whether it holds numbers with too many values to meet each again."""
+    import numpy as np
+
+    if not _is_number(column):
+        return False
+    values = _numbers(column)
+    return np.unique(values[~np.isnan(values)]).size > max(2, values.size // 20)
+
+
 def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Values as float64; NULL is NaN, and so is what no sum survives."""
     import numpy as np
@@ -81,26 +93,42 @@ def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     """Each value as a small integer, NULL too; numbers with many values in bins of like size."""
     import numpy as np
 
-    if _is_number(column):
+    if _is_measure(column):
         values = _numbers(column)
-        distinct = np.unique(values[~np.isnan(values)])
-        if distinct.size > max(2, values.size // 20):
-            edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-            return np.where(np.isnan(values), edges.size + 1, np.searchsorted(edges, values, side="right"))
+        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
+        return np.where(np.isnan(values), edges.size + 1, np.searchsorted(edges, values, side="right"))
     coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
     return np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype="int64")
 
 
 def _tells_class(column: pa.ChunkedArray, labels: np.ndarray[Any, Any]) -> str:
     keys = _codes(column)
-    if _error_left(keys, labels) < NEVER_RIGHT:
+    measured = _is_measure(column)
+    if not (measured and labels.size < MEASURED_ROWS) and _error_left(keys, labels) < NEVER_RIGHT:
         return "its value gives the answer away"
+    if measured and labels.size >= MEASURED_ROWS and _parts_two(column, labels):
+        return "below a threshold it is always the one, above it the other"
     if column.null_count:
         import numpy as np
 
         if _error_left(np.asarray(column.is_null()).astype("int64"), labels) < NEVER_RIGHT:
             return "whether it is filled in gives the answer away"
     return ""
+
+
+def _parts_two(column: pa.ChunkedArray, labels: np.ndarray[Any, Any]) -> bool:
+    """Whether a number ranks one of two classes wholly below the other: the area under its ROC curve."""
+    import numpy as np
+
+    values = _numbers(column)
+    kept = ~np.isnan(values)
+    positive = labels[kept] == 1
+    ones, zeros = int(positive.sum()), int((~positive).sum())
+    if labels.max() != 1 or ones < 5 or zeros < 5:
+        return False
+    above = _ranks(values[kept])[positive].sum() - ones * (ones + 1) / 2
+    area = float(above) / (ones * zeros)
+    return max(area, 1 - area) > PARTED
 
 
 def _error_left(keys: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> float:
