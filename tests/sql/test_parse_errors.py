@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from tidemill.core.errors import BindError, ParseError, SettingsError, TidemillError
 from tidemill.sql.bind import bind_query
 from tidemill.sql.parse import parse_each, parse_text
-from tidemill.sql.statements import Select
+from tidemill.sql.statements import CreateView, Select
 from tidemill.sql.summarise import summarise
 
 
@@ -165,7 +165,8 @@ def test_nested_views_without_end_are_refused() -> None:
         ";".join(f"CREATE VIEW v{n} AS SELECT * FROM v{n + 1}" for n in range(3))
         + "; CREATE VIEW v3 AS SELECT * FROM v1"
     )
-    views = {view.name: view.query for view in parse_text(text, file="v.sql", dialect="duckdb")}  # type: ignore[union-attr]
+    statements = parse_text(text, file="v.sql", dialect="duckdb")
+    views = {view.name: view.query for view in statements if isinstance(view, CreateView)}
     (query,) = parse_text("SELECT * FROM v0", file="a.sql", dialect="duckdb")
     assert isinstance(query, Select)
     with pytest.raises(BindError, match="v1 -> v2 -> v3 -> v1"):
