@@ -17,7 +17,8 @@ from tidemill.runner.call import FunctionCall, Input
 from tidemill.runner.dispatch import TABLE_FUNCTIONS
 from tidemill.runner.functions.facts import arrow_type
 from tidemill.sql.bound import BoundCall, BoundQuery
-from tidemill.sql.statements import TransformItem
+from tidemill.sql.parse import parse_text
+from tidemill.sql.statements import CreateModel, TransformItem
 
 ALL = f"SELECT * FROM {TOY}"
 
@@ -196,10 +197,11 @@ def test_the_published_predictions_of_the_tutorial_come_out_exactly(bench: Bench
     assert got == pytest.approx([4681.782896, 4740.7907, 4731.310452, 5413.510134, 3235.896372], abs=1e-4)
 
 
-def _item(name: str, sql: str) -> TransformItem:
-    import sqlglot
-
-    return TransformItem(name=name, sql=sql, tree=sqlglot.parse_one(sql, dialect="duckdb"))
+def _transform(clause: str) -> tuple[TransformItem, ...]:
+    text = f"CREATE MODEL m TRANSFORM ({clause}) OPTIONS (model_type = 'LINEAR_REG') AS SELECT 1 AS one"
+    (statement,) = parse_text(text, file="m.sql", dialect="duckdb")
+    assert isinstance(statement, CreateModel)
+    return statement.transform
 
 
 @pytest.fixture(scope="module")
@@ -209,11 +211,8 @@ def scaled(bench: Bench) -> LoadedModel:
         "LINEAR_REG",
         f"SELECT size, colour, price FROM {TOY}",
         "price",
-        transform=(
-            _item("half", "coalesce(size, 0) / 2"),
-            _item("size", "ML.STANDARD_SCALER(size) OVER ()"),
-            _item("colour", "upper(colour)"),
-            _item("price", "price"),
+        transform=_transform(
+            "coalesce(size, 0) / 2 AS half, ML.STANDARD_SCALER(size) OVER () AS size, upper(colour) AS colour, price"
         ),
     )
 
@@ -240,6 +239,16 @@ def test_ml_transform_returns_the_columns_of_the_clause_with_the_training_statis
     assert row["half"] == 1.25
     assert row["size"] == pytest.approx((2.5 - mean) / deviation)
     assert row["colour"] == "GREEN"
+
+
+def test_judging_and_explaining_go_through_the_transform(bench: Bench, scaled: LoadedModel) -> None:
+    stored, given = (bench.call("ML.EVALUATE", scaled, sql).to_pylist()[0] for sql in ("", ALL))
+    assert given == pytest.approx(stored, rel=1e-9)
+    for row in bench.call("ML.EXPLAIN_PREDICT", scaled, ALL).to_pylist():
+        attributions = {pair["feature"]: pair["attribution"] for pair in row["top_feature_attributions"]}
+        assert set(attributions) == {"half", "size", "colour"}
+        total = row["baseline_prediction_value"] + sum(attributions.values())
+        assert total == pytest.approx(row["predicted_price"])
 
 
 def test_ml_transform_without_a_clause_says_what_to_add(bench: Bench, price: LoadedModel) -> None:
