@@ -43,6 +43,15 @@ SUPPORTED = [
     "SELECT SAFE_DIVIDE(a, b), COUNTIF(c), DATE_DIFF(d, e, DAY), APPROX_QUANTILES(a, 4) FROM t GROUP BY ALL",
     "CREATE OR REPLACE TABLE d.t OPTIONS(description='rows') AS SELECT * FROM d.s",
     "LOAD DATA OVERWRITE d.t FROM FILES (format='CSV', uris=['t.csv'])",
+    """CREATE OR REPLACE MODEL d.natality TRANSFORM(
+         weight, CAST(race AS STRING) AS race, ML.FEATURE_CROSS(STRUCT(male, CAST(race AS STRING) AS race)) male_race,
+         IFNULL(x, 999) AS filled, IF(x IS NULL, 1, 0) AS was_null, EXTRACT(DAYOFWEEK FROM ts) AS dow,
+         LOG(GREATEST(y, 1)) AS log_y, SAFE_CAST(q AS FLOAT64) q, ML.POLYNOMIAL_EXPAND(STRUCT(x, y)).*)
+       OPTIONS(model_type='linear_reg', input_label_cols=['weight'], ls_init_learn_rate=.15) AS
+       #standardSQL
+       SELECT * FROM d.births WHERE RAND() < 0.001""",
+    "SELECT predicted_y_probs[OFFSET(0)].prob FROM ML.PREDICT(MODEL d.m, (WITH a AS (SELECT 1 AS x) SELECT * FROM a))",
+    "SELECT category FROM UNNEST((SELECT category_weights FROM ML.WEIGHTS(MODEL d.m) WHERE processed_input = 'a'))",
     "DROP MODEL IF EXISTS d.m",
     "ASSERT (SELECT COUNT(*) FROM d.t) > 0 AS 'no rows'",
 ]
@@ -132,6 +141,7 @@ def test_what_is_ignored_makes_a_statement_partial(statement: str, parts: list[s
         ("LOAD DATA INTO t FROM FILES (format='AVRO', uris=['x.avro'])", "CSV, JSON"),
         ("LOAD DATA INTO t FROM FILES (format='CSV', uris=['gs://b/x.csv'])", "copy the files here"),
         ("SELECT * FROM `p.d.events_*` WHERE _TABLE_SUFFIX > '1'", "wildcard tables"),
+        ("SELECT * FROM `region-us`.INFORMATION_SCHEMA.JOBS", "BigQuery's own"),
         ("SELECT ST_GEOGPOINT(1, 2) FROM t", "ST_GEOGPOINT is not supported"),
         ("SELECT FARM_FINGERPRINT(x) FROM t", "FARM_FINGERPRINT"),
         ("SELECT ML.HASH_BUCKETIZE(x, 3) FROM t", "in TRANSFORM only"),

@@ -194,11 +194,15 @@ def _query_notes(query: Query, known: _Known) -> list[str]:
 
 
 def _check_tables(query: Query) -> None:
-    """Raise for names that BigQuery makes up: wildcard tables."""
+    """Raise for names that only BigQuery has: wildcard tables, and its INFORMATION_SCHEMA."""
+    where = Where(file=query.source.file, line=query.source.line, column=query.source.column)
     for table in find_reads(query)[0]:
+        if query.source.dialect == "bigquery" and "information_schema." in table.casefold():
+            message = f"{table} is not supported: it is BigQuery's own"
+            hint = "runs, steps, tables and models are rows here: SELECT * FROM tidemill.tables"
+            raise UnsupportedError(message, where=where, hint=hint, table=table)
         if table.endswith("*"):
             message = f"wildcard tables ({table}) are not supported: each table has one name here"
-            where = Where(file=query.source.file, line=query.source.line, column=query.source.column)
             hint = "read the tables one by one with UNION ALL, or their files with a pattern: FROM 'events_*.parquet'"
             raise UnsupportedError(message, where=where, hint=hint, table=table)
 
