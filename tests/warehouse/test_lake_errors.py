@@ -87,6 +87,7 @@ def test_unknown_names_come_with_a_guess(lake: Lake, sql: str, message: str, hin
 @pytest.mark.parametrize(
     ("sql", "kind", "words"),
     [
+        ("PIVOT customers ON region USING sum(customer_id)", UnsupportedError, "PIVOT"),
         ("SELECT FROM WHERE", ParseError, "cannot read the query"),
         ("SELECT region FROM customers GROUP BY customer_id", BindError, "GROUP BY"),
         ("SELECT sum('a', 1)", BindError, "No function matches"),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 import signal
 import subprocess
 import sys
@@ -97,13 +96,12 @@ def test_a_kill_while_sweeping_is_mended_by_the_next_sweep(old_lake: Path, child
 
 def test_what_a_killed_process_acknowledged_is_never_lost(tmp_path: Path) -> None:
     acknowledged: dict[str, int] = {}
-    chance = random.Random(7)
     for turn in range(3):
         name = f"k{turn}"
         process = subprocess.Popen(
             [sys.executable, str(CHILD), str(tmp_path), "many", name, "1000"], stdout=subprocess.PIPE, text=True
         )
-        time.sleep(1.2 + chance.random())
+        time.sleep(1.2 + 0.37 * turn)
         process.send_signal(signal.SIGKILL)
         lines = process.communicate()[0].split("\n")[:-1]
         acknowledged[name] = int(lines[-1]) if lines else -1

@@ -116,11 +116,10 @@ def _by_cause(message: str, asked: Asked) -> TidemillError | None:
     if line or _is_unreadable(message):
         return _unreadable(message, file, int(line.group(1)) if line else None)
     if "No files found that match" in message or "No such file" in message:
-        return SourceError(
-            f"there is no file {file}" if file else _first_line(message),
-            hint="file names are looked up from the project's folder",
-            file=file,
-        )
+        hint = "file names are looked up from the project's folder"
+        if asked.places is not None and "," in str(asked.places.search):
+            hint += ", and DuckDB cannot look in a folder with a comma in its name: rename it, or write whole paths"
+        return SourceError(f"there is no file {file}" if file else _first_line(message), hint=hint, file=file)
     if "No snapshot found at" in message:
         return NotFoundError(
             f"there is no such version: {_first_line(message)}", hint="`tidemill history TABLE` lists the versions"
