@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tidemill.features.onnx_builder import Builder, GraphInput
-from tidemill.features.onnx_encoding import onnx_inputs_and_encoding
+from tidemill.features.onnx_encoding import feature_inputs, onnx_inputs_and_encoding
 from tidemill.features.plan import FeaturePlan
 from tidemill.model_types.base import Fitted, Labels
 
@@ -39,7 +39,10 @@ def model_graph(plan: FeaturePlan, fitted: Fitted, labels: Labels) -> Graph:
         ]
     else:
         outputs = [(builder.cast(predicted, "double"), name, "double", (None,))]
-    return Graph(data=builder.model(outputs), inputs=encoding.inputs, reason=encoding.reason)
+    reason = encoding.reason
+    if plan.transforms and not reason and encoding.inputs == feature_inputs(plan):
+        reason = "TRANSFORM is carried out by the engine; the graph takes its columns"
+    return Graph(data=builder.model(outputs), inputs=encoding.inputs, reason=reason)
 
 
 def scores_graph(fitted: Fitted, *, width: int, classes: int) -> bytes:

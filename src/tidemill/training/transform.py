@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from tidemill.core.errors import EmptyDataError
 from tidemill.core.names import name_key, quote_name
 from tidemill.features.plan import FrozenColumn, InputColumn
+from tidemill.sql.depth import deep_stack
 from tidemill.training.source import TrainingRows
 
 
@@ -34,6 +36,8 @@ def freeze(rows: TrainingRows, training_sql: str) -> Frozen:
     ------
     StatementError
         TRANSFORM says something it may not, or changes the label.
+    EmptyDataError
+        It makes no feature.
     """
     if not rows.task.transform:
         return Frozen()
@@ -50,6 +54,12 @@ def freeze(rows: TrainingRows, training_sql: str) -> Frozen:
     )
     kept = {name_key(name) for name in label_like}
     columns = tuple(column for column in frozen if name_key(column.name) not in kept)
+    if not columns:
+        raise EmptyDataError(
+            f"TRANSFORM of model {rows.task.name} makes no feature",
+            where=rows.task.where,
+            hint="add the columns to learn from, or * for all of them",
+        )
     return Frozen(columns=columns, inputs=_inputs(rows, columns))
 
 
@@ -60,7 +70,8 @@ def _inputs(rows: TrainingRows, columns: Sequence[FrozenColumn]) -> tuple[InputC
 
     read: set[str] = set()
     for column in columns:
-        tree = sqlglot.parse_one(column.sql, dialect="duckdb")
+        with deep_stack():  # the SQL of ML.HASH_BUCKETIZE is nested deeply
+            tree = sqlglot.parse_one(column.sql, dialect="duckdb")
         read |= {name_key(found.name) for found in tree.find_all(exp.Column)}
         # A struct's field reads as table.column.
         read |= {name_key(found.table) for found in tree.find_all(exp.Column) if found.table}
