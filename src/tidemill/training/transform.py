@@ -64,19 +64,9 @@ def freeze(rows: TrainingRows, training_sql: str) -> Frozen:
 
 
 def _inputs(rows: TrainingRows, columns: Sequence[FrozenColumn]) -> tuple[InputColumn, ...]:
-    """The query's columns that the frozen SQL names, in the query's order."""
-    import sqlglot
-    from sqlglot import exp
-
-    read: set[str] = set()
-    for column in columns:
-        with deep_stack():  # the SQL of ML.HASH_BUCKETIZE is nested deeply
-            tree = sqlglot.parse_one(column.sql, dialect="duckdb")
-        read |= {name_key(found.name) for found in tree.find_all(exp.Column)}
-        # A struct's field reads as table.column.
-        read |= {name_key(found.table) for found in tree.find_all(exp.Column) if found.table}
+    """The query's columns that the frozen SQL reads, in the query's order; it names each of them in quotes."""
     return tuple(
         InputColumn(name=name, type=str(rows.schema.field(name).type))
-        for name in rows.schema.names
-        if name_key(name) in read and name not in (rows.label, rows.split, rows.weight)
+        for name in rows.features
+        if any(quote_name(name) in column.sql for column in columns)
     )
