@@ -112,7 +112,7 @@ def run_command(arguments: Sequence[str]) -> int:
     except BrokenPipeError:
         # The reader of our output has left. Python would complain once more when it flushes at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+        return 1
     except Exception as error:  # noqa: BLE001 - the boundary of a command
         return _report(_as_bug(error), arguments)
     return status if isinstance(status, int) else 0
@@ -145,3 +145,7 @@ def _as_bug(error: Exception) -> InternalError:
         f"{type(error).__name__}: {error} (in {Path(last.filename).name}, line {last.lineno})",
         hint=f"this is a bug in Tidemill: please report it with the command and {file.name}",
     )
+
+
+if __name__ == "__main__":
+    main()

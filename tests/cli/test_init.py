@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import RunCommand
+
+from tidemill.core.settings import SETTINGS, read_settings
+
+
+def _write_people(folder: Path, *, rows: int = 120) -> Path:
+    lines = [
+        f"p{number},{number % 9},{'yes' if number % 9 > 4 or number % 13 == 0 else 'no'}" for number in range(rows)
+    ]
+    path = folder / "people.csv"
+    path.write_text("\n".join(["person_id,visits,bought", *lines]) + "\n")
+    return path
+
+
+def test_an_empty_project_explains_itself_and_has_nothing_to_do(command: RunCommand, tmp_path: Path) -> None:
+    made = command("init", tmp_path / "shop")
+    assert made.status == 0
+    assert "tidemill run" in made.out
+    assert (tmp_path / "shop" / "sql" / "start.sql").read_text().startswith("-- A project is")
+    planned = command("plan", "-C", tmp_path / "shop")
+    assert (planned.status, planned.out.split(":")[0]) == (0, "no statements")
+
+
+def test_the_settings_file_shows_every_setting_with_its_default(command: RunCommand, tmp_path: Path) -> None:
+    command("init", tmp_path / "shop")
+    text = (tmp_path / "shop" / "tidemill.toml").read_text()
+    shown = "\n".join(line.removeprefix("# ") for line in text.split("\n") if " = " in line)
+    assert tomllib.loads(shown) == {setting.name: setting.default for setting in SETTINGS}
+    assert read_settings(tmp_path / "shop", {}).name == "shop"
+
+
+def test_a_project_from_a_file_runs_at_once(
+    command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    file = _write_people(tmp_path)
+    made = command("init", "shop", "--from", file.name, "--predict", "bought")
+    assert made.status == 0
+    assert "person_id  identifies the row: every row has its own" in made.out
+    assert "FROM '../people.csv'" in (tmp_path / "shop" / "sql" / "people.sql").read_text()
+    monkeypatch.chdir(tmp_path / "shop")
+    ran = command("run")
+    assert (ran.status, ran.out.count("\n")) == (0, 3)
+    judged = command("sql", "-f", "json", "-e", "SELECT roc_auc FROM ML.EVALUATE(MODEL bought)")
+    assert judged.json()[0]["roc_auc"] > 0.5
+
+
+def test_a_table_alone_is_written_when_nothing_is_predicted(command: RunCommand, tmp_path: Path) -> None:
+    command("init", tmp_path / "shop", "--from", _write_people(tmp_path))
+    assert [path.name for path in (tmp_path / "shop" / "sql").iterdir()] == ["people.sql"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["--predict", "bought"], 2, "--predict needs a file"),
+        (["--from", "people.csv", "--predict", "bougth"], 3, "did you mean bought?"),
+        (["--from", "nowhere.csv", "--predict", "bought"], 4, "nowhere.csv does not exist"),
+    ],
+)
+def test_nothing_is_written_when_something_is_wrong(
+    command: RunCommand,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    arguments: list[str],
+    status: int,
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    _write_people(tmp_path)
+    ran = command("init", "shop", *arguments)
+    assert ran.status == status
+    assert message in ran.err
+    assert not (tmp_path / "shop").exists()
+
+
+def test_a_project_is_never_written_over(command: RunCommand, tmp_path: Path) -> None:
+    command("init", tmp_path / "shop")
+    ran = command("init", tmp_path / "shop")
+    assert ran.status == 5
+    assert "is a project already" in ran.err
+
+
+def test_files_of_a_folder_are_never_written_over(command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / "sql").mkdir()
+    (tmp_path / "sql" / "start.sql").write_text("SELECT 1;")
+    ran = command("init", tmp_path)
+    assert ran.status == 5
+    assert (tmp_path / "sql" / "start.sql").read_text() == "SELECT 1;"
+
+
+def test_a_gitignore_of_the_user_keeps_its_lines(command: RunCommand, tmp_path: Path) -> None:
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    command("init", tmp_path)
+    assert (tmp_path / ".gitignore").read_text() == "*.log\n.tidemill/\n"
+
+
+def test_the_telco_table_gives_a_good_model_in_one_go(
+    command: RunCommand, shared_data: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = shared_data / "telco_churn" / "Telco-Customer-Churn.csv"
+    monkeypatch.chdir(tmp_path)
+    assert command("init", "churn", "--from", file, "--predict", "Churn").status == 0
+    monkeypatch.chdir(tmp_path / "churn")
+    assert command("run").status == 0
+    judged = command("sql", "--format", "json", "-e", "SELECT roc_auc FROM ML.EVALUATE(MODEL churn)")
+    assert judged.json()[0]["roc_auc"] >= 0.83
