@@ -11,12 +11,19 @@ import onnxruntime
 import pytest
 
 from tidemill.core.errors import BindError, EmptyDataError, LabelError, OptionError
+from tidemill.evaluation.judge import judge
 from tidemill.features.onnx_encoding import feature_inputs
 from tidemill.features.onnx_feed import feed_row
 from tidemill.features.plan import plan_from_dict
 from tidemill.model_types._arrays import read_arrays
+from tidemill.model_types.table import MODEL_TYPES
+from tidemill.sql.parse import parse_text
+from tidemill.sql.statements import CreateModel
 from tidemill.training.artifact import read_json_file
 from tidemill.training.result import TrainedModel, artifact_digest
+from tidemill.training.task import TrainTask
+from tidemill.training.train import train
+from tidemill.warehouse.protocol import Session
 
 Fit = Callable[..., TrainedModel]
 
@@ -191,3 +198,32 @@ def test_class_weights_must_name_every_class(fit: Fit) -> None:
         fit("LOGISTIC_REG", "SELECT range % 2 AS label, range AS f FROM range(9)", class_weights=[["0", 1.0]])
     with pytest.raises(OptionError, match="names 7"):
         fit("LOGISTIC_REG", "SELECT range % 2 AS label, range AS f FROM range(9)", class_weights=[["7", 1.0]])
+
+
+def test_transform_outputs_are_the_features_and_raw_columns_the_inputs(session: Session) -> None:
+    text = """
+    CREATE MODEL m TRANSFORM (ML.STANDARD_SCALER(n) OVER () AS z, upper(c) AS c, value)
+    OPTIONS (MODEL_TYPE = 'LINEAR_REG', INPUT_LABEL_COLS = ['value']) AS SELECT 1
+    """
+    statement = parse_text(text, file="m.sql", dialect="duckdb")[0]
+    assert isinstance(statement, CreateModel)
+    row = MODEL_TYPES["LINEAR_REG"]
+    task = TrainTask(
+        session=session,
+        sql=MIXED,
+        name="m",
+        model_type=row,
+        options={option.name.lower(): option.default for option in row.options} | {"input_label_cols": ["value"]},
+        given=frozenset(),
+        ordered=True,
+        transform=statement.transform,
+    )
+    trained = train(task, judge=judge)
+    manifest = read_json_file(trained.files, "manifest.json")
+    assert [column["name"] for column in manifest["inputs"]] == ["n", "c"]
+    assert [column["name"] for column in manifest["transform"]] == ["z", "c"]
+    assert [row["input"] for row in trained.feature_info] == ["z", "c"]
+    # Scaled by the training rows alone.
+    assert trained.feature_info[0]["mean"] == pytest.approx(0.0, abs=1e-12)
+    assert trained.feature_info[0]["stddev"] == pytest.approx(1.0)
+    assert train(task, judge=judge).digest == trained.digest
