@@ -9,10 +9,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
+from tidemill.core.farm import FUNCTION, fingerprint
+
 
 class MemorySession:
     def __init__(self) -> None:
         self.connection = duckdb.connect()
+        self.connection.create_function(FUNCTION, fingerprint, ["VARCHAR"], "UBIGINT")
 
     def put(self, name: str, table: pa.Table) -> None:
         self.connection.register(name, table)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core import farm
 from tidemill.core.errors import SettingsError
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name
@@ -58,6 +59,7 @@ class Engine:
         self._numbers = itertools.count(1)
         self._spill: tuple[Path, int] | None = None
         self._loaded = False
+        self._fingerprint = False
         self._closed = False
 
     @property
@@ -127,6 +129,13 @@ class Engine:
         with self._lock:
             self._attach(name, f"':memory:' AS {quote_name(name)}")
         return name
+
+    def add_fingerprint(self) -> None:
+        """Give SQL the function `farm.FUNCTION`; only queries that name it pay for its import of numpy."""
+        with self._lock:
+            if not self._fingerprint:
+                self._start().create_function(farm.FUNCTION, farm.fingerprint, ["VARCHAR"], "UBIGINT")
+                self._fingerprint = True
 
     def detach(self, name: str) -> None:
         """Detach what was attached under a name, if it still is."""

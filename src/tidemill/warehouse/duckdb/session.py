@@ -9,6 +9,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
+from tidemill.core import farm
 from tidemill.core.errors import BindError, SourceError, TidemillError, UnsupportedError
 from tidemill.core.names import name_key, quote_name
 from tidemill.warehouse.duckdb.engine import SYSTEM, Engine, quote_text
@@ -126,6 +127,8 @@ class DuckSession:
                     for name, origin in (relations or {}).items():
                         cursor.register(name, GuardedRelation(origin, kept))
                     self._read_system(sql)
+                    if farm.FUNCTION in sql:
+                        self.engine.add_fingerprint()
                     yield cursor
                 finally:
                     cursor.close()
@@ -152,7 +155,10 @@ class DuckSession:
         return relation
 
     def _asked(self, sql: str, prefix: int = 0) -> Asked:
-        return Asked(sql=sql, places=self.engine.places, names=self._tables, prefix=prefix)
+        def names() -> list[str]:
+            return [*self._tables(), *(f"{SYSTEM}.{name}" for name in self._system)]
+
+        return Asked(sql=sql, places=self.engine.places, names=names, prefix=prefix)
 
     def _stream(self, sql: str, relations: Mapping[str, ArrowStream] | None, rows_per_batch: int) -> Iterator[Any]:
         """First the schema, then the batches, all inside one connection."""
