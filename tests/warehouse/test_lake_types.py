@@ -61,7 +61,9 @@ def test_a_value_read_back_is_the_value_that_was_computed(lake: Lake, expression
         assert rows_of(session, "SELECT typeof(v) AS k FROM t") == [{"k": kind}]
 
 
-@pytest.mark.parametrize("expression", ["union_value(k := 1)", "[union_value(k := 1)]", "row(1, 2)"])
+@pytest.mark.parametrize(
+    "expression", ["union_value(k := 1)", "[union_value(k := 1)]", "row(1, 2)", "1::VARIANT", "'POINT(1 1)'::GEOMETRY"]
+)
 def test_a_type_that_no_table_can_hold_is_refused_by_column(lake: Lake, expression: str) -> None:
     with pytest.raises(DataError, match="column v is of type") as caught:
         stage(lake, "refused", f"SELECT 1 AS a, {expression} AS v")

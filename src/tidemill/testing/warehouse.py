@@ -339,6 +339,9 @@ class WarehouseContract:
             assert calls == []
             assert rows_of(session, "SELECT * FROM tidemill.runs") == [{"run_id": "run-1"}]
             assert rows_of(session, 'SELECT r.run_id FROM "TIDEMILL"."Runs" AS r') == [{"run_id": "run-2"}]
+            with pytest.raises(BindError) as unknown:
+                session.query("SELECT * FROM tidemill.rus")
+        assert unknown.value.hint == "did you mean tidemill.runs?"
 
     def test_steps_side_by_side_all_land(self, warehouse: Warehouse) -> None:
         failures: list[BaseException] = []

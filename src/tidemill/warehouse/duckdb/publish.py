@@ -60,13 +60,14 @@ def commit(engine: Engine, commits: Commits, change: Change, guard: Callable[[],
     try:
         files = _bring_in(engine.places, change, moved)
         _transact(engine, commits, replace(change, files=files), guard)
-    except BaseException:
+    except BaseException as error:
         landed = commits.landed(change.run_id, change.step)
-        if landed is not None:
+        if landed is not None and isinstance(error, Exception):
             return landed
-        for source, target in reversed(moved):
-            if target.exists():
-                target.rename(source)
+        if landed is None:
+            for source, target in reversed(moved):
+                if target.exists():
+                    target.rename(source)
         raise
     fault("publish.after_commit")
     landed = commits.landed(change.run_id, change.step)

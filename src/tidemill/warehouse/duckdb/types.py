@@ -24,6 +24,9 @@ _STORED = {
     "interval": "VARCHAR",
 }
 
+# DuckLake cannot take files with these columns.
+_REFUSED = {"union", "variant", "geometry"}
+
 
 def stored_type(kind: Any) -> str | None:
     """The SQL type under which values of a DuckDB type are stored; None when there is none.
@@ -36,7 +39,7 @@ def stored_type(kind: Any) -> str | None:
     name = kind.id
     if name in _STORED:
         return _STORED[name]
-    if name == "union":
+    if name in _REFUSED:
         return None
     if name in {"list", "array"}:
         inner = stored_type(kind.children[0][1])
