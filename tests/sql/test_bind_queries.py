@@ -275,7 +275,7 @@ def test_only_plain_queries_of_one_table_are_ordered(text: str, ordered: bool) -
         "SELECT id, u.prob FROM ML.PREDICT(MODEL m, TABLE t) AS p, p.predicted_y_probs AS u WHERE u.label = 'a'",
         "SELECT id, predicted_y_probs[OFFSET(1)].prob FROM ML.PREDICT(MODEL m, TABLE t)",
         "SELECT id, predicted_y_probs[SAFE_ORDINAL(2)].prob FROM ML.PREDICT(MODEL m, TABLE t)",
-        "SELECT p.id, u.prob FROM ML.PREDICT(MODEL m, TABLE t) p CROSS JOIN UNNEST(predicted_y_probs) u WHERE label='a'",
+        "SELECT id, u.prob FROM ML.PREDICT(MODEL m, TABLE t) p CROSS JOIN UNNEST(predicted_y_probs) u WHERE label='a'",
     ],
 )
 def test_probabilities_are_unnested_as_in_bigquery(text: str) -> None:
@@ -345,7 +345,7 @@ def test_what_the_engine_lacks_is_refused_with_its_place() -> None:
     assert isinstance(error, UnsupportedError)
     assert error.where is not None
     assert (error.where.line, error.where.column) == (2, 22)
-    assert isinstance(refuse("SELECT SAFE.LN(x) FROM t", "bigquery"), UnsupportedError)
+    assert isinstance(refuse("SELECT NET.HOST(x) FROM t", "bigquery"), UnsupportedError)
 
 
 def test_a_view_has_no_versions_to_travel_to() -> None:

@@ -214,7 +214,7 @@ class _Binder:
                 return spliced
         _apply(edits)
         if unit.dialect != self.engine:
-            adapt(tree, unit.text)
+            tree = adapt(tree, unit.dialect, unit.text, unit.span)
         if _has_scalars(tree):
             tree = rewrite_scalars(tree)
         try:

@@ -28,6 +28,8 @@ T = TypeVar("T")
 
 NAMESPACES = ("ML", "AI")
 LONE_FUNCTIONS = ("VECTOR_SEARCH",)
+# The engine's sessions are in UTC, as BigQuery's are.
+HARMLESS = "EXTRACT from TIMESTAMPTZ"
 QUERY_WORDS = ("SELECT", "WITH", "FROM", "VALUES", "TABLE")
 PATH_WORDS = {"MODEL": "model", "TABLE": "table", "CONNECTION": "connection"}
 
@@ -433,6 +435,10 @@ def parse_tokens(parser: Any, tokens: list[Token], method: Callable[[Any], T]) -
 
 def generate(tree: exp.Expr, dialect: str, *, strict: bool = False) -> str:
     """SQL text of a tree in a dialect; with ``strict`` what it cannot say raises sqlglot's UnsupportedError."""
-    level = sqlglot_errors.ErrorLevel.RAISE if strict else sqlglot_errors.ErrorLevel.IGNORE
+    level = sqlglot_errors.ErrorLevel.IGNORE
     generator = _generator_class(dialect)(dialect=dialect_of(dialect), unsupported_level=level, comments=False)
-    return generator.generate(tree)
+    sql = generator.generate(tree)
+    messages = [message for message in generator.unsupported_messages if not message.startswith(HARMLESS)]
+    if strict and messages:
+        raise sqlglot_errors.UnsupportedError(messages[0])
+    return sql

@@ -13,6 +13,7 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
+from tidemill.sql.bigquery import mend_functions
 from tidemill.sql.dialects import generate, placed
 from tidemill.sql.parse_columns import read_name
 from tidemill.sql.parse_literals import expect, read_options
@@ -154,4 +155,6 @@ def _item_of(tree: exp.Expr, text: Text, line: int, column: int) -> TransformIte
     value = tree.this if isinstance(tree, exp.Alias) else tree
     name = tree.alias if isinstance(tree, exp.Alias) else value.name if isinstance(value, exp.Column) else ""
     value.meta.setdefault("text", text)
+    if text.dialect == "bigquery":
+        value = mend_functions(value.copy())
     return TransformItem(name=name, sql=generate(value, "duckdb"), tree=value, line=line, column=column)

@@ -1,0 +1,90 @@
+"""BigQuery's functions keep their meaning in the engine: values as its documentation gives them."""
+
+from __future__ import annotations
+
+from datetime import date, time
+from typing import Any
+
+import duckdb
+import pytest
+
+from tidemill.sql.bind import bind_query
+from tidemill.sql.parse import parse_text
+from tidemill.sql.statements import CreateModel, Select
+
+KNOWN: list[tuple[str, Any]] = [
+    ("EXTRACT(DAYOFWEEK FROM DATE '2024-01-07')", 1),
+    ("EXTRACT(DAYOFWEEK FROM DATE '2024-01-06')", 7),
+    ("EXTRACT(WEEK FROM DATE '2024-01-06')", 0),
+    ("EXTRACT(WEEK FROM DATE '2024-01-07')", 1),
+    ("EXTRACT(ISOWEEK FROM DATE '2024-01-07')", 1),
+    ("EXTRACT(DAYOFYEAR FROM DATE '2024-02-01')", 32),
+    ("EXTRACT(HOUR FROM TIMESTAMP '2024-02-01 05:00:00')", 5),
+    ("EXTRACT(DATE FROM TIMESTAMP '2024-02-01 05:00:00')", date(2024, 2, 1)),
+    ("EXTRACT(TIME FROM DATETIME '2024-02-01 05:00:00')", time(5)),
+    ("DATE_TRUNC(DATE '2024-01-10', WEEK)", date(2024, 1, 7)),
+    ("DATE_TRUNC(DATE '2024-01-10', WEEK(MONDAY))", date(2024, 1, 8)),
+    ("CAST(DATE_TRUNC(DATE '2024-01-10', MONTH) AS STRING)", "2024-01-01"),
+    ("DATE_ADD(DATE '2024-01-31', INTERVAL 1 MONTH)", date(2024, 2, 29)),
+    ("CAST(DATE_SUB(DATE '2024-01-02', INTERVAL 1 DAY) AS STRING)", "2024-01-01"),
+    ("DATE_DIFF(DATE '2024-03-01', DATE '2024-01-31', MONTH)", 2),
+    ("DATE_DIFF(DATE '2024-01-07', DATE '2024-01-06', WEEK)", 1),
+    ("TIMESTAMP_DIFF(TIMESTAMP '2024-01-01 01:30:00', TIMESTAMP '2024-01-01 00:45:00', HOUR)", 0),
+    ("PARSE_DATE('%d/%m/%Y', '02/01/2024')", date(2024, 1, 2)),
+    ("FORMAT_DATE('%Y-%m', DATE '2024-01-02')", "2024-01"),
+    ("UNIX_SECONDS(TIMESTAMP '1970-01-02 00:00:00')", 86400),
+    ("CURRENT_DATETIME() IS NOT NULL", True),
+    ("FORMAT('%05.2f of %d %s', 3.14159, 5, 'x')", "03.14 of 5 x"),
+    ("LOG(100)", pytest.approx(4.605170185988092)),
+    ("LOG(8, 2)", pytest.approx(3.0)),
+    ("DIV(-7, 2)", -3),
+    ("MOD(-7, 3)", -1),
+    ("7 / 2", pytest.approx(3.5)),
+    ("SAFE_DIVIDE(1, 0)", None),
+    ("IEEE_DIVIDE(1, 2)", pytest.approx(0.5)),
+    ("GREATEST(1, NULL)", None),
+    ("CAST(2.5 AS INT64)", 3),
+    ("SAFE_CAST('x' AS INT64)", None),
+    ("CAST(NUMERIC '1.123456789' AS STRING)", "1.123456789"),
+    ("GENERATE_ARRAY(0, 1, 0.25)[OFFSET(1)]", pytest.approx(0.25)),
+    ("ARRAY_LENGTH(GENERATE_ARRAY(0, 1, 0.1))", 11),
+    ("SPLIT('a,b', ',')[OFFSET(1)]", "b"),
+    ("SUBSTR('abcdef', -3, 2)", "de"),
+    ("BYTE_LENGTH('é')", 2),
+    (r"REGEXP_EXTRACT('a12', r'(\d+)')", "12"),
+    (r"REGEXP_EXTRACT('a', r'(\d+)')", None),
+    ("(SELECT SUM(x) FROM UNNEST([1, 2, 3]) AS x)", 6),
+    ("3 IN UNNEST([1, 2, 3])", True),
+    ("SAFE.LN(-1)", None),
+    ("RANGE_BUCKET(20, [0, 10, 20, 30])", 3),
+    ("IF(NULL, 1, 2)", 2),
+    ("""(SELECT JSON_VALUE('{"a": "b"}', '$.a'))""", "b"),
+    ("\"say 'hi'\"", "say 'hi'"),
+]
+
+
+@pytest.mark.parametrize(("expression", "value"), KNOWN, ids=[expression for expression, _ in KNOWN])
+def test_a_function_gives_the_value_bigquery_documents(expression: str, value: object) -> None:
+    (statement,) = parse_text(f"SELECT {expression}", file="a.sql", dialect="bigquery")
+    assert isinstance(statement, Select)
+    sql = bind_query(statement.query, views={}).sql
+    with duckdb.connect() as con:
+        con.execute("SET timezone = 'UTC'")
+        row = con.execute(sql).fetchone()
+    assert row == (value,)
+
+
+def test_time_travel_and_projects_are_said_as_the_lake_says_them() -> None:
+    text = "SELECT p.d.t.a FROM p.d.t FOR SYSTEM_TIME AS OF TIMESTAMP '2024-01-01 00:00:00 UTC'"
+    (statement,) = parse_text(text, file="a.sql", dialect="bigquery")
+    assert isinstance(statement, Select)
+    bound = bind_query(statement.query, views={})
+    assert bound.tables == ("d.t",)
+    assert bound.sql == ("SELECT d.t.a FROM d.t AT (TIMESTAMP => CAST('2024-01-01 00:00:00 UTC' AS TIMESTAMPTZ))")
+
+
+def test_a_transform_has_the_same_meaning() -> None:
+    text = "CREATE MODEL m TRANSFORM(EXTRACT(DAYOFWEEK FROM d) AS dow, y) OPTIONS(model_type='linear_reg') AS SELECT 1"
+    (statement,) = parse_text(text, file="a.sql", dialect="bigquery")
+    assert isinstance(statement, CreateModel)
+    assert statement.transform[0].sql == "(DAYOFWEEK(d) + 1)"
