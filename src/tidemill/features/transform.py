@@ -24,6 +24,7 @@ from tidemill.sql.dialects import generate
 from tidemill.sql.scalars import ml_name, over_of, place_of
 from tidemill.sql.scalars_sql import BUILDERS, ScalarCall
 from tidemill.sql.statements import Source, TransformItem
+from tidemill.sql.text import Text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -167,8 +168,11 @@ def _check_passed(named: Sequence[_Named], label_like: Sequence[str], where: Whe
 
 def _plain(column: _Named, training: _Training) -> exp.Expr:
     """The expression under a root of its own, with names as the schema spells them."""
-    root = exp.Paren(this=column.tree.copy())
-    adapt(root, None)
+    root: exp.Expr = exp.Paren(this=column.tree.copy())
+    for call in list(root.find_all(exp.FarmFingerprint)):
+        call.replace(parse_one(_hash_bucket(generate(call.expressions[0], "duckdb"), 0), dialect="duckdb"))
+    text, span = (column.tree.meta.get(key) for key in ("text", "span"))
+    root = adapt(root, text.dialect if isinstance(text, Text) else "duckdb", text, span)
     bound = {
         name_key(name) for lambda_ in root.find_all(exp.Lambda) for name in (part.name for part in lambda_.expressions)
     }

@@ -127,7 +127,7 @@ class DuckSession:
                     for name, origin in (relations or {}).items():
                         cursor.register(name, GuardedRelation(origin, kept))
                     self._read_system(sql)
-                    if farm.FUNCTION in sql:
+                    if farm.FUNCTION in sql.lower():
                         self.engine.add_fingerprint()
                     yield cursor
                 finally:
