@@ -136,12 +136,12 @@ def test_logistic_regression_of_the_census_converges_to_the_maximum_likelihood(
         census("fnlwgt % 10 < 8"),
         label="income_bracket",
         data_split_method="NO_SPLIT",
-        max_iterations=150,
+        max_iterations=400,
         min_rel_progress=1e-7,
     )
     found = judged(trained, session, census("fnlwgt % 10 = 8"))
     expected = [0.6837, 0.5639, 0.8410, 0.6180, 0.3488, 0.8827]
-    np.testing.assert_allclose([found[name] for name in CLASSIFICATION], expected, atol=5e-3)
+    np.testing.assert_allclose([found[name] for name in CLASSIFICATION], expected, atol=3e-3)
 
 
 def test_boosted_trees_of_the_census_give_the_tutorials_figures(

@@ -10,7 +10,7 @@ import numpy as np
 import onnxruntime
 import pytest
 
-from tidemill.core.errors import BindError, EmptyDataError, LabelError, OptionError
+from tidemill.core.errors import BindError, EmptyDataError, LabelError, OptionError, UnsupportedError
 from tidemill.evaluation.judge import judge
 from tidemill.features.onnx_encoding import feature_inputs
 from tidemill.features.onnx_feed import feed_row
@@ -166,6 +166,43 @@ def test_feature_info_describes_training_rows(fit: Fit) -> None:
     assert rows["n"]["stddev"] == pytest.approx(values.std(ddof=1))
     assert rows["n"]["median"] == np.sort(values)[(len(values) - 1) // 2]
     assert (rows["c"]["category_count"], rows["c"]["null_count"]) == (3, 175)
+
+
+def test_columns_that_nearly_repeat_one_another_train_a_version(fit: Fit) -> None:
+    # Their difference is rounding noise, and weights of it are large: the graph must not lose what cancels out.
+    sql = "SELECT range AS a, 1e9 + range / 1000.0 AS b, range % 2 AS label FROM range(700)"
+    assert fit("LINEAR_REG", sql).metrics["mean_absolute_error"] == pytest.approx(0.5, abs=0.01)
+
+
+COLUMNS = {
+    "timestamp with time zone": "TIMESTAMPTZ '2020-01-01 00:00:00+02' + INTERVAL (range) HOUR",
+    "timestamp in nanoseconds": "CAST('2020-01-01 00:00:00.123456789' AS TIMESTAMP_NS)",
+    "decimal": "CAST(range AS DECIMAL(18, 4))",
+    "whole number of 128 bits": "CAST(range AS HUGEINT) * 100000000000000000000",
+    "time": "TIME '10:00:00' + INTERVAL (range % 5) MINUTE",
+    "bytes": "encode('a' || range % 3)",
+    "enum": "CAST(['u', 'v'][1 + range % 2] AS ENUM('u', 'v'))",
+    "array of numbers": "[range, range * 2.0]",
+    "array of strings": "[CAST(range % 3 AS VARCHAR), 'b']",
+    "struct": "{'a': range % 7, 'b': CAST(range % 3 AS VARCHAR)}",
+    "sparse array": "[{'index': range % 5, 'value': 1.5}]",
+    "only NULL": "NULL",
+    "infinite now and then": "CASE WHEN range = 3 THEN 'inf'::DOUBLE ELSE range END",
+    "very large": "1e300 * range",
+}
+
+
+@pytest.mark.parametrize("kind", ["LOGISTIC_REG", "BOOSTED_TREE_CLASSIFIER"])
+@pytest.mark.parametrize("column", COLUMNS.values(), ids=COLUMNS)
+def test_columns_of_every_kind_are_features(fit: Fit, kind: str, column: str) -> None:
+    # Training itself compares the native model, both graphs and the single-row reader on these rows.
+    trained = fit(kind, f"SELECT {column} AS x, range % 5 AS y, range % 2 AS label FROM range(200)", max_iterations=3)
+    assert trained.rows_train == 200
+
+
+def test_a_column_that_cannot_be_a_feature_is_named(fit: Fit) -> None:
+    with pytest.raises(UnsupportedError, match="column x of type month_day_nano_interval"):
+        fit("LOGISTIC_REG", "SELECT INTERVAL 3 DAY AS x, range % 2 AS label FROM range(9)")
 
 
 def test_a_label_that_is_missing_names_the_nearest_column(fit: Fit) -> None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np  # noqa: TID253
 
 from tidemill.features.onnx_builder import Builder, GraphInput, declare
+from tidemill.features.onnx_nodes import instant_nodes
 from tidemill.features.plan import (
     LARGEST,
     Feature,
@@ -35,7 +36,7 @@ class GraphEncoding:
     Parameters
     ----------
     tensor
-        Name of the encoded matrix, float32, shape (N, plan.width).
+        Name of the encoded matrix, float32 (float64 when precise), shape (N, plan.width).
     inputs
         What the graph is fed (see `onnx_feed`).
     reason
@@ -48,24 +49,34 @@ class GraphEncoding:
 
 
 def onnx_inputs_and_encoding(plan: FeaturePlan, builder: Builder) -> GraphEncoding:
-    """Append the nodes that encode raw columns with a settled plan."""
+    """Append the nodes that encode raw columns with a settled plan: TRANSFORM too, where ONNX can say it."""
+    if plan.transforms:
+        from tidemill.features.onnx_sql import UnsayableError, say_transform
+
+        try:
+            tensors, inputs = say_transform(plan, builder)
+            return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors), inputs=inputs)
+        except UnsayableError as error:
+            reason = f"TRANSFORM stays outside the graph: {error}"
+    else:
+        reason = ""
     inputs = feature_inputs(plan)
     tensors = {given.name: declare(builder, given) for given in inputs}
-    return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors), inputs=inputs)
+    tensors |= {f"{given.name}.value": f"{given.name}.value" for given in inputs if given.kind == "sparse"}
+    return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors), inputs=inputs, reason=reason)
 
 
 def feature_inputs(plan: FeaturePlan) -> tuple[GraphInput, ...]:
     """What the features are read from, one input each."""
     return tuple(
-        GraphInput(
-            name=feature.name,
-            column=feature.column,
-            field=feature.field,
-            kind=feature.kind,
-            size=encoding_width(feature.encoding) if isinstance(feature.encoding, Vector) else 1,
-        )
-        for feature in plan.features
+        graph_input(feature, name=feature.name, column=feature.column, field=feature.field) for feature in plan.features
     )
+
+
+def graph_input(feature: Feature, *, name: str, column: str, field: str) -> GraphInput:
+    """A graph input for a feature's value, read from a column (and a STRUCT's field)."""
+    size = encoding_width(feature.encoding) if isinstance(feature.encoding, Vector) else 1
+    return GraphInput(name=name, column=column, field=field, kind=feature.kind, size=size)
 
 
 class _Parts:
@@ -77,24 +88,28 @@ class _Parts:
         self.floats: list[tuple[range, str]] = []  # float32, ready
 
 
-def encode_in_graph(plan: FeaturePlan, builder: Builder, tensors: Mapping[str, str]) -> str:
-    """Append encoding nodes over tensors by feature name (the conventions of `onnx_builder`); the matrix's name."""
+def encode_in_graph(plan: FeaturePlan, builder: Builder, tensors: Mapping[str, str], *, precise: bool = False) -> str:
+    """Append encoding nodes over tensors by feature name; the matrix's name.
+
+    Tensors follow the conventions of `onnx_builder`; a sparse array's values are under ``<name>.value``.
+    """
     parts = _Parts()
+    dtype = "double" if precise else "float"
     start = 0
     for feature in plan.features:
         width = encoding_width(feature.encoding)
         if width:
-            _append(parts, builder, feature, tensor=tensors[feature.name], columns=range(start, start + width))
+            _append(parts, builder, feature, tensors=tensors, columns=range(start, start + width))
         start += width
     pieces: list[str] = []
     order: list[int] = []
     if parts.numbers:
-        pieces.append(_numbers(builder, parts.numbers))
+        pieces.append(_numbers(builder, parts.numbers, dtype))
         order += [column for column, _, _ in parts.numbers]
     if parts.flags:
-        pieces.append(builder.cast(builder.join([tensor for _, tensor in parts.flags]), "float"))
+        pieces.append(builder.cast(builder.join([tensor for _, tensor in parts.flags]), dtype))
         order += [column for columns, _ in parts.flags for column in columns]
-    pieces += [tensor for _, tensor in parts.floats]
+    pieces += [builder.cast(tensor, dtype) if precise else tensor for _, tensor in parts.floats]
     order += [column for columns, _ in parts.floats for column in columns]
     matrix = builder.join(pieces)
     if order == sorted(order):
@@ -103,8 +118,8 @@ def encode_in_graph(plan: FeaturePlan, builder: Builder, tensors: Mapping[str, s
     return builder.node("Gather", matrix, builder.constant(places), axis=1)
 
 
-def _append(parts: _Parts, builder: Builder, feature: Feature, *, tensor: str, columns: range) -> None:
-    encoding, kind = feature.encoding, feature.kind
+def _append(parts: _Parts, builder: Builder, feature: Feature, *, tensors: Mapping[str, str], columns: range) -> None:
+    encoding, kind, tensor = feature.encoding, feature.kind, tensors[feature.name]
     match encoding:
         case Number():
             parts.numbers.append((columns[0], tensor, encoding))
@@ -122,11 +137,11 @@ def _append(parts: _Parts, builder: Builder, feature: Feature, *, tensor: str, c
         case MultiHot():
             parts.flags.append((columns, _members(builder, tensor, encoding)))
         case Sparse():
-            values_name = tensor.removesuffix(".index") + ".value"
-            parts.floats.append((columns, _sparse(builder, tensor, values_name, encoding.length)))
+            value = tensors[f"{feature.name}.value"]
+            parts.floats.append((columns, _sparse(builder, tensor, value, encoding.length)))
 
 
-def _numbers(builder: Builder, numbers: Sequence[tuple[int, str, Number]]) -> str:
+def _numbers(builder: Builder, numbers: Sequence[tuple[int, str, Number]], dtype: str) -> str:
     x = builder.join([tensor for _, tensor, _ in numbers])
     means = np.array([[number.mean for _, _, number in numbers]], np.float64)
     # 0 * x is NaN for NaN and for infinities: one test for all that is missing.
@@ -140,7 +155,7 @@ def _numbers(builder: Builder, numbers: Sequence[tuple[int, str, Number]]) -> st
         x = builder.node("Sub", x, builder.constant(means))
         x = builder.node("Div", x, builder.constant(np.array([deviations], np.float64)))
         x = builder.node("Clip", x, low, high)
-    return builder.cast(x, "float")
+    return builder.cast(x, dtype)
 
 
 def _keys(kind: str, vocabulary: Sequence[str]) -> tuple[str, list[str] | list[int]]:
@@ -242,58 +257,3 @@ def _instant(parts: _Parts, builder: Builder, tensor: str, *, encoding: Instant,
     ]
     if flags:
         parts.flags.append((columns[1:], builder.node("And", builder.join(flags), present)))
-
-
-def floor_divide(builder: Builder, x: str, divisor: int) -> str:
-    """Whole-number division that rounds down (ONNX's rounds towards zero)."""
-    constant = builder.constant(np.array(divisor))
-    return builder.node("Div", builder.node("Sub", x, builder.node("Mod", x, constant)), constant)
-
-
-def civil_nodes(builder: Builder, days: str) -> tuple[str, str, str, str]:
-    """Year, month, day and day of the year (0 = 1 January) of day numbers; the arithmetic of `values.civil`."""
-
-    def c(value: int) -> str:
-        return builder.constant(np.array(value))
-
-    def op(name: str, a: str, b: str) -> str:
-        return builder.node(name, a, b)
-
-    shifted = op("Add", days, c(719_468))
-    era = floor_divide(builder, shifted, 146_097)
-    of_era = op("Sub", shifted, op("Mul", era, c(146_097)))
-    leap_days = op(
-        "Sub", op("Sub", op("Div", of_era, c(36_524)), op("Div", of_era, c(1460))), op("Div", of_era, c(146_096))
-    )
-    year_of_era = op("Div", op("Add", of_era, leap_days), c(365))
-    whole_years = op(
-        "Add", op("Mul", year_of_era, c(365)), op("Sub", op("Div", year_of_era, c(4)), op("Div", year_of_era, c(100)))
-    )
-    from_march = op("Sub", of_era, whole_years)
-    month_index = op("Div", op("Add", op("Mul", from_march, c(5)), c(2)), c(153))
-    day = op("Add", op("Sub", from_march, op("Div", op("Add", op("Mul", month_index, c(153)), c(2)), c(5))), c(1))
-    early = builder.node("Less", month_index, c(10))
-    month = builder.node("Where", early, op("Add", month_index, c(3)), op("Sub", month_index, c(9)))
-    winter = builder.node("Not", early)  # January and February belong to the next civil year
-    year = op("Add", op("Add", year_of_era, op("Mul", era, c(400))), builder.cast(winter, "int64"))
-    by_4, by_100, by_400 = (builder.node("Equal", op("Mod", year, c(n)), c(0)) for n in (4, 100, 400))
-    leap = builder.node("And", by_4, builder.node("Or", builder.node("Not", by_100), by_400))
-    spring = op("Add", op("Add", from_march, c(59)), builder.cast(leap, "int64"))
-    of_year = builder.node("Where", winter, op("Sub", from_march, c(306)), spring)
-    return year, month, day, of_year
-
-
-def instant_nodes(builder: Builder, micros: str) -> list[str]:
-    """The seven parts of instants, in the order of `plan.PARTS`; the arithmetic of `values.instant_parts`."""
-
-    def c(value: int) -> str:
-        return builder.constant(np.array(value))
-
-    days = floor_divide(builder, micros, 86_400_000_000)
-    of_day = builder.node("Sub", micros, builder.node("Mul", days, c(86_400_000_000)))
-    minutes = builder.node("Div", of_day, c(60_000_000))
-    year, month, day, of_year = civil_nodes(builder, days)
-    weekday = builder.node("Mod", builder.node("Add", days, c(4)), c(7))
-    week = builder.node("Div", builder.node("Sub", builder.node("Add", of_year, c(7)), weekday), c(7))
-    hour, minute = builder.node("Div", minutes, c(60)), builder.node("Mod", minutes, c(60))
-    return [day, builder.node("Add", weekday, c(1)), month, hour, minute, week, year]

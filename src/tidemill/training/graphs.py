@@ -26,7 +26,7 @@ class Graph:
 def model_graph(plan: FeaturePlan, fitted: Fitted, labels: Labels) -> Graph:
     """``predicted_<label>``, and for classifiers ``probabilities`` of the classes in ascending order."""
     builder = Builder()
-    encoding = onnx_inputs_and_encoding(plan, builder)
+    encoding = onnx_inputs_and_encoding(plan, builder, precise=plan.style == "linear")
     predicted, scores = fitted.onnx_nodes(builder, encoding.tensor)
     name = f"predicted_{labels.column}"
     outputs: list[tuple[str, str, str, Sequence[int | None]]]
