@@ -12,8 +12,8 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.runner.conftest import write_visits
+
 from tidemill.project import Project, open_project
 
 RUN = "import sys, tidemill; report = tidemill.open(sys.argv[1]).run(); sys.exit(report.exit_status)"
@@ -35,7 +35,9 @@ def rows(project: Project, table: str) -> int:
     return int(project.sql(f"SELECT count(*) FROM {table}").fetchall()[0][0])
 
 
-@pytest.mark.parametrize("point", ["stage.after_sync", "publish.before_commit", "publish.after_commit", "step.before_record"])
+@pytest.mark.parametrize(
+    "point", ["stage.after_sync", "publish.before_commit", "publish.after_commit", "step.before_record"]
+)
 def test_a_table_step_killed_anywhere_leaves_the_old_rows_or_the_new(root: Path, point: str) -> None:
     with open_project(root) as project:
         project.run(["features"])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-
 from tests.runner.conftest import MODEL, TABLES, write_visits
+
 from tidemill.core.errors import BindError, BusyError, ContractError, ParseError, SourceError, TidemillError
 from tidemill.project import Project, open_project
 from tidemill.runner.report import RunReport
@@ -125,9 +125,12 @@ def test_a_file_that_is_not_utf8_names_file_and_line(project: Project, root: Pat
 
 def test_a_second_run_says_who_is_running(project: Project, root: Path) -> None:
     holder = this_process()
-    with leases.held(project.db, "project", holder, run_id="r1"), open_project(root) as other:
-        with pytest.raises(BusyError) as raised:
-            other.run()
+    with (
+        leases.held(project.db, "project", holder, run_id="r1"),
+        open_project(root) as other,
+        pytest.raises(BusyError) as raised,
+    ):
+        other.run()
 
     assert str(holder.pid) in raised.value.message
 
@@ -178,7 +181,8 @@ def test_typed_statements_are_carried_out_at_once(project: Project) -> None:
     project.run()
 
     made = project.sql("CREATE TABLE adults AS SELECT * FROM visits WHERE pages > 8").fetchall()
-    project.sql("CREATE MODEL quick OPTIONS (model_type = 'LINEAR_REG', labels = ['pages']) AS SELECT pages, id FROM visits")
+    options = "OPTIONS (model_type = 'LINEAR_REG', labels = ['pages'])"
+    project.sql(f"CREATE MODEL quick {options} AS SELECT pages, id FROM visits")
 
     assert made[0][:2] == ("adults", "table")
     assert count(project, "ML.PREDICT(MODEL quick, TABLE adults)") == made[0][3]
@@ -211,3 +215,26 @@ def test_the_label_may_not_be_missing(project: Project, root: Path) -> None:
 
     assert isinstance(error, BindError)
     assert error.hint == "did you mean bought?"
+
+
+def test_a_ragged_file_is_refused_with_its_line_and_nothing_is_lost(project: Project, root: Path) -> None:
+    project.run()
+    (root / "visits.csv").write_text("id,pages,country\n1,2,NL\n3,4\n5,6,DE,x\n")
+
+    error = only_error(project.run())
+
+    assert isinstance(error, SourceError)
+    assert error.message == "line 3 of visits.csv has 2 fields, the first line has 3"
+    assert count(project, "visits") == 600
+
+
+def test_an_unknown_column_is_shown_under_its_name(project: Project, root: Path) -> None:
+    (root / "sql" / "more.sql").write_text("CREATE TABLE more AS\nSELECT id,\n  pagess FROM visits;\n")
+
+    report = project.run()
+
+    error = next(step.error for step in report.steps if step.asset == "more")
+    assert error is not None
+    assert str(error.where) == "sql/more.sql:3:3"
+    assert error.hint == "did you mean pages?"
+    assert "^^^^^^" in error.render()

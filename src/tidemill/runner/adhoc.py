@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from typing import TYPE_CHECKING
 
-from tidemill.core.errors import ContractError, ExistsError, NotFoundError, ParseError, UnsupportedError
+from tidemill.core.errors import (
+    ContractError,
+    ExistsError,
+    NotFoundError,
+    ParseError,
+    TidemillError,
+    UnsupportedError,
+)
 from tidemill.core.names import did_you_mean
 from tidemill.core.rows import Rows, rows_of_table
 from tidemill.planner.graph import asset_key
@@ -13,6 +20,7 @@ from tidemill.planner.make import ACTIONS
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.runner.claim import claimed_run
 from tidemill.runner.execute import open_query
+from tidemill.runner.placing import place
 from tidemill.runner.report import RunReport
 from tidemill.runner.result import Result
 from tidemill.runner.shape import start_of
@@ -55,7 +63,11 @@ def run_text(stations: Stations, text: str, *, dialect: str, file: str = "<sql>"
         raise ParseError("there is no statement here", hint="write one, such as: SELECT 1")
     result: Result | None = None
     for statement in statements:
-        result = _run_one(stations, statement, listen)
+        try:
+            result = _run_one(stations, statement, listen)
+        except TidemillError as error:
+            place(error, statement.source)
+            raise
     assert result is not None  # noqa: S101 - there was at least one statement
     return result
 
@@ -137,10 +149,9 @@ def _create(
                     f"{statement.name} exists already", where=start_of(statement.source), hint="say CREATE OR REPLACE"
                 )
     summary = summarise(statement, 0)
-    step = Step(
-        ordinal=0, asset=statement.name, kind=summary.kind, action=ACTIONS[summary.kind], reason="asked for", depends=(),
-        file="", line=0, statement=0, fingerprint=summary.digest, reads={}, parts=dict(summary.parts),
-    )  # fmt: skip
+    step = _typed_step(
+        statement.name, summary.kind, ACTIONS[summary.kind], fingerprint=summary.digest, parts=dict(summary.parts)
+    )
     return _run_step(stations, step, statement, listen)
 
 
@@ -163,12 +174,26 @@ def _drop(stations: Stations, statement: DropModel | DropTable, listen: Listener
             where=start_of(statement.source),
             hint="delete its statement and run: that drops it",
         )
-    action: Action = "drop"
-    step = Step(
-        ordinal=0, asset=asset.name, kind=asset.kind, action=action, reason="asked for", depends=(), file="", line=0,
-        statement=0, fingerprint=asset.fingerprint, reads={}, parts={},
-    )  # fmt: skip
+    step = _typed_step(asset.name, asset.kind, "drop", fingerprint=asset.fingerprint, parts={})
     return _run_step(stations, step, statement, listen)
+
+
+def _typed_step(asset: str, kind: str, action: Action, *, fingerprint: str, parts: dict[str, str]) -> Step:
+    """The one step of a statement that was typed."""
+    return Step(
+        ordinal=0,
+        asset=asset,
+        kind=kind,
+        action=action,
+        reason="asked for",
+        depends=(),
+        file="",
+        line=0,
+        statement=0,
+        fingerprint=fingerprint,
+        reads={},
+        parts=parts,
+    )
 
 
 def _run_step(stations: Stations, step: Step, statement: Statement, listen: Listener) -> Result:

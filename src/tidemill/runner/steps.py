@@ -7,11 +7,14 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.audit import CheckResult, audit, require
-from tidemill.core.errors import BindError, ContractError, InternalError
+from tidemill.core.errors import BindError, ContractError, InternalError, TidemillError
 from tidemill.planner.plan import Step
 from tidemill.runner.execute import OpenQuery, open_query
+from tidemill.runner.placing import place
 from tidemill.runner.shape import load_query, start_of, typed_query
 from tidemill.runner.stations import Stations
+from tidemill.sources.patterns import files_of
+from tidemill.sources.ragged import refuse_ragged
 from tidemill.sql.statements import (
     Assert,
     CreateModel,
@@ -74,6 +77,14 @@ def carry_out(step: Step, job: Job, progress: Progress) -> Outcome:
     if step.action == "drop":
         return _drop(step, job)
     statement = job.statement(step)
+    try:
+        return _make(step, statement, job, progress)
+    except TidemillError as error:
+        place(error, statement.source)
+        raise
+
+
+def _make(step: Step, statement: Statement, job: Job, progress: Progress) -> Outcome:
     match statement:
         case CreateTable():
             return _build_table(step, statement, job)
@@ -117,13 +128,23 @@ def bind(query: Query, job: Job, session: Session) -> tuple[OpenQuery, Any]:
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
     engine = job.stations.warehouse.dialect
+    _look_at_files(statement, job)
     with job.stations.session() as session:
         opened, _ = bind(statement.query, job, session)
-        if any(column.type for column in statement.columns) or statement.columns:
+        if statement.columns:
             schema = session.schema(opened.sql, opened.relations)
             sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
             opened = replace(opened, sql=sql)
         return _publish(step, statement, job, session, opened)
+
+
+def _look_at_files(statement: CreateTable, job: Job) -> None:
+    """Refuse delimited files whose rows do not fit one another, where the engine would guess and drop some."""
+    from tidemill.sql.reads import guessed_files
+
+    for pattern in guessed_files(statement.query):
+        for path in files_of(pattern, job.stations.root):
+            refuse_ragged(path)
 
 
 def _publish(

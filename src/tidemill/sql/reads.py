@@ -45,6 +45,26 @@ def find_tree_reads(tree: exp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], t
     return tuple(tables.values()), tuple(models.values()), tuple(files)
 
 
+# A reader that is told one of these was told the file's shape.
+SHAPE_OPTIONS = frozenset(
+    (
+        *("skip", "columns", "null_padding", "ignore_errors", "store_rejects", "comment", "strict_mode"),
+        *("delim", "sep", "auto_detect", "quote", "escape", "new_line"),
+    )
+)
+DELIMITED = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+
+
+def guessed_files(query: Query) -> tuple[str, ...]:
+    """Patterns of delimited files whose shape the engine has to guess."""
+    found = [table.name for table in free_tables(query.tree) if table_is_file(table)]
+    for function in query.tree.find_all(exp.ReadCSV):
+        told = {item.this.name.lower() for item in function.expressions if isinstance(item, exp.EQ | exp.PropertyEQ)}
+        if not told & SHAPE_OPTIONS:
+            found += _reader_files(function)
+    return tuple(name for name in dict.fromkeys(found) if name.lower().endswith(DELIMITED))
+
+
 def free_tables(tree: exp.Expr, bound: frozenset[str] = frozenset()) -> Iterator[exp.Table]:
     """Tables of a tree that no WITH clause around them names, in order of appearance."""
     stack: list[tuple[exp.Expr, frozenset[str]]] = [(tree, bound)]
