@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from tidemill.core.errors import EmptyDataError
 from tidemill.core.names import name_key, quote_name
 from tidemill.features.plan import FrozenColumn, InputColumn
-from tidemill.sql.depth import deep_stack
 from tidemill.training.source import TrainingRows
 
 
