@@ -20,6 +20,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
+from tidemill.features.plan import Feature, Vector, encoding_width
+
 if TYPE_CHECKING:
     from onnx import NodeProto, TensorProto, ValueInfoProto
 
@@ -158,3 +160,9 @@ def declare(builder: Builder, given: GraphInput) -> str:
             return builder.input(f"{given.name}.index", "int64", (None, None))
         case _:
             return builder.input(given.name, "int64", (None, 1))
+
+
+def graph_input(feature: Feature, *, name: str, column: str, field: str) -> GraphInput:
+    """A graph input for a feature's value, read from a column (and a STRUCT's field)."""
+    size = encoding_width(feature.encoding) if isinstance(feature.encoding, Vector) else 1
+    return GraphInput(name=name, column=column, field=field, kind=feature.kind, size=size)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np  # noqa: TID253
 
-from tidemill.features.onnx_builder import Builder, GraphInput, declare
+from tidemill.features.onnx_builder import Builder, GraphInput, declare, graph_input
 from tidemill.features.onnx_nodes import instant_nodes
 from tidemill.features.plan import (
     LARGEST,
@@ -48,14 +48,20 @@ class GraphEncoding:
     reason: str = ""
 
 
-def onnx_inputs_and_encoding(plan: FeaturePlan, builder: Builder) -> GraphEncoding:
-    """Append the nodes that encode raw columns with a settled plan: TRANSFORM too, where ONNX can say it."""
+def onnx_inputs_and_encoding(plan: FeaturePlan, builder: Builder, *, precise: bool = False) -> GraphEncoding:
+    """Append the nodes that encode raw columns with a settled plan: TRANSFORM too, where ONNX can say it.
+
+    Parameters
+    ----------
+    precise
+        Make the matrix float64. Linear models need it: their weights may be large where columns nearly repeat another.
+    """
     if plan.transforms:
         from tidemill.features.onnx_sql import UnsayableError, say_transform
 
         try:
             tensors, inputs = say_transform(plan, builder)
-            return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors), inputs=inputs)
+            return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors, precise=precise), inputs=inputs)
         except UnsayableError as error:
             reason = f"TRANSFORM stays outside the graph: {error}"
     else:
@@ -63,7 +69,7 @@ def onnx_inputs_and_encoding(plan: FeaturePlan, builder: Builder) -> GraphEncodi
     inputs = feature_inputs(plan)
     tensors = {given.name: declare(builder, given) for given in inputs}
     tensors |= {f"{given.name}.value": f"{given.name}.value" for given in inputs if given.kind == "sparse"}
-    return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors), inputs=inputs, reason=reason)
+    return GraphEncoding(tensor=encode_in_graph(plan, builder, tensors, precise=precise), inputs=inputs, reason=reason)
 
 
 def feature_inputs(plan: FeaturePlan) -> tuple[GraphInput, ...]:
@@ -71,12 +77,6 @@ def feature_inputs(plan: FeaturePlan) -> tuple[GraphInput, ...]:
     return tuple(
         graph_input(feature, name=feature.name, column=feature.column, field=feature.field) for feature in plan.features
     )
-
-
-def graph_input(feature: Feature, *, name: str, column: str, field: str) -> GraphInput:
-    """A graph input for a feature's value, read from a column (and a STRUCT's field)."""
-    size = encoding_width(feature.encoding) if isinstance(feature.encoding, Vector) else 1
-    return GraphInput(name=name, column=column, field=field, kind=feature.kind, size=size)
 
 
 class _Parts:
