@@ -135,6 +135,19 @@ def test_statements_come_from_a_file_or_from_standard_input(
     assert command("sql", "-f", "csv").out == "three\n3\n"
 
 
+def test_paths_in_statements_begin_in_the_project_wherever_one_stands(
+    command: RunCommand, project: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "orders.csv").write_text("id,items,price\n1,1,1\n")
+    monkeypatch.chdir(elsewhere)
+    assert command("run", "-C", project).status == 0
+    ran = command("query", "SELECT count(*) AS n FROM orders", "-C", project, "-f", "csv", "-o", "n.csv")
+    assert (ran.status, (elsewhere / "n.csv").read_text()) == (0, "n\n60\n")
+    assert Path.cwd() == elsewhere
+
+
 def test_a_file_and_a_text_at_once_are_refused(command: RunCommand, built: Path) -> None:
     assert command("sql", "q.sql", "-e", "SELECT 1").status == 2
 

@@ -104,7 +104,7 @@ def test_a_bug_of_ours_is_one_message_and_a_file(
     def broken(*_: object, **__: object) -> None:
         raise KeyError("lost")
 
-    monkeypatch.setattr(module, "open_project", broken)
+    monkeypatch.setattr(module, "entered", broken)
     monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     ran = command("plan")
     assert ran.status == 70

@@ -60,6 +60,32 @@ def test_a_row_with_too_many_fields_is_refused_with_its_line(reader: Reader, wri
     assert caught.value.where.line == 32
 
 
+def test_one_row_that_ends_early_is_refused_with_its_line(reader: Reader, write_file: WriteFile) -> None:
+    path = write_file("ragged.csv", "a,b\n" + "1,2\n" * 30 + "1\n" + "1,2\n" * 30)
+    with pytest.raises(SourceError, match="line 32 of ragged.csv has 1 fields"):
+        scan_file(reader, path)
+
+
+def test_text_in_sixteen_bits_is_read_by_its_mark(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "wide.csv"
+    path.write_bytes("city,count\n".encode("utf-16") + ("Orléans,1\n" * 20).encode("utf-16-le"))
+    assert _rows(reader, path) == 20
+
+
+def test_a_file_with_nul_bytes_is_no_text(reader: Reader, tmp_path: Path) -> None:
+    path = tmp_path / "binary.csv"
+    path.write_bytes(b"a,b\n1,\x00\n")
+    with pytest.raises(SourceError, match="NUL byte on line 2"):
+        scan_file(reader, path)
+
+
+def test_a_decimal_comma_makes_numbers(reader: Reader, write_file: WriteFile) -> None:
+    path = write_file("zahlen.csv", "id;wert\n" + "".join(f"{n};{n},5\n" for n in range(40)))
+    scan = scan_file(reader, path)
+    assert scan.options == (("decimal_separator", "','"),)
+    assert first_row(reader, f"SELECT sum(wert) FROM {scan.sql()}") == (800.0,)
+
+
 def test_rows_that_end_early_are_filled_with_null(reader: Reader, write_file: WriteFile) -> None:
     path = write_file("short.csv", "a;b;c\n" + "1;2;3\n" * 5 + "1;2\n" * 60)
     scan = scan_file(reader, path)

@@ -77,6 +77,12 @@ def test_a_column_filled_in_only_for_one_class_is_found() -> None:
     assert leak.why == "whether it is filled in gives the answer away"
 
 
+def test_classes_that_take_turns_hide_no_leak() -> None:
+    turns = np.arange(ROWS) % 2
+    table = pa.table({"copy": turns * 3, "label": turns.astype(bool)})
+    assert [leak.columns for leak in find_leaks(table, "label", regression=False)] == [("copy",)]
+
+
 def test_a_rare_class_needs_more_than_a_constant_guess() -> None:
     random = _random()
     rare = random.integers(0, 50, ROWS) == 0

@@ -77,6 +77,16 @@ def test_a_few_odd_words_among_numbers_are_named(reader: Reader, write_file: Wri
     assert "'178c'" in minutes.note
 
 
+def test_numbers_with_marks_lose_them(reader: Reader, write_file: WriteFile) -> None:
+    rows = "".join(f'"${n:,}.50",{n % 100} %\n' for n in range(900, 1100))
+    table = _sniff(reader, write_file("money.csv", "price,share\n" + rows))
+    assert [(column.type, column.low, column.high) for column in table.columns] == [
+        ("DOUBLE", 900.5, 1099.5),
+        ("DOUBLE", 0.0, 99.0),
+    ]
+    assert "marks" in table.columns[0].note
+
+
 def test_leading_zeros_stay_text(reader: Reader, write_file: WriteFile) -> None:
     path = write_file("codes.csv", "branch,people\n" + "".join(f"{n:05},{n}\n" for n in range(50)))
     branch = _sniff(reader, path).column("branch")

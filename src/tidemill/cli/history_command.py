@@ -9,8 +9,7 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.options import AsJson, ProjectFolder
-from tidemill.project import open_project
+from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.runner.result import text_table
 
 
@@ -20,7 +19,7 @@ def history(
     project: ProjectFolder = Path(),
 ) -> None:
     """Print the versions, newest first. Each is read with ``FROM table AT (VERSION => n)``."""
-    with open_project(project) as opened:
+    with entered(project) as opened:
         versions = opened.history(table)
     if as_json:
         print(json.dumps([asdict(version) for version in versions], indent=2, default=str))

@@ -8,9 +8,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import plain
-from tidemill.project import open_project
 from tidemill.runner.result import text_table
 
 STRUCTURES = ("options", "lineage", "warnings", "files")
@@ -22,7 +21,7 @@ def models(
     project: ProjectFolder = Path(),
 ) -> None:
     """Print the models with their metrics on the rows kept apart in training."""
-    with open_project(project) as opened:
+    with entered(project) as opened:
         if not opened.models():
             print("[]" if as_json else "no models: CREATE MODEL makes one")
             return

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
+
+from tidemill.project import Project, open_project
 
 ProjectFolder = Annotated[
     Path, typer.Option("--project", "-C", help="The project's folder, or one inside it.", envvar="TIDEMILL_PROJECT")
@@ -18,3 +23,15 @@ Selectors = Annotated[
     list[str] | None,
     typer.Argument(help="Names of assets: NAME, +NAME with all it reads, NAME+ with all that read it."),
 ]
+
+
+@contextlib.contextmanager
+def entered(folder: Path) -> Iterator[Project]:
+    """Open a project and stand in its folder: the relative paths of its statements begin there, wherever we are."""
+    before = Path.cwd()
+    with open_project(folder) as project:
+        os.chdir(project.root)
+        try:
+            yield project
+        finally:
+            os.chdir(before)

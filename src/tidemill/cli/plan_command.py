@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.options import AsJson, ProjectFolder, Selectors
+from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
 from tidemill.cli.words import columns_of_text, count
 from tidemill.planner.plan import Plan
-from tidemill.project import open_project
 
 
 def plan(
@@ -22,7 +21,7 @@ def plan(
     project: ProjectFolder = Path(),
 ) -> None:
     """Print the steps."""
-    with open_project(project) as opened:
+    with entered(project) as opened:
         made = opened.plan(selectors or (), full_refresh=full_refresh)
     if as_json:
         print(json.dumps(made.as_json(), indent=2, ensure_ascii=False))

@@ -9,9 +9,8 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.options import AsJson, ProjectFolder, Selectors
+from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
 from tidemill.cli.progress import JsonLog, Listener, Silent, follow, summary
-from tidemill.project import open_project
 
 
 class Log(StrEnum):
@@ -33,7 +32,7 @@ def run(
 ) -> None:
     """Run, and leave with the status of the first failure."""
     listener: Listener = JsonLog() if log is Log.json else Silent() if as_json else follow()
-    with open_project(project) as opened, listener:
+    with entered(project) as opened, listener:
         report = opened.run(selectors or (), full_refresh=full_refresh, wait_s=wait, on_event=listener)
     if as_json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False, default=str))

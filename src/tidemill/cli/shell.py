@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tidemill.cli.options import entered
 from tidemill.cli.output import Format, as_table, write_result
 from tidemill.cli.words import duration
 from tidemill.core.errors import TidemillError
 from tidemill.core.names import did_you_mean
-from tidemill.project import Project, open_project
+from tidemill.project import Project
 from tidemill.sql.functions import ML_FUNCTIONS
 
 if TYPE_CHECKING:
@@ -78,7 +79,7 @@ def suggest(text: str, words: Words) -> tuple[list[str], int]:
 
 def run_shell(folder: Path, *, dialect: str = "") -> None:
     """Read, carry out and print until the end of input."""
-    with open_project(folder) as project:
+    with entered(folder) as project:
         shell = Shell(project, dialect=dialect)
         print(f"Tidemill, project {project.settings.name}. Statements end in ;   .help says more, .quit leaves.")
         prompt = _make_prompt(project, shell)

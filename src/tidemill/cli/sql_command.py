@@ -8,10 +8,9 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.options import Dialect, ProjectFolder
+from tidemill.cli.options import Dialect, ProjectFolder, entered
 from tidemill.cli.output import Format, write_result
 from tidemill.core.errors import SettingsError, SourceError
-from tidemill.project import open_project
 
 FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to a file.", metavar="FILE")]
@@ -43,7 +42,8 @@ def sql(
 
 def carry_out(text: str, *, format_: Format, output: Path | None, limit: int, dialect: str, project: Path) -> None:
     """Carry statements out and write the rows of the last one."""
-    with open_project(project) as opened:
+    output = output.absolute() if output else None
+    with entered(project) as opened:
         write_result(opened.sql(text, dialect=dialect or None), format_, output=output, limit=limit)
 
 

@@ -9,10 +9,9 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.words import count
 from tidemill.core.errors import CorruptError
-from tidemill.project import open_project
 
 
 def verify(
@@ -21,7 +20,7 @@ def verify(
     project: ProjectFolder = Path(),
 ) -> None:
     """Print what is missing, cut or changed; leave with 5 when something is."""
-    with open_project(project) as opened:
+    with entered(project) as opened:
         problems = opened.verify(table)
     if as_json:
         print(json.dumps([asdict(problem) for problem in problems], indent=2))

@@ -160,7 +160,7 @@ def why_not(column: ColumnProfile) -> str:
     """Why a model should not see a column; '' when it may."""
     filled = column.rows - column.nulls
     if column.kind == "other":
-        return f"has the type {column.type}"
+        return f"has the type {column.type}: add it by hand if it should be learnt from"
     if not column.distinct:
         return "is empty"
     if column.distinct == 1:

@@ -29,6 +29,7 @@ READERS = {
     ".ndjson": "read_json",
 }
 
+FEW_SHORT = 0.05
 DELIMITERS = (",", ";", "\t", "|")
 
 # Spellings of "no value" that are never a category of their own ...
@@ -118,17 +119,25 @@ def scan_file(reader: Reader, path: Path) -> FileScan:
 
 def _scan_csv(reader: Reader, scan: FileScan) -> FileScan:
     line = first_bad_utf8_line(scan.path)
-    if line:
+    if _begins_as_utf16(scan.path):
+        scan = scan.with_options(("encoding", "'utf-16'"))
+    elif line:
         _refuse_other_than_latin(scan.path)
         note = f"the file is not UTF-8 (first on line {line}): read as Latin-1, so look at its accented letters"
         scan = scan.with_options(("encoding", "'latin-1'"), note=note)
     scan = _with_header(reader, _with_shape(reader, scan))
-    scan = _with_missing(reader, scan)
+    scan = _with_decimal_comma(reader, _with_missing(reader, scan))
     return _with_types(reader, scan)
 
 
 def first_bad_utf8_line(path: Path) -> int:
-    """The 1-based number of the first line that is not UTF-8; 0 when all are."""
+    """The 1-based number of the first line that is not UTF-8; 0 when all are.
+
+    Raises
+    ------
+    SourceError
+        A byte is NUL, which no text has.
+    """
     decoder = codecs.getincrementaldecoder("utf-8")()
     lines = 1
     with _open_bytes(path) as file:
@@ -137,8 +146,20 @@ def first_bad_utf8_line(path: Path) -> int:
                 decoder.decode(block)
             except UnicodeDecodeError as error:
                 return lines + error.object[: error.start].count(b"\n")
+            if b"\0" in block:
+                number = lines + block[: block.index(b"\0")].count(b"\n")
+                raise SourceError(
+                    f"{path.name} has a NUL byte on line {number}: it is no text file",
+                    where=Where(file=path.name, line=number, column=1),
+                    hint="write it anew as CSV in UTF-8",
+                )
             lines += block.count(b"\n")
     return 0
+
+
+def _begins_as_utf16(path: Path) -> bool:
+    with _open_bytes(path) as file:
+        return file.read(2) in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 
 
 def _refuse_other_than_latin(path: Path) -> None:
@@ -155,8 +176,8 @@ def _refuse_other_than_latin(path: Path) -> None:
 
 
 def _open_text(scan: FileScan) -> IO[str]:
-    latin = any(name == "encoding" for name, _ in scan.options)
-    return io.TextIOWrapper(_open_bytes(scan.path), encoding="latin-1" if latin else "utf-8-sig", newline="")
+    encoding = dict(scan.options).get("encoding", "'utf-8-sig'").strip("'")
+    return io.TextIOWrapper(_open_bytes(scan.path), encoding=encoding, newline="")
 
 
 def _open_bytes(path: Path) -> IO[bytes]:
@@ -188,23 +209,35 @@ def _with_shape(reader: Reader, scan: FileScan) -> FileScan:
     scan = scan.with_options(("header", "true"), ("delim", _delimiter_literal(delimiter)))
     if not short:
         return scan
-    note = f"{short:,} rows end before the {width}th column: what they lack is NULL"
+    end = "row ends" if short == 1 else "rows end"
+    note = f"{short:,} {end} before column {width}, the last: what is lacking is NULL"
     return scan.with_options(("null_padding", "true"), note=note)
 
 
 def _count_short_rows(scan: FileScan, delimiter: str) -> tuple[int, int]:
-    """Fields in the header, and how many rows have fewer."""
-    short = 0
+    """Fields in the header, and how many rows have fewer: many rows that end early are a habit, a few are a fault."""
+    short: list[tuple[int, int]] = []
+    total = 0
     with _open_text(scan) as file:
         lines = csv.reader(file, delimiter=delimiter)
         width = len(next(lines))
         for row in lines:
             if len(row) > width:
-                extra = f"line {lines.line_num} of {scan.path.name} has {len(row)} fields, the first line has {width}"
-                where = Where(file=scan.path.name, line=lines.line_num, column=1)
-                raise SourceError(extra, where=where, hint="quote fields that hold the delimiter, or mend the line")
-            short += 0 < len(row) < width
-    return width, short
+                raise _ragged(scan, lines.line_num, found=len(row), width=width)
+            total += 1
+            if 0 < len(row) < width:
+                short.append((lines.line_num, len(row)))
+    if short and len(short) < FEW_SHORT * total:
+        raise _ragged(scan, short[0][0], found=short[0][1], width=width)
+    return width, len(short)
+
+
+def _ragged(scan: FileScan, line: int, *, found: int, width: int) -> SourceError:
+    return SourceError(
+        f"line {line} of {scan.path.name} has {found} fields, the first line has {width}",
+        where=Where(file=scan.path.name, line=line, column=1),
+        hint="mend the line; a field that holds the delimiter needs quotes",
+    )
 
 
 def _sniff(reader: Reader, scan: FileScan) -> tuple[Any, ...]:
@@ -315,11 +348,9 @@ def _count_lines(path: Path) -> int:
 def _with_missing(reader: Reader, scan: FileScan) -> FileScan:
     """Find the words the file uses for "no value", so that they become NULL and numbers stay numbers."""
     relation = reader.materialise(f"SELECT * FROM {scan.sql()}")
-    schema = reader.schema(f"SELECT * FROM {relation}")
-    texts = [field.name for field in schema if str(field.type) in ("string", "large_string", "string_view")]
     tokens: dict[str, int] = {}
     kept: set[str] = set()
-    for name in texts:
+    for name in _text_columns(reader, relation):
         found = _tokens_in(reader, relation, name)
         kept |= found.pop("", {}).keys()
         for token, count in found.get("missing", {}).items():
@@ -330,6 +361,11 @@ def _with_missing(reader: Reader, scan: FileScan) -> FileScan:
     literal = "[" + ", ".join(text_literal(token) for token in ["", *sorted(chosen)]) + "]"
     said = ", ".join(f"{token} ({count:,} cell{'s' * (count > 1)})" for token, count in sorted(chosen.items()))
     return scan.with_options(("nullstr", literal), note=f"written for a missing value in this file: {said}")
+
+
+def _text_columns(reader: Reader, relation: str) -> list[str]:
+    schema = reader.schema(f"SELECT * FROM {relation}")
+    return [field.name for field in schema if str(field.type) in ("string", "large_string", "string_view")]
 
 
 def _tokens_in(reader: Reader, relation: str, name: str) -> dict[str, dict[str, int]]:
@@ -355,6 +391,21 @@ def _tokens_in(reader: Reader, relation: str, name: str) -> dict[str, dict[str, 
     if codes and set(missing) == {"NA"}:  # a column of two-letter codes: NA is Namibia
         return {"": missing}
     return {"missing": missing}
+
+
+def _with_decimal_comma(reader: Reader, scan: FileScan) -> FileScan:
+    """Numbers written 1,5 between semicolons."""
+    relation = reader.materialise(f"SELECT * FROM {scan.sql()}")
+    for name in _text_columns(reader, relation):
+        column = quote_name(name)
+        filled, commas, others = first_row(
+            reader,
+            f"SELECT count({column}), count(*) FILTER (regexp_full_match({column}, '[+-]?\\d+,\\d+')),"
+            f" count(*) FILTER (NOT regexp_full_match({column}, '[+-]?\\d+(,\\d+)?')) FROM {relation}",
+        )
+        if commas and others == 0 and commas >= 0.5 * filled:
+            return scan.with_options(("decimal_separator", "','"), note="numbers are written with a decimal comma")
+    return scan
 
 
 def _with_types(reader: Reader, scan: FileScan) -> FileScan:

@@ -19,6 +19,8 @@ Kind = Literal["number", "text", "bool", "date", "time", "other"]
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
 ROW_NUMBER = "tm_row"
 FEW = 12  # distinct values that are worth listing
+# A number as people write it: currency, thousands, per cent.
+MARKED = r"-?[$€£]?\s?-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s?%?"
 DATE_FORMATS = ("%Y-%m", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%b-%Y", "%b %d, %Y", "%d %b %Y")
 
 # Names of things that name something: a number under such a name counts nothing.
@@ -191,10 +193,12 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         return draft
     column = quote_name(draft.source)
     first = f"(SELECT {column} FROM {relation} WHERE trim({column}) <> '' LIMIT 1000)"
-    filled, _, numbers, _, _, *dates = first_row(reader, f"SELECT {_readings(column)} FROM {first}")
-    if numbers < 0.5 * filled and filled not in dates:  # spares long columns of words the full look
+    filled, _, numbers, _, _, marked, *dates = first_row(reader, f"SELECT {_readings(column)} FROM {first}")
+    if max(numbers, marked) < 0.5 * filled and filled not in dates:  # spares columns of words the full look
         return draft
-    filled, blank, numbers, whole, zeros, *dates = first_row(reader, f"SELECT {_readings(column)} FROM {relation}")
+    filled, blank, numbers, whole, zeros, marked, *dates = first_row(
+        reader, f"SELECT {_readings(column)} FROM {relation}"
+    )
     written = filled - blank
     if written >= 2 and not zeros and numbers >= 0.95 * written:
         odd = rows(
@@ -205,6 +209,11 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         type_ = "BIGINT" if whole == numbers else "DOUBLE"
         made = f"TRY_CAST({sql_name(draft.source)} AS {type_})"
         return replace(draft, type=type_, kind="number", expression=made, note=_why_cast(blank, written - numbers, odd))
+    if written >= 2 and not zeros and marked >= 0.95 * written:
+        bare = f"regexp_replace({sql_name(draft.source)}, '[$€£%,\\s]', '', 'g')"
+        note = "text in the file, as its numbers have marks ($, % or commas)"
+        note += f"; {written - marked:,} with no number are NULL here" if marked < written else ""
+        return replace(draft, type="DOUBLE", kind="number", expression=f"TRY_CAST({bare} AS DOUBLE)", note=note)
     for form, parsed in zip(DATE_FORMATS, dates, strict=True):
         if written >= 2 and parsed == filled:
             made = f"CAST(strptime({sql_name(draft.source)}, {text_literal(form)}) AS DATE)"
@@ -214,12 +223,13 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
 
 
 def _readings(column: str) -> str:
-    """How many values there are, how many are blank, numbers, whole, start with 0, and are dates of each format."""
+    """How many values there are, how many are blank, numbers, whole, start with 0, have marks, and are such dates."""
     formats = ", ".join(f"count(try_strptime({column}, {text_literal(form)}))" for form in DATE_FORMATS)
     return (
         f"count({column}), count(*) FILTER (trim({column}) = ''), count(TRY_CAST({column} AS DOUBLE)),"
         rf" count(*) FILTER (regexp_full_match(trim({column}), '[+-]?\d+')),"
-        rf" count(*) FILTER (regexp_full_match({column}, '0\d+')), {formats}"
+        rf" count(*) FILTER (regexp_full_match({column}, '0\d+')),"
+        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}')), {formats}"
     )
 
 
