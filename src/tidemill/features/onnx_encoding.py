@@ -57,7 +57,8 @@ def onnx_inputs_and_encoding(plan: FeaturePlan, builder: Builder, *, precise: bo
         Make the matrix float64. Linear models need it: their weights may be large where columns nearly repeat another.
     """
     if plan.transforms:
-        from tidemill.features.onnx_sql import UnsayableError, say_transform
+        from tidemill.features.onnx_sql import say_transform
+        from tidemill.features.onnx_sql_graph import UnsayableError
 
         try:
             tensors, inputs = say_transform(plan, builder)
