@@ -238,3 +238,18 @@ def test_an_unknown_column_is_shown_under_its_name(project: Project, root: Path)
     assert str(error.where) == "sql/more.sql:3:3"
     assert error.hint == "did you mean pages?"
     assert "^^^^^^" in error.render()
+
+
+def test_a_model_is_not_trained_on_damaged_rows(root: Path) -> None:
+    with open_project(root) as project:
+        project.run(["features"])
+    for path in (root / ".tidemill" / "lake" / "data").rglob("*.parquet"):
+        data = bytearray(path.read_bytes())
+        data[len(data) // 2] ^= 1
+        path.write_bytes(data)
+
+    with open_project(root) as project:
+        error = only_error(project.run())
+
+    assert error.code == "TM-CORRUPT"
+    assert "features is damaged" in error.message

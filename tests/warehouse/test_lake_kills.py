@@ -101,10 +101,12 @@ def test_what_a_killed_process_acknowledged_is_never_lost(tmp_path: Path) -> Non
         process = subprocess.Popen(
             [sys.executable, str(CHILD), str(tmp_path), "many", name, "1000"], stdout=subprocess.PIPE, text=True
         )
-        time.sleep(1.2 + 0.37 * turn)
+        assert process.stdout is not None
+        first = process.stdout.readline()  # however slow the machine, something is acknowledged before the kill
+        time.sleep(0.05 + 0.37 * turn)
         process.send_signal(signal.SIGKILL)
-        lines = process.communicate()[0].split("\n")[:-1]
-        acknowledged[name] = int(lines[-1]) if lines else -1
+        lines = (first + process.communicate()[0]).split("\n")[:-1]
+        acknowledged[name] = int(lines[-1])
 
     with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path)) as lake:
         commits = lake.commits.all()
@@ -116,4 +118,3 @@ def test_what_a_killed_process_acknowledged_is_never_lost(tmp_path: Path) -> Non
         assert len(keys) == len(set(keys))
         assert lake.verify() == []
         put(lake, "shared", "SELECT 'after' AS name, 0 AS turn", run_id="after")
-    assert max(acknowledged.values()) >= 0

@@ -24,6 +24,21 @@ def quote_path(name: str, quote: str = '"') -> str:
     return ".".join(quote_name(part, quote) for part in name.split("."))
 
 
+def quote_text(text: str) -> str:
+    """Quote a text as a SQL string literal. The only place in Tidemill that does.
+
+    Standard SQL knows no escapes but the doubled quote.
+
+    Raises
+    ------
+    ValueError
+        The text has a NUL character, which no engine can hold.
+    """
+    if "\0" in text:
+        raise ValueError("a text in SQL cannot hold a NUL character")
+    return "'" + text.replace("'", "''") + "'"
+
+
 def name_key(name: str) -> str:
     """The form in which names are compared: engines here fold case, so two names that differ in case are one."""
     return name.casefold()

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BindError, OptionError, UnsupportedError, Where
-from tidemill.core.names import did_you_mean, name_key, quote_name
+from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.sources.patterns import is_remote
 from tidemill.sql.statements import ColumnDef, LoadData, OptionValue, Source
 
@@ -92,7 +92,7 @@ def load_query(statement: LoadData) -> str:
             where=start_of(statement.source),
             hint="copy the files here and name their path",
         )
-    files = ", ".join(_text(uri) for uri in statement.uris)
+    files = ", ".join(quote_text(uri) for uri in statement.uris)
     arguments = "".join(_reader_option(option, reader, statement) for option in statement.options)
     return f"SELECT * FROM {reader}([{files}]{arguments})"
 
@@ -109,8 +109,4 @@ def _reader_option(option: OptionValue, reader: str, statement: LoadData) -> str
     if name == "skip":
         # BigQuery's one skipped row is the header; the reader wants to be told that there is one.
         return f", skip = {int(option.value) - 1}, header = true" if int(option.value) else ", header = false"
-    return f", {name} = {_text(str(option.value))}"
-
-
-def _text(value: str) -> str:
-    return "'" + value.replace("'", "''") + "'"
+    return f", {name} = {quote_text(str(option.value))}"

@@ -220,6 +220,8 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
 
     with stations.session() as session:
         opened, bound = bind(statement.query, job, session)
+        # A flipped bit in a Parquet file reads as other numbers: what a model learns from is checked first.
+        stations.warehouse.require_intact(bound.tables)
         trained = train(
             TrainTask(
                 session=session,

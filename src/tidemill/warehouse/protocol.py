@@ -158,6 +158,15 @@ class Warehouse(Protocol):
     def verify(self, table: str | None = None) -> list[Problem]:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
 
+    def require_intact(self, tables: Sequence[str]) -> None:
+        """Refuse to go on when a data file of these tables' newest versions is not what was written.
+
+        Raises
+        ------
+        CorruptError
+            A file is missing, cut or changed. Names that are not tables here are passed over.
+        """
+
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
 

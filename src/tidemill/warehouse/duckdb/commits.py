@@ -25,7 +25,7 @@ AUTHOR = "tidemill"
 _COMMITS = f"""
 SELECT s.snapshot_id, s.snapshot_time, c.author, c.commit_message, c.commit_extra_info
 FROM ducklake_snapshot AS s JOIN ducklake_snapshot_changes AS c ON c.snapshot_id = s.snapshot_id
-WHERE c.author = '{AUTHOR}' AND s.snapshot_id > ? ORDER BY s.snapshot_id
+WHERE c.author = '{AUTHOR}' AND s.snapshot_id > {{last}} ORDER BY s.snapshot_id
 """
 
 
@@ -70,7 +70,7 @@ class Commits:
             return []
         known = list(self._known)
         last = known[-1].version if known else 0
-        for row in read_catalogue(self._engine, _COMMITS, [last]):
+        for row in read_catalogue(self._engine, _COMMITS.format(last=int(last))):
             known.append(_commit(row, known))
         self._known = known
         return known
@@ -119,7 +119,7 @@ def note(
     )
 
 
-def read_catalogue(engine: Engine, sql: str, parameters: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+def read_catalogue(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
     """Rows of the catalogue's own tables (https://ducklake.select/docs/stable/specification/introduction).
 
     Python's SQLite reads them in a millisecond while DuckDB sleeps; afterwards DuckDB does (see `engine`).
@@ -128,21 +128,21 @@ def read_catalogue(engine: Engine, sql: str, parameters: Sequence[Any] = ()) -> 
     if not engine.started:
         with opening_lock():
             if not catalogue_is_open(places.catalogue):
-                return _read_with_python(places.catalogue, sql, parameters)
+                return _read_with_python(places.catalogue, sql)
     with translated(Asked(places=places)):
         name = engine.attach_catalogue()
         cursor = engine.cursor()
         try:
             cursor.execute(f"SET search_path = '{name}.main'")
-            return cursor.execute(sql, parameters).fetchall()
+            return cursor.execute(sql).fetchall()
         finally:
             cursor.close()
 
 
-def _read_with_python(path: Path, sql: str, parameters: Sequence[Any]) -> list[tuple[Any, ...]]:
+def _read_with_python(path: Path, sql: str) -> list[tuple[Any, ...]]:
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
-            return database.execute(sql, parameters).fetchall()
+            return database.execute(sql).fetchall()
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):
             raise BusyError("the warehouse's catalogue is in use", hint="try again in a moment") from error

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.core import farm
 from tidemill.core.errors import SettingsError
 from tidemill.core.faults import fault
-from tidemill.core.names import quote_name
+from tidemill.core.names import quote_name, quote_text
 from tidemill.warehouse.duckdb.locks import claim
 from tidemill.warehouse.duckdb.places import Places, make_folder, move, sync
+from tidemill.warehouse.duckdb.scalar_functions import add_functions
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -59,7 +59,7 @@ class Engine:
         self._numbers = itertools.count(1)
         self._spill: tuple[Path, int] | None = None
         self._loaded = False
-        self._fingerprint = False
+        self._functions = False
         self._closed = False
 
     @property
@@ -116,13 +116,13 @@ class Engine:
     def attach_catalogue(self) -> str:
         """Attach the catalogue's own tables for reading; returns the name they have."""
         with self._lock:
-            self._attach(CATALOGUE, f"{quote_text(self.places.catalogue)} AS {CATALOGUE} (TYPE sqlite, READ_ONLY)")
+            self._attach(CATALOGUE, f"{quote_text(str(self.places.catalogue))} AS {CATALOGUE} (TYPE sqlite, READ_ONLY)")
         return CATALOGUE
 
     def attach_sqlite(self, name: str) -> None:
         """Attach the catalogue's own tables for writing (the caller holds the writer's lock)."""
         with self._lock:
-            self._attach(name, f"{quote_text(self.places.catalogue)} AS {name} (TYPE sqlite)")
+            self._attach(name, f"{quote_text(str(self.places.catalogue))} AS {name} (TYPE sqlite)")
 
     def attach_memory(self, name: str) -> str:
         """Attach an empty in-memory database under a name; its tables may spill to disk."""
@@ -130,12 +130,12 @@ class Engine:
             self._attach(name, f"':memory:' AS {quote_name(name)}")
         return name
 
-    def add_fingerprint(self) -> None:
-        """Give SQL the function `farm.FUNCTION`; only queries that name it pay for its import of numpy."""
+    def add_functions(self) -> None:
+        """Give SQL our own functions; only queries that name one of them pay for the imports."""
         with self._lock:
-            if not self._fingerprint:
-                self._start().create_function(farm.FUNCTION, farm.fingerprint, ["VARCHAR"], "UBIGINT")
-                self._fingerprint = True
+            if not self._functions:
+                add_functions(self._start())
+                self._functions = True
 
     def detach(self, name: str) -> None:
         """Detach what was attached under a name, if it still is."""
@@ -244,7 +244,7 @@ def load_extensions(connection: DuckDBPyConnection) -> None:
 
 def _load(cursor: DuckDBPyConnection, name: str) -> None:
     try:
-        cursor.execute(f"LOAD {quote_text(extension_path(name))}")
+        cursor.execute(f"LOAD {quote_text(str(extension_path(name)))}")
     finally:
         cursor.close()
 
@@ -279,8 +279,3 @@ def catalogue_is_open(path: Path) -> bool:
 def opening_lock() -> threading.Lock:
     """Held while somebody opens a catalogue with either copy of SQLite."""
     return _opening
-
-
-def quote_text(value: str | Path) -> str:
-    """A text as an SQL literal."""
-    return "'" + str(value).replace("'", "''") + "'"

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import NotFoundError
+from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.warehouse.duckdb import moves
@@ -21,7 +21,7 @@ from tidemill.warehouse.duckdb.publish import Change, commit, split_table, stage
 from tidemill.warehouse.duckdb.session import DuckSession
 from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
 from tidemill.warehouse.duckdb.sweep import sweep
-from tidemill.warehouse.duckdb.verify import verify
+from tidemill.warehouse.duckdb.verify import changed_files, verify
 from tidemill.warehouse.protocol import (
     ArrowStream,
     Column,
@@ -80,6 +80,7 @@ class Lake:
         self._write_wait_s = write_wait_s
         self._writing = threading.Lock()
         self._settled = False
+        self._intact: set[str] = set()
 
     def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> DuckSession:
         """A reader at the newest snapshot."""
@@ -160,6 +161,22 @@ class Lake:
         """The data files behind a version."""
         return self._existing(table, version).files
 
+    def require_intact(self, tables: Sequence[str]) -> None:
+        """Refuse to go on when a data file of these tables' newest versions is not what was written."""
+        visible = {name_key(name): found for name, found in self.commits.visible().items()}
+        for table in tables:
+            found = visible.get(name_key(table))
+            # What this process has hashed itself, writing or checking, it need not hash again.
+            files = [file for file in found.files if file.path not in self._intact] if found else []
+            for file, detail in changed_files(self.places, files):
+                raise CorruptError(
+                    f"table {table} is damaged: {file.path}: {detail}",
+                    hint="tidemill verify lists all damage; tidemill run --full-refresh builds the table again",
+                    table=table,
+                    file=file.path,
+                )
+            self._intact.update(file.path for file in files)
+
     def verify(self, table: str | None = None) -> list[Problem]:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
         if table is not None:
@@ -204,6 +221,7 @@ class Lake:
                     self.engine.create_lake()
                 fault("publish.locked")
                 found = commit(self.engine, self.commits, change, guard)
+        self._intact.update(file.path for file in change.files)
         if staged is not None:
             discard(staged, self.places, self._attempts)
         return found.as_version()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from tidemill.core.names import quote_text
 from tidemill.warehouse.duckdb.commits import read_catalogue
-from tidemill.warehouse.duckdb.engine import Engine, quote_text
+from tidemill.warehouse.duckdb.engine import Engine
 
 
 def moved_from(engine: Engine) -> str | None:

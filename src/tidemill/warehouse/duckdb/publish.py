@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BindError, ConflictError, CorruptError
 from tidemill.core.faults import fault
-from tidemill.core.names import name_key, quote_name
+from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note
 from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
 from tidemill.warehouse.duckdb.places import Places, move
@@ -132,10 +132,9 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
         else:
             _check_same_columns(change.table, before.columns, change.columns)
         for file in change.files:
-            cursor.execute(
-                f"CALL ducklake_add_data_files('{lake}', ?, ?, schema => ?)",
-                [name, str(places.lake / file.path), schema],
-            )
+            path = quote_text(str(places.lake / file.path))
+            where = f"{quote_text(name)}, {path}, schema => {quote_text(schema)}"
+            cursor.execute(f"CALL ducklake_add_data_files('{lake}', {where})")
     extra = note(
         action=change.action,
         table=change.table,
@@ -144,7 +143,9 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
         columns=change.columns,
         files=change.files,
     )
-    cursor.execute(f"CALL {lake}.set_commit_message('{AUTHOR}', ?, extra_info => ?)", [change.message, extra])
+    # Literals, not parameters: DuckDB's Python imports pandas, where it is installed, to look at a parameter (1.4 s).
+    texts = f"{quote_text(change.message)}, extra_info => {quote_text(extra)}"
+    cursor.execute(f"CALL {lake}.set_commit_message('{AUTHOR}', {texts})")
 
 
 def _roll_back(cursor: DuckDBPyConnection) -> None:

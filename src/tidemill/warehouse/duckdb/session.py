@@ -9,12 +9,12 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from tidemill.core import farm
 from tidemill.core.errors import BindError, SourceError, TidemillError, UnsupportedError
-from tidemill.core.names import name_key, quote_name
-from tidemill.warehouse.duckdb.engine import SYSTEM, Engine, quote_text
+from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.warehouse.duckdb.engine import SYSTEM, Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
+from tidemill.warehouse.duckdb.scalar_functions import names_any
 from tidemill.warehouse.protocol import ArrowStream
 
 if TYPE_CHECKING:
@@ -127,8 +127,8 @@ class DuckSession:
                     for name, origin in (relations or {}).items():
                         cursor.register(name, GuardedRelation(origin, kept))
                     self._read_system(sql)
-                    if farm.FUNCTION in sql.lower():
-                        self.engine.add_fingerprint()
+                    if names_any(sql):
+                        self.engine.add_functions()
                     yield cursor
                 finally:
                     cursor.close()

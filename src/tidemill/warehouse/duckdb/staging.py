@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.digest import digest_bytes, digest_file
 from tidemill.core.errors import DataError
 from tidemill.core.faults import fault
-from tidemill.core.names import quote_name
-from tidemill.warehouse.duckdb.engine import quote_text
+from tidemill.core.names import quote_name, quote_text
 from tidemill.warehouse.duckdb.locks import claim
 from tidemill.warehouse.duckdb.places import Places, make_folder, sync
 from tidemill.warehouse.duckdb.session import DuckSession, bare, check_names
@@ -84,7 +83,7 @@ def stage(
             sync(path)
             sync(folder)
             size, digest = path.stat().st_size, digest_file(path)
-            relation = f"read_parquet([{quote_text(path)}])"
+            relation = f"read_parquet([{quote_text(str(path))}])"
             columns = _columns(cursor.sql(f"FROM {relation}"))
     except BaseException:
         path.unlink(missing_ok=True)
@@ -110,7 +109,7 @@ def _copy(session: DuckSession, cursor: DuckDBPyConnection, sql: str, path: Path
     if casts:
         query = f"COPY (SELECT * REPLACE ({', '.join(casts)}) FROM (\n{bare(sql)}\n))"
     fault("stage.before_copy")
-    found = cursor.execute(f"{query} TO {quote_text(path)} ({_FORMAT})").fetchall()
+    found = cursor.execute(f"{query} TO {quote_text(str(path))} ({_FORMAT})").fetchall()
     return sum(int(row[1]) for row in found)
 
 

@@ -6,6 +6,7 @@ Neither Parquet nor SQLite notices a flipped bit: the recorded SHA-256 does.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from tidemill.core.digest import digest_file
@@ -31,6 +32,13 @@ def verify(engine: Engine, commits: Commits, table: str | None) -> list[Problem]
         if what:
             problems.append(Problem(what=what, object=_object(owner, versions), detail=f"{file.path}: {detail}"))
     return problems
+
+
+def changed_files(places: Places, files: Sequence[DataFile]) -> list[tuple[DataFile, str]]:
+    """Those of some files that are not what was recorded, each with what is wrong."""
+    with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
+        found = list(pool.map(lambda file: _check(places, file), files))
+    return [(file, detail) for file, (what, detail) in zip(files, found, strict=True) if what]
 
 
 def file_name(path: str) -> str:

@@ -1,0 +1,33 @@
+"""Functions of SQL that DuckDB lacks: Tidemill's own, registered when a query names one of them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core import farm
+
+if TYPE_CHECKING:
+    from duckdb import DuckDBPyConnection
+
+
+def names_any(sql: str) -> bool:
+    """Whether a text may call one of these functions."""
+    return farm.SIGNED in sql.lower()  # the names of the others contain it
+
+
+def add_functions(connection: DuckDBPyConnection) -> None:
+    """Register all of them with an instance. Rows come as Arrow columns, two thousand at a time."""
+
+    from duckdb.func import PythonUDFType
+
+    # DuckDB looks up the types in a function's signature, and pyarrow's are not in these modules' names.
+    def unsigned(values: Any) -> Any:
+        return farm.fingerprints(values)
+
+    def signed(values: Any) -> Any:
+        return farm.signed_fingerprints(values)
+
+    arrow = PythonUDFType.ARROW
+    connection.create_function(farm.FUNCTION, unsigned, ["VARCHAR"], "UBIGINT", type=arrow)
+    connection.create_function(farm.SIGNED, signed, ["VARCHAR"], "BIGINT", type=arrow)
+    connection.create_function(farm.SIGNED_BYTES, signed, ["BLOB"], "BIGINT", type=arrow)
