@@ -76,17 +76,40 @@ def choose(reader: Reader, table: TableProfile, predict: str) -> Choice:
         hint = did_you_mean(predict, [column.source for column in table.columns])
         raise BindError(f"{file} has no column {predict}", hint=hint, columns=[one.source for one in table.columns])
     task = choose_task(label, file)
-    left_out: list[LeftOut] = []
-    leaks = _leaks(reader, table, label, task)
     order = find_order(table, label)
+    features, left_out = _sort_out(reader, table, label, leaks=_leaks(reader, table, label, task), order=order)
+    note = ""
+    if not features:
+        texts = [column for column in table.columns if column is not label and why_not(column) == FREE_TEXT]
+        features = [feature for text in texts for feature in _text_measures(text)]
+        note = "only free text is left to learn from: its length, digits and capitals are a first measure of it"
+    elif order and all(feature.expression and feature.name.startswith(f"{order}_") for feature in features):
+        note = "only the calendar is left to learn from: this is a series, and a forecast of it needs its own past"
+    if not features:
+        raise EmptyDataError(
+            f"nothing is left to predict {label.source} from: every other column of {file} is left out",
+            hint="; ".join(f"{one.name}: {one.why}" for one in left_out[:5]) or "the file has no other column",
+        )
+    return Choice(
+        label=label,
+        task=task,
+        features=tuple(features),
+        left_out=tuple(left_out),
+        order=order,
+        notes=(note,) if note else (),
+    )
+
+
+def _sort_out(
+    reader: Reader, table: TableProfile, label: ColumnProfile, *, leaks: dict[str, str], order: str
+) -> tuple[list[Feature], list[LeftOut]]:
+    """The columns a model may see, and the others with their reasons."""
     features: list[Feature] = []
-    texts: list[ColumnProfile] = []
+    left_out: list[LeftOut] = []
     for column in table.columns:
         if column is label:
             continue
         why = leaks.get(column.name) or why_not(column)
-        if why == FREE_TEXT:
-            texts.append(column)
         if why or column.kind in ("date", "time"):
             parts = [] if why else _calendar(reader, table, column)
             features.extend(parts)
@@ -96,16 +119,7 @@ def choose(reader: Reader, table: TableProfile, predict: str) -> Choice:
             left_out.append(LeftOut(name=column.name, why="orders the rows in time: only the split goes by it"))
         else:
             features.append(Feature(name=column.name))
-    notes: tuple[str, ...] = ()
-    if not features and texts:
-        features = [feature for text in texts for feature in _text_measures(text)]
-        notes = ("only free text is left to learn from: its length, digits and capitals are a first measure of it",)
-    if not features:
-        raise EmptyDataError(
-            f"nothing is left to predict {label.source} from: every other column of {file} is left out",
-            hint="; ".join(f"{one.name}: {one.why}" for one in left_out[:5]) or "the file has no other column",
-        )
-    return Choice(label=label, task=task, features=tuple(features), left_out=tuple(left_out), order=order, notes=notes)
+    return features, left_out
 
 
 def choose_task(label: ColumnProfile, file: str) -> Task:
