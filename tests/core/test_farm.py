@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from tidemill.core.farm import fingerprint
+from tidemill.core.farm import fingerprint, fingerprints, signed_fingerprints
 
 BASE = "".join(chr(97 + (i * 7) % 26) for i in range(300))
 KNOWN = {0: 11160318154034397263, 1: 12917804110809363939, 2: 7334479770752477263, 3: 3268219959478574187,
@@ -36,3 +39,27 @@ def test_the_fingerprints_of_the_reference_page_come_out(text: str, published: i
 
 def test_published_buckets_are_unsigned_remainders() -> None:
     assert [fingerprint(text) % 3 for text in "abcd"] == [0, 1, 1, 2]
+
+
+@pytest.mark.parametrize(
+    ("text", "published"),
+    [
+        ("foo", 6150913649986995171),
+        ("alphabet", -2427165924636348523),
+        ("Amazon Redshift", 8085098817162212970),
+        ("UserCustomerID + salt", -3587376224092439943),
+    ],
+)
+def test_a_column_hashes_to_the_signed_numbers_others_print(text: str, published: int) -> None:
+    # The first is dbcrossbar's, the third https://docs.aws.amazon.com/redshift/latest/dg/r_FARMFINGERPRINT64.html
+    assert signed_fingerprints(pa.array([None, text])).to_pylist() == [None, published]
+
+
+@given(st.lists(st.none() | st.text(max_size=150)), st.integers(0, 5))
+def test_a_column_hashes_as_its_strings_one_by_one_do(texts: list[str | None], cut: int) -> None:
+    column = pa.array(texts, pa.string()).slice(min(cut, len(texts)))
+    assert fingerprints(column).to_pylist() == [None if text is None else fingerprint(text) for text in texts[cut:]]
+
+
+def test_a_column_of_long_texts_hashes_as_farmhash_does() -> None:
+    assert fingerprints(pa.array([BASE[:size] for size in KNOWN])).to_pylist() == list(KNOWN.values())

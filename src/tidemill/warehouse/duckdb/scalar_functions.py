@@ -17,7 +17,6 @@ def names_any(sql: str) -> bool:
 
 def add_functions(connection: DuckDBPyConnection) -> None:
     """Register all of them with an instance. Rows come as Arrow columns, two thousand at a time."""
-
     from duckdb.func import PythonUDFType
 
     # DuckDB looks up the types in a function's signature, and pyarrow's are not in these modules' names.
