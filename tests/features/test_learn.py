@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,9 +12,11 @@ from tidemill.core.errors import BindError, DataError, UnsupportedError
 from tidemill.features.encode import BatchEncoder
 from tidemill.features.learn import draft_plan, finish, learn_categories, settle
 from tidemill.features.plan import (
+    Feature,
     FeaturePlan,
     Instant,
     Label,
+    MultiHot,
     Number,
     OneHot,
     encoded_columns,
@@ -21,6 +24,7 @@ from tidemill.features.plan import (
     plan_from_dict,
     plan_to_dict,
 )
+from tidemill.warehouse.duckdb.lake import open_lake
 
 BIRDS = pa.table(
     {
@@ -213,3 +217,39 @@ def test_naive_timestamps_can_be_categories_as_datetimes_are(session: Any) -> No
 
     assert plan.features[0].encoding == Label(vocabulary=("2024-01-02T03:04:05",))
     assert isinstance(draft_plan(schema, {}, features=["at"], style="tree").features[0].encoding, Instant)
+
+
+@pytest.mark.parametrize("type_", [pa.string(), pa.large_string(), pa.string_view()])
+def test_every_arrow_form_of_a_string_is_encoded_alike(type_: pa.DataType) -> None:
+    label = Feature(name="s", column="s", kind="text", encoding=Label(vocabulary=("a", "b")))
+    members = Feature(name="l", column="l", kind="texts", encoding=MultiHot(vocabulary=("a", "b")))
+    plan = FeaturePlan(style="tree", inputs=(), features=(label, members))
+    lists = pa.array([["a"], None, ["b", "b", None], []], pa.list_(type_))
+    batch = pa.RecordBatch.from_arrays([pa.array(["a", None, "b", "c"], type_), lists], names=["S", "l"])
+
+    x = BatchEncoder(plan).matrix(batch)
+
+    np.testing.assert_array_equal(x, [[1, 1, 0], [0, 0, 0], [2, 0, 1], [0, 0, 0]])
+    np.testing.assert_array_equal(BatchEncoder(plan).matrix(batch.slice(2, 2)), x[2:])
+    assert BatchEncoder(plan).matrix(batch.slice(0, 0)).shape == (0, 3)
+
+
+def test_a_column_of_another_type_is_refused_by_name(session: Any) -> None:
+    plan, _ = planned(session, BIRDS.select(["mass", "sex"]), "tree")
+
+    with pytest.raises(DataError, match="feature mass: a number is expected"):
+        BatchEncoder(plan).matrix(pa.table({"mass": ["x"], "sex": ["a"]}).to_batches()[0])
+    with pytest.raises(DataError, match="feature sex: a string is expected"):
+        BatchEncoder(plan).matrix(pa.table({"mass": [1.0], "sex": [1]}).to_batches()[0])
+
+
+def test_the_lake_learns_what_the_memory_learns(tmp_path: Path, session: Any) -> None:
+    session.put("t", BIRDS)
+    schema = session.schema("FROM t")
+    lake = open_lake(tmp_path / ".tidemill", search_path=tmp_path)
+
+    with lake.session() as real:
+        found = learn_categories(real, "SELECT * FROM t", schema, features=NAMES, relations={"t": BIRDS})
+
+    assert found == learn_categories(session, "FROM t", schema, features=NAMES)
+    lake.close()

@@ -19,12 +19,16 @@ _LARGEST_INTEGER = 2**63 - 1
 
 
 def plain(array: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """One array without extension types or chunks."""
+    """One array without extension types, chunks or views (which most of Arrow's functions do not take)."""
     import pyarrow as pa
 
     if isinstance(array, pa.ChunkedArray):
         array = array.combine_chunks()
-    return array.storage if isinstance(array, pa.ExtensionArray) else array
+    if isinstance(array, pa.ExtensionArray):
+        array = array.storage
+    if pa.types.is_string_view(array.type):
+        return array.cast(pa.large_string())
+    return array.cast(pa.large_binary()) if pa.types.is_binary_view(array.type) else array
 
 
 def null_mask(array: pa.Array) -> np.ndarray | None:
