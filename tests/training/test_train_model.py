@@ -239,7 +239,7 @@ def test_class_weights_must_name_every_class(fit: Fit) -> None:
 
 def test_transform_outputs_are_the_features_and_raw_columns_the_inputs(session: Session) -> None:
     text = """
-    CREATE MODEL m TRANSFORM (ML.STANDARD_SCALER(n) OVER () AS z, upper(c) AS c, value)
+    CREATE MODEL m TRANSFORM (ML.STANDARD_SCALER(n) OVER () AS z, coalesce(c, '-') AS c, value)
     OPTIONS (MODEL_TYPE = 'LINEAR_REG', INPUT_LABEL_COLS = ['value']) AS SELECT 1
     """
     statement = parse_text(text, file="m.sql", dialect="duckdb")[0]
@@ -259,6 +259,7 @@ def test_transform_outputs_are_the_features_and_raw_columns_the_inputs(session: 
     manifest = read_json_file(trained.files, "manifest.json")
     assert [column["name"] for column in manifest["inputs"]] == ["n", "c"]
     assert [column["name"] for column in manifest["transform"]] == ["z", "c"]
+    assert manifest["onnx"] == {"inputs": "raw", "reason": ""}
     assert [row["input"] for row in trained.feature_info] == ["z", "c"]
     # Scaled by the training rows alone.
     assert trained.feature_info[0]["mean"] == pytest.approx(0.0, abs=1e-12)
