@@ -93,6 +93,12 @@ def test_rows_as_json_are_a_list_of_objects(command: RunCommand, built: Path) ->
     ]
 
 
+def test_the_name_of_the_output_says_the_format(command: RunCommand, built: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    assert command("sql", "-e", "SELECT 1 AS one", "-o", path).status == 0
+    assert path.read_text() == "one\n1\n"
+
+
 def test_no_rows_as_json_are_an_empty_list(command: RunCommand, built: Path) -> None:
     assert command("sql", "-f", "json", "-e", "SELECT id FROM orders WHERE false").json() == []
 

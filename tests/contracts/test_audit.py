@@ -66,6 +66,15 @@ def test_the_failing_rows_are_shown(lake: Warehouse) -> None:
     assert [row["code"] for row in result.sample] == ["c"]
 
 
+def test_what_a_check_is_about_stands_first_in_the_rows_shown(lake: Warehouse) -> None:
+    check_of_amount = Constraint(kind="check", expression="amount > 0")
+    results = check(lake, check_of_amount, Constraint(kind="not_null", columns=("id",)))
+
+    assert [next(iter(result.sample[0])) for result in results] == ["amount", "id"]
+    with pytest.raises(ContractError, match=r"\(id=NULL, code='a'"):
+        require("orders", results, None)
+
+
 def test_a_check_is_read_in_the_dialect_of_its_statement(lake: Warehouse) -> None:
     (result,) = check(lake, Constraint(kind="check", expression="SAFE_CAST(code AS INT64) IS NULL"), dialect="bigquery")
 

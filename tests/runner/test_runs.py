@@ -208,6 +208,12 @@ def test_a_model_predicts_on_rows_from_python(project: Project) -> None:
     assert rows.columns[:2] == ["predicted_bought", "predicted_bought_probs"]
 
 
+def test_a_column_of_nothing_but_none_has_the_type_it_was_trained_on(project: Project) -> None:
+    project.run()
+    rows = project.model("buyers").predict([{"pages": 9, "country": None}]).fetchall()
+    assert len(rows) == 1
+
+
 def test_the_label_may_not_be_missing(project: Project, root: Path) -> None:
     (root / "sql" / "model.sql").write_text(MODEL.replace("['bought']", "['baught']"))
 

@@ -8,13 +8,12 @@ from typing import Annotated
 import typer
 
 from tidemill.cli.options import Dialect, ProjectFolder
-from tidemill.cli.output import Format
 from tidemill.cli.sql_command import FormatOption, LimitOption, OutputOption, carry_out
 
 
 def query(
     text: Annotated[str, typer.Argument(metavar="SQL", help="The query.")],
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
     limit: LimitOption = 100,
     dialect: Dialect = "",

@@ -12,7 +12,10 @@ from tidemill.cli.options import Dialect, ProjectFolder, entered
 from tidemill.cli.output import Format, write_result
 from tidemill.core.errors import SettingsError, SourceError
 
-FormatOption = Annotated[Format, typer.Option("--format", "-f", help="How rows are printed.")]
+FormatOption = Annotated[
+    Format | None,
+    typer.Option("--format", "-f", help="How rows are written; else as the output's name ends, or as a table."),
+]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to a file.", metavar="FILE")]
 LimitOption = Annotated[int, typer.Option("--limit", help="Rows of a printed table; 0 prints all.", min=0)]
 
@@ -22,7 +25,7 @@ def sql(
     execute: Annotated[
         str | None, typer.Option("--execute", "-e", metavar="SQL", help="The statements themselves.")
     ] = None,
-    format_: FormatOption = Format.table,
+    format_: FormatOption = None,
     output: OutputOption = None,
     limit: LimitOption = 100,
     dialect: Dialect = "",
@@ -40,11 +43,20 @@ def sql(
     carry_out(text, format_=format_, output=output, limit=limit, dialect=dialect, project=project)
 
 
-def carry_out(text: str, *, format_: Format, output: Path | None, limit: int, dialect: str, project: Path) -> None:
+def carry_out(
+    text: str, *, format_: Format | None, output: Path | None, limit: int, dialect: str, project: Path
+) -> None:
     """Carry statements out and write the rows of the last one."""
     output = output.absolute() if output else None
+    format_ = format_ or format_of(output)
     with entered(project) as opened:
         write_result(opened.sql(text, dialect=dialect or None), format_, output=output, limit=limit)
+
+
+def format_of(output: Path | None) -> Format:
+    """The format that a file's name says; a table when it says none."""
+    ending = output.suffix.lower().removeprefix(".") if output else ""
+    return Format(ending) if ending in {"csv", "json", "parquet"} else Format.table
 
 
 def read_statements(file: Path | None) -> str:

@@ -6,6 +6,7 @@ A CHECK fails where it is false; NULL passes, as in standard SQL.
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -104,7 +105,7 @@ def _sentence(result: CheckResult) -> str:
 
 
 def _show(row: dict[str, Any]) -> str:
-    shown = ", ".join(f"{name}={value!r}" for name, value in list(row.items())[:6])
+    shown = ", ".join(f"{name}={'NULL' if value is None else repr(value)}" for name, value in list(row.items())[:6])
     return f"({shown}, ...)" if len(row) > 6 else f"({shown})"
 
 
@@ -215,7 +216,11 @@ def _sample(session: Session, check: _Check) -> tuple[dict[str, Any], ...]:
     if not check.rows:
         return ()
     rows = session.query(f"{check.rows} LIMIT {SAMPLE_ROWS}").read_all()
-    return tuple({name: _plain(value) for name, value in row.items()} for row in rows.to_pylist())
+    # What the check is about stands first: a message shows only the beginning of a row.
+    about = {name_key(name) for name in check.constraint.columns}
+    about |= {name_key(word) for word in re.findall(r"\w+", check.constraint.expression)}
+    names = sorted(rows.column_names, key=lambda name: name_key(name) not in about)
+    return tuple({name: _plain(row[name]) for name in names} for row in rows.to_pylist())
 
 
 def _plain(value: object) -> object:

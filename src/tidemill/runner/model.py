@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tidemill.core.names import name_key
 from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
+from tidemill.runner.functions.facts import ModelFacts, arrow_type
 from tidemill.runner.result import Result
 
 if TYPE_CHECKING:
@@ -63,7 +65,7 @@ class Model:
 
     def _call(self, function: str, data: object | None, settings: Mapping[str, Any]) -> Result:
         session = self._stations.session()
-        inputs = () if data is None else (_input(data, session),)
+        inputs = () if data is None else (_input(data, session, self._loaded),)
         call = FunctionCall(
             function=function, model=self._loaded, inputs=inputs, settings=settings, threads=self._stations.threads
         )
@@ -73,8 +75,27 @@ class Model:
         return f"Model({self.name!r}, version={self.version})"
 
 
-def _input(data: object, session: Session) -> QueryInput:
-    return QueryInput(OpenQuery(sql=f"SELECT * FROM {DATA}", relations={DATA: arrow_stream(data)}), session)
+def _input(data: object, session: Session, model: LoadedModel) -> QueryInput:
+    stream = _with_types(arrow_stream(data), model)
+    return QueryInput(OpenQuery(sql=f"SELECT * FROM {DATA}", relations={DATA: stream}), session)
+
+
+def _with_types(stream: ArrowStream, model: LoadedModel) -> ArrowStream:
+    """Give columns that hold nothing but None the type the model was trained on: Arrow knows none for them."""
+    import pyarrow as pa
+
+    schema = pa.RecordBatchReader.from_stream(stream).schema
+    if not any(pa.types.is_null(field.type) for field in schema):
+        return stream
+    trained = {name_key(column.name): column.type for column in ModelFacts(model).plan.inputs}
+    fields = [
+        field.with_type(arrow_type(trained[name_key(field.name)]))
+        if pa.types.is_null(field.type) and name_key(field.name) in trained
+        else field
+        for field in schema
+    ]
+    table: ArrowStream = pa.RecordBatchReader.from_stream(stream).read_all().cast(pa.schema(fields))
+    return table
 
 
 def arrow_stream(data: object) -> ArrowStream:
