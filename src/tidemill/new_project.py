@@ -93,7 +93,8 @@ def _draft(root: Path, file: Path, predict: str) -> tuple[NewProject, dict[str, 
     """Look at the file in a lake of its own, which is thrown away, and write the statements."""
     from tidemill.sources.choose import choose
     from tidemill.sources.draft import draft_model, draft_table, name_model, name_table
-    from tidemill.sources.files import scan_file, shown_path
+    from tidemill.sources.files import shown_path
+    from tidemill.sources.scan import scan_file
     from tidemill.sources.sniff import sniff_table
     from tidemill.warehouse.duckdb.lake import open_lake
 

@@ -10,7 +10,8 @@ from tidemill.core.errors import BindError, EmptyDataError, LabelError
 from tidemill.new_project import create_project
 from tidemill.sources.choose import Choice, choose
 from tidemill.sources.draft import draft_model, draft_table, name_model, name_table
-from tidemill.sources.files import Reader, scan_file
+from tidemill.sources.files import Reader
+from tidemill.sources.scan import scan_file
 from tidemill.sources.sniff import sniff_table
 from tidemill.sql.lint import lint_texts
 

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from tidemill.core.errors import SourceError
-from tidemill.sources.files import Reader, first_bad_utf8_line, first_row, scan_file, shown_path
+from tidemill.sources.encoding import first_bad_utf8_line
+from tidemill.sources.files import Reader, first_row, shown_path
+from tidemill.sources.scan import scan_file
 
 WriteFile = Callable[[str, str], Path]
 PEOPLE = "".join(f"{number},Person {number}\n" for number in range(40))

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.core.names import name_key
-from tidemill.sources.files import Reader, scan_file
+from tidemill.sources.files import Reader
+from tidemill.sources.scan import scan_file
 from tidemill.sources.sniff import (
     ColumnProfile,
     TableProfile,

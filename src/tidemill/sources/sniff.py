@@ -9,7 +9,16 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemill.core.names import name_key, quote_name
-from tidemill.sources.files import FileScan, Reader, first_row, rows, text_literal
+from tidemill.sources.files import (
+    ROW_NUMBER,
+    FileScan,
+    Reader,
+    describe,
+    first_row,
+    keep_rows,
+    rows,
+    text_literal,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -17,7 +26,6 @@ if TYPE_CHECKING:
 Kind = Literal["number", "text", "bool", "date", "time", "other"]
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
-ROW_NUMBER = "tm_row"
 FEW = 12  # distinct values that are worth listing
 # A number as people write it: currency, thousands, per cent.
 MARKED = r"-?[$€£]?\s?-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s?%?"
@@ -161,15 +169,19 @@ def plain_name(name: str) -> str:
 
 def sniff_table(reader: Reader, scan: FileScan) -> TableProfile:
     """Read a whole file once and describe its columns."""
-    kept = reader.materialise(f"SELECT row_number() OVER () AS {ROW_NUMBER}, * FROM {scan.sql()}")
-    described = rows(reader, f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {scan.sql()})")
+    kept = scan.kept or keep_rows(reader, scan).kept
+    described = describe(reader, scan)
     names = plain_names([source for source, _ in described])
     drafts = [
         _mend_text(reader, kept, ColumnProfile(source=source, name=name, type=type_, kind=kind_of(type_), rows=0))
         for (source, type_), name in zip(described, names, strict=True)
     ]
-    made = ", ".join(f"{draft.expression or quote_name(draft.source)} AS {quote_name(draft.name)}" for draft in drafts)
-    relation = reader.materialise(f"SELECT {ROW_NUMBER}, {made} FROM {kept}")
+    relation = kept
+    if any(draft.expression or draft.name != draft.source for draft in drafts):
+        made = ", ".join(
+            f"{draft.expression or quote_name(draft.source)} AS {quote_name(draft.name)}" for draft in drafts
+        )
+        relation = reader.materialise(f"SELECT {ROW_NUMBER}, {made} FROM {kept}")
     total = int(first_row(reader, f"SELECT count(*) FROM {relation}")[0])
     columns = _measure(reader, relation, [replace(draft, rows=total) for draft in drafts]) if total else drafts
     return TableProfile(scan=scan, relation=relation, rows=total, columns=tuple(columns))
