@@ -16,8 +16,9 @@ from typing import Any
 
 from tidemill.core.errors import BusyError, CorruptError
 from tidemill.core.names import name_key
-from tidemill.warehouse.duckdb.engine import Engine, catalogue_is_open, opening_lock
+from tidemill.warehouse.duckdb.engine import Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
+from tidemill.warehouse.duckdb.instance import catalogue_is_open, opening_lock
 from tidemill.warehouse.protocol import Column, DataFile, TableVersion
 
 AUTHOR = "tidemill"
@@ -131,7 +132,7 @@ def read_catalogue(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
                 return _read_with_python(places.catalogue, sql)
     with translated(Asked(places=places)):
         name = engine.attach_catalogue()
-        cursor = engine.cursor()
+        cursor = engine.clerk()
         try:
             cursor.execute(f"SET search_path = '{name}.main'")
             return cursor.execute(sql).fetchall()

@@ -20,7 +20,7 @@ def settle(engine: Engine, old: str) -> None:
     """Write the lake's new place into its catalogue (the caller holds the writer's lock)."""
     name, new = "tidemill_moved", f"{engine.places.data}/"
     engine.attach_sqlite(name)
-    cursor = engine.cursor()
+    cursor = engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
         cursor.execute(

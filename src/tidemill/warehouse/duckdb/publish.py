@@ -99,7 +99,7 @@ def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) ->
 
 def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> None:
     lake = engine.attach_writer()
-    cursor = engine.cursor()
+    cursor = engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
         try:
