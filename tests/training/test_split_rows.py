@@ -30,7 +30,7 @@ def cut(session: Session) -> Cut:
             given=frozenset(given),
             ordered=True,
         )
-        return split_rows(open_rows(task), rows)
+        return split_rows(open_rows(task), rows)[1]
 
     return call
 
@@ -74,6 +74,23 @@ def test_the_count_is_exact_when_many_rows_are_equal(cut: Cut) -> None:
     assert (split.rows_train, split.rows_eval) == (800, 200)
     assert split.trains is not None
     assert split.trains.sum() == 800
+
+
+def test_few_distinct_rows_are_split_by_their_copies(session: Session) -> None:
+    """Four kinds of row, ten thousand of each: a split of whole kinds would evaluate on another population."""
+    options = {"data_split_method": "AUTO_SPLIT"}
+    task = TrainTask(session=session, sql="SELECT range % 4 AS f, range % 4 AS label FROM range(40_000)", name="m",
+                     model_type=MODEL_TYPES["LINEAR_REG"], options=options, ordered=True)  # fmt: skip
+
+    rows, split = split_rows(open_rows(task), 40_000)
+
+    kinds = np.concatenate([batch.column(0).to_numpy() for batch in rows.query("f")])
+    assert split.trains is not None
+    evaluated = np.bincount(kinds[~split.trains])
+    assert evaluated.sum() == 8_000
+    assert (abs(evaluated - 2_000) < 150).all()
+    (trained,) = [batch.column(0).to_pylist() for batch in rows.query("count(*)", split.where)]
+    assert trained == [32_000]
 
 
 def test_custom_split_evaluates_on_true_and_null(cut: Cut) -> None:

@@ -7,7 +7,7 @@ https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-sy
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np  # noqa: TID253
@@ -19,6 +19,10 @@ from tidemill.training.source import TrainingRows
 # AUTO_SPLIT: below the first no evaluation rows, up to the second a fifth, above it a fixed number.
 _SPLIT_FROM, _FIFTH_UP_TO, _MOST = 500, 50_000, 10_000
 _FIFTH = 0.2
+# From this share of repeated rows on, equal rows are told apart before they are split. Below it, keeping equal rows on
+# one side changes no figure; above it, few large groups would make the evaluation rows another population.
+_REPEATED = 0.01
+_COPY = "tm_copy"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +39,8 @@ class Split:
     where: str = ""
 
 
-def split_rows(rows: TrainingRows, total: int) -> Split:
-    """Split as DATA_SPLIT_METHOD says.
+def split_rows(rows: TrainingRows, total: int) -> tuple[TrainingRows, Split]:
+    """Split as DATA_SPLIT_METHOD says; returns the rows as well, for they may be kept anew to be split.
 
     Raises
     ------
@@ -51,7 +55,7 @@ def split_rows(rows: TrainingRows, total: int) -> Split:
     elif method == "SEQ":
         split = _by_order(rows, total, _count(total, rows.task.options.get("data_split_eval_fraction", _FIFTH)))
     elif method in ("AUTO_SPLIT", "RANDOM"):
-        split = _by_hash(rows, total, _random_count(rows, total, method))
+        rows, split = _by_hash(rows, total, _random_count(rows, total, method))
     else:
         split = Split(rows_train=total, rows_eval=0)
     if not split.rows_train:
@@ -60,7 +64,7 @@ def split_rows(rows: TrainingRows, total: int) -> Split:
             where=rows.task.where,
             hint="check DATA_SPLIT_COL (CUSTOM: FALSE trains, TRUE and NULL evaluate) or the fraction",
         )
-    return split
+    return rows, split
 
 
 def _random_count(rows: TrainingRows, total: int, method: str) -> int:
@@ -76,11 +80,25 @@ def _count(total: int, fraction: Any) -> int:
     return int(total * round(float(fraction), 2) + 0.5)
 
 
-def _by_hash(rows: TrainingRows, total: int, count: int) -> Split:
+def _by_hash(rows: TrainingRows, total: int, count: int) -> tuple[TrainingRows, Split]:
     """The ``count`` rows with the smallest hashes evaluate; among equal rows the first ones."""
     if not count:
-        return Split(rows_train=total, rows_eval=0)
+        return rows, Split(rows_train=total, rows_eval=0)
     key = rows.task.session.row_hash(rows.schema.names)
+    hashes = _hashes(rows, key, total)
+    if 1 - len(np.unique(hashes)) / total > _REPEATED:
+        rows, key = _with_copies_counted(rows, key)
+        hashes = _hashes(rows, key, total)
+    border = np.partition(hashes, count - 1)[count - 1]
+    trains = hashes > border
+    ties = np.flatnonzero(hashes == border)
+    spare = int(total - trains.sum()) - count
+    trains[ties[len(ties) - spare :]] = True
+    where = f"{key} {'>=' if spare else '>'} {int(border)}"
+    return rows, Split(rows_train=total - count, rows_eval=count, trains=trains, where=where)
+
+
+def _hashes(rows: TrainingRows, key: str, total: int) -> np.ndarray:
     hashes = np.empty(total, dtype=np.uint64)
     at = 0
     for batch in rows.query(f"{key} AS tm_key"):
@@ -91,17 +109,16 @@ def _by_hash(rows: TrainingRows, total: int, count: int) -> Split:
         at += len(column)
     if at != total:
         raise changed_rows(rows)
-    border = np.partition(hashes, count - 1)[count - 1]
-    trains = hashes > border
-    ties = np.flatnonzero(hashes == border)
-    spare = int(total - trains.sum()) - count
-    trains[ties[len(ties) - spare :]] = True
-    return Split(
-        rows_train=total - count,
-        rows_eval=count,
-        trains=trains,
-        where=f"{key} {'>=' if spare else '>'} {int(border)}",
-    )
+    return hashes
+
+
+def _with_copies_counted(rows: TrainingRows, key: str) -> tuple[TrainingRows, str]:
+    """Number the copies of each row, so that copies have hashes of their own; which copy is which does not matter."""
+    session = rows.task.session
+    numbered = f"SELECT *, row_number() OVER (PARTITION BY {key}) AS {_COPY} FROM ({rows.sql}) AS tm_rows"
+    copy_key = session.row_hash([*rows.schema.names, _COPY])
+    kept = session.materialise(numbered, sort=[copy_key])
+    return replace(rows, sql=f"SELECT * FROM {kept}"), copy_key
 
 
 def _by_flag(rows: TrainingRows) -> Split:

@@ -68,7 +68,7 @@ def train(task: TrainTask, *, judge: Judge) -> TrainedModel:
     task.progress("looking at the label", 0, 0)
     rows = open_rows(task)
     label = learn_label(rows)
-    split = split_rows(rows, label.rows)
+    rows, split = split_rows(rows, label.rows)
     task.progress("learning categories", 0, 0)
     made = _prepare(rows, label, split)
     fitted, iterations = task.model_type.fit(_request(made)) if task.model_type.fit else _no_fit(task)
