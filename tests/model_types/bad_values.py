@@ -26,6 +26,8 @@ def bad_values(option: Option) -> Iterator[Any]:
     yield from WRONG_KINDS[option.kind]
     if option.kind == "strings" and option.choices:
         yield ["NO_SUCH_CHOICE"]
+    if option.kind == "float" and option.choices:
+        yield "NO_SUCH_CHOICE"
     if option.kind in ("int", "float"):
         step = 1 if option.kind == "int" else 0.5
         if option.low is not None:

@@ -39,6 +39,14 @@ def test_a_choice_is_taken_in_any_case() -> None:
     assert check("boosted_tree_regressor", tree_method="hist").values["tree_method"] == "HIST"
 
 
+def test_a_base_score_is_a_number_or_the_mean() -> None:
+    assert check("random_forest_regressor").values["base_score"] == 0.5
+    assert check("random_forest_regressor", base_score="mean").values["base_score"] == "MEAN"
+    assert check("boosted_tree_regressor", base_score=-3).values["base_score"] == -3.0
+    with pytest.raises(OptionError, match="a number above 0 and below 1, or 'MEAN', not 1"):
+        check("boosted_tree_classifier", base_score=1.0)
+
+
 def test_class_weights_become_a_weight_per_class() -> None:
     for written in (
         [["no", 1], ["yes", 2.5]],

@@ -129,10 +129,31 @@ def test_options_reach_xgboost() -> None:
     fitted, rows = fit("BOOSTED_TREE_REGRESSOR", 0, max_iterations=4, early_stop=False, **options)
     names = {"learn_rate": "eta", "max_tree_depth": "max_depth", "l1_reg": "alpha", "l2_reg": "lambda"}
     names |= {"min_split_loss": "gamma", "min_tree_child_weight": "min_child_weight"}
-    parameters = {names.get(name, name): value for name, value in options.items()} | {"seed": 7, "nthread": 1}
+    parameters = {names.get(name, name): value for name, value in options.items()} | {
+        "seed": 7,
+        "nthread": 1,
+        "base_score": 0.5,
+    }
     expected = xgboost.train(parameters, xgboost.QuantileDMatrix(_X, label=_VALUE), num_boost_round=4)
     assert (fitted.booster().inplace_predict(_X) == expected.inplace_predict(_X)).all()
     assert [row.learning_rate for row in rows] == [0.05] * 4
+
+
+@pytest.mark.parametrize("kind", ["BOOSTED_TREE", "RANDOM_FOREST"])
+def test_predictions_begin_at_the_base_score_or_at_the_mean(kind: str) -> None:
+    def begins(classes: int, base: float | str) -> Any:
+        task = "CLASSIFIER" if classes else "REGRESSOR"
+        # No split gains so much: the one leaf that is left adds nothing without a rate to speak of.
+        options = {"base_score": base, "min_split_loss": 1e30, "l2_reg": 1e9, "min_tree_child_weight": 0.0}
+        return fit(f"{kind}_{task}", classes, **options)[0].scores(_X[:1])[0]
+
+    assert begins(0, 0.5) == pytest.approx(0.5, abs=0.05)
+    assert begins(0, -40.0) == pytest.approx(-40.0, abs=0.05)
+    assert begins(0, "MEAN") == pytest.approx(_VALUE.mean(), rel=1e-4)
+    assert begins(2, 0.25) == pytest.approx([0.75, 0.25], abs=1e-4)
+    assert begins(2, "MEAN") == pytest.approx(np.bincount(_CLASSES[2]) / 600, abs=1e-4)
+    assert begins(3, 0.25) == pytest.approx([1 / 3] * 3, abs=1e-4)
+    assert begins(3, "MEAN") == pytest.approx(np.bincount(_CLASSES[3]) / 600, abs=1e-4)
 
 
 def test_importance_counts_splits_of_each_column() -> None:

@@ -18,9 +18,7 @@ import pyarrow as pa
 import pytest
 
 from tidemill.evaluation.judge import judge
-from tidemill.model_types._trees import fit_trees
-from tidemill.model_types.base import FitData, FitRequest, Labels
-from tidemill.model_types.table import MODEL_TYPES
+from tidemill.model_types.base import Labels
 from tidemill.registry.versions import LoadedModel
 from tidemill.serving.scorer import Scorer
 from tidemill.training.artifact import read_json_file
@@ -172,30 +170,31 @@ def test_logistic_regression_of_three_sexes_gives_bigframes_figures(fit: Fit, pe
     np.testing.assert_allclose(found[:4], [0.616753, 0.618615, 0.92515, 0.617681], atol=0.007)
 
 
-# MAE, MSE, R2 on the 334 birds whose sex is known, trained on them, and how near XGBoost 3 comes to 0.9.
+# MAE, MSE, R2 on the 334 birds whose sex is known, trained on them, and how near XGBoost 3 comes to 0.9: the boosted
+# trees' MAE to 11 %, their MSE to 19 %.
 _BIGFRAMES = [
-    ("BOOSTED_TREE_REGRESSOR", (108.776, 20943.3, 0.967571), 0.25),
+    ("BOOSTED_TREE_REGRESSOR", (108.776, 20943.3, 0.967571), 0.19),
     ("RANDOM_FOREST_REGRESSOR", (317.03, 159713.0, 0.7527), 0.15),
 ]
+_JUDGED = ("mean_absolute_error", "mean_squared_error", "r2_score")
 
 
 @pytest.mark.parametrize(("kind", "published", "tolerance"), _BIGFRAMES)
 def test_trees_of_penguins_give_bigframes_figures(
-    fit: Fit, session: Session, penguins: str, kind: str, published: tuple[float, ...], tolerance: float
+    fit: Fit, penguins: str, kind: str, published: tuple[float, ...], tolerance: float
 ) -> None:
-    names = ("mean_absolute_error", "mean_squared_error", "r2_score")
+    trained = fit(kind, f"SELECT * FROM ({penguins}) AS p WHERE sex IS NOT NULL", label="body_mass_g")
+    assert (trained.rows_train, trained.rows_eval) == (334, 0)
+    np.testing.assert_allclose([trained.metrics[name] for name in _JUDGED], published, rtol=tolerance)
+
+
+@pytest.mark.parametrize(("kind", "published"), [row[:2] for row in _BIGFRAMES])
+def test_trees_that_begin_at_the_mean_fit_penguins_better_than_published(
+    fit: Fit, penguins: str, kind: str, published: tuple[float, ...]
+) -> None:
     rows = f"SELECT * FROM ({penguins}) AS p WHERE sex IS NOT NULL"
-    trained = fit(kind, rows, label="body_mass_g", early_stop=False)
-    # From where BigQuery ML's XGBoost begins, 0.5 grams ...
-    y = session.query(f"SELECT CAST(body_mass_g AS DOUBLE) AS y FROM ({rows}) AS p").read_all()["y"].to_numpy()
-    x = np.concatenate([scorer(trained).encode(batch) for batch in session.query(rows)])
-    labels = Labels(column="body_mass_g")
-    data = FitData(x=x, y=y, x_eval=x[:0], y_eval=y[:0], labels=labels, names=[], groups=[])
-    options = {option.name.lower(): option.default for option in MODEL_TYPES[kind].options} | {"early_stop": False}
-    theirs, _ = fit_trees(FitRequest(data=data, options=options, seed=0, threads=1), kind=kind, base_score=0.5)
-    figures = judge(labels, y, theirs.scores(x))
-    np.testing.assert_allclose([figures[name] for name in names], published, rtol=tolerance)
-    # ... and from where ours begins, the label's mean, the fit is closer.
-    assert trained.metrics["mean_absolute_error"] < published[0]
-    assert trained.metrics["mean_squared_error"] < published[1]
-    assert trained.metrics["r2_score"] > published[2]
+    trained = fit(kind, rows, label="body_mass_g", base_score="MEAN", early_stop=False)
+    error, square, share = (trained.metrics[name] for name in _JUDGED)
+    assert error < published[0]
+    assert square < published[1]
+    assert share > published[2]

@@ -24,6 +24,33 @@ def share(name: str, *, default: float, doc: str, open_high: bool = False) -> Op
     )
 
 
+def _base_score(doc: str, *, chance: bool = False) -> Option:
+    return Option(
+        name="BASE_SCORE",
+        kind="float",
+        default=0.5,
+        low=0.0 if chance else None,
+        high=1.0 if chance else None,
+        low_open=chance,
+        high_open=chance,
+        choices=("MEAN",),
+        doc=f"An extension of Tidemill: {doc}",
+    )
+
+
+REGRESSOR_BASE = _base_score(
+    "the number that all predictions begin at, before the first tree. 0.5 is where BigQuery ML begins; 'MEAN' is the "
+    "label's mean, which fits labels far from 0.5 better, above all in a random forest: its trees are grown in one "
+    "round, in which leaves that L2_REG draws towards 0 do not come all the way."
+)
+CLASSIFIER_BASE = _base_score(
+    "the chance of the positive class that all predictions begin at, before the first tree. 0.5 is where BigQuery ML "
+    "begins; 'MEAN' is the share of each class in the rows. With three classes or more every number means equal "
+    "shares.",
+    chance=True,
+)
+
+
 def tree_options(*, by_node: float, approximate_from: int) -> tuple[Option, ...]:
     """The options that boosted trees and random forests share."""
     return (

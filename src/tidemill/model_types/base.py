@@ -31,7 +31,7 @@ class Option:
     low, high, low_open, high_open
         Numeric bounds, closed unless said to be open.
     choices
-        Allowed values of an enum, upper-case.
+        Allowed values of an enum, upper-case; words that a float may be instead of a number.
     aliases
         Other accepted names, upper-case.
     status, reason

@@ -11,7 +11,16 @@ from tidemill.model_types._shared import (
     SYNTAX,
     tuning,
 )
-from tidemill.model_types._tree_options import TREE_CLASSIFIER_RULES, TREE_RULES, fit_of, load, share, tree_options
+from tidemill.model_types._tree_options import (
+    CLASSIFIER_BASE,
+    REGRESSOR_BASE,
+    TREE_CLASSIFIER_RULES,
+    TREE_RULES,
+    fit_of,
+    load,
+    share,
+    tree_options,
+)
 from tidemill.model_types.base import ModelType, Option, OptionRule
 
 URL = f"{SYNTAX}-create-random-forest"
@@ -37,7 +46,7 @@ RANDOM_FOREST_CLASSIFIER = ModelType(
     task="classification",
     doc="A random forest (XGBoost) for two and up to 1,000 classes.",
     url=URL,
-    options=(*_OPTIONS, *CLASS_WEIGHTS, *tuning(*CLASSIFICATION_OBJECTIVES)),
+    options=(*_OPTIONS, CLASSIFIER_BASE, *CLASS_WEIGHTS, *tuning(*CLASSIFICATION_OBJECTIVES)),
     functions=(*CLASSIFIER_FUNCTIONS, "ML.FEATURE_IMPORTANCE"),
     rules=(*_RULES, *TREE_CLASSIFIER_RULES),
     encoding="tree",
@@ -49,7 +58,7 @@ RANDOM_FOREST_REGRESSOR = ModelType(
     task="regression",
     doc="A random forest (XGBoost) for a number.",
     url=URL,
-    options=(*_OPTIONS, *tuning(*REGRESSION_OBJECTIVES)),
+    options=(*_OPTIONS, REGRESSOR_BASE, *tuning(*REGRESSION_OBJECTIVES)),
     functions=(*REGRESSOR_FUNCTIONS, "ML.FEATURE_IMPORTANCE"),
     rules=_RULES,
     encoding="tree",

@@ -52,6 +52,8 @@ def expected(option: Option) -> str:
         "weights": "an array of (class, weight) structs",
         "any": "a value",
     }[option.kind]
+    if option.kind == "float":
+        return words + _bounds(option) + "".join(f", or '{choice}'" for choice in option.choices)
     if option.choices:
         words += f" among {', '.join(option.choices)}"
     return words + _bounds(option)
@@ -115,6 +117,8 @@ def _int(option: Option, value: Any) -> Any:
 
 
 def _float(option: Option, value: Any) -> Any:
+    if isinstance(value, str) and value.strip().upper() in option.choices:
+        return value.strip().upper()
     return _number(option, value, whole=False)
 
 
