@@ -9,13 +9,13 @@ import duckdb
 import pyarrow as pa
 import pytest
 
-from tidemill.core.farm import FUNCTION, fingerprint
+from tidemill.warehouse.duckdb.scalar_functions import add_functions
 
 
 class MemorySession:
     def __init__(self) -> None:
         self.connection = duckdb.connect()
-        self.connection.create_function(FUNCTION, fingerprint, ["VARCHAR"], "UBIGINT")
+        add_functions(self.connection)
 
     def put(self, name: str, table: pa.Table) -> None:
         self.connection.register(name, table)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, time
+from decimal import Decimal
 from typing import Any
 
 import duckdb
@@ -11,6 +12,7 @@ import pytest
 from tidemill.sql.bind import bind_query
 from tidemill.sql.parse import parse_text
 from tidemill.sql.statements import CreateModel, Select
+from tidemill.warehouse.duckdb.scalar_functions import add_functions
 
 KNOWN: list[tuple[str, Any]] = [
     ("EXTRACT(DAYOFWEEK FROM DATE '2024-01-07')", 1),
@@ -60,6 +62,47 @@ KNOWN: list[tuple[str, Any]] = [
     ("IF(NULL, 1, 2)", 2),
     ("""(SELECT JSON_VALUE('{"a": "b"}', '$.a'))""", "b"),
     ("\"say 'hi'\"", "say 'hi'"),
+    ("FARM_FINGERPRINT('foo')", 6150913649986995171),
+    ("FARM_FINGERPRINT(b'foo')", 6150913649986995171),
+    ("FARM_FINGERPRINT(CAST('alphabet' AS BYTES))", -2427165924636348523),
+    ("MOD(ABS(FARM_FINGERPRINT('UserCustomerID + salt')), 100)", 43),
+    ("FARM_FINGERPRINT(CAST(NULL AS STRING))", None),
+    ("ML.HASH_BUCKETIZE('b', 3)", 1),
+    ("ML.HASH_BUCKETIZE('1footrue', 0)", -1541654101129638711),
+    ("ML.BUCKETIZE(2.5, GENERATE_ARRAY(1, 3, 1))", "bin_3"),
+    ("ML.BUCKETIZE(2.5, GENERATE_ARRAY(1, 3), TRUE)", "bin_2"),
+    ("SAFE_ADD(9223372036854775807, 1)", None),
+    ("SAFE_SUBTRACT(5, 3)", 2),
+    ("SAFE_MULTIPLY(9223372036854775807, 2)", None),
+    ("SAFE_NEGATE(4)", -4),
+    ("PARSE_NUMERIC(' 1.5 ')", Decimal("1.5")),
+    ("0.1 + 0.2", pytest.approx(0.30000000000000004, abs=0)),
+    ("CAST(CAST(2.5 AS FLOAT64) AS INT64)", 3),
+    ("CAST(-2.5 AS INT64)", -3),
+    ("SAFE_CAST('7' AS INT64)", 7),
+    ("CAST(1.0 AS STRING)", "1"),
+    ("CAST(100.0 AS STRING)", "100"),
+    ("CAST(NUMERIC '1.50' AS STRING)", "1.5"),
+    ("CAST('v1.0' AS STRING)", "v1.0"),
+    ("CAST(TRUE AS STRING)", "true"),
+    ("(SELECT SUM(x * o) FROM UNNEST([10, 20]) AS x WITH OFFSET AS o)", 20),
+    ("(SELECT SUM(offset) FROM UNNEST([10, 20, 30]) AS x WITH OFFSET)", 3),
+    ("(SELECT MAX(o) FROM UNNEST(ARRAY(SELECT 1 UNION ALL SELECT 2)) AS x WITH OFFSET AS o)", 1),
+    ("(SELECT SUM(a) FROM UNNEST([STRUCT(1 AS a, 'x' AS b), (2, 'y')]))", 3),
+    ("(SELECT STRING_AGG(s.b, '' ORDER BY a) FROM UNNEST([STRUCT(1 AS a, 'x' AS b), (2, 'y')]) AS s)", "xy"),
+    ("(SELECT ARRAY_AGG(x ORDER BY x DESC LIMIT 2) FROM UNNEST([3, 1, 2]) AS x)", [3, 2]),
+    ("(SELECT ARRAY_AGG(x IGNORE NULLS ORDER BY x LIMIT 1)[OFFSET(0)] FROM UNNEST([3, NULL, 2]) AS x)", 2),
+    ("ARRAY_FIRST([4, 5])", 4),
+    ("ARRAY_LAST([4, 5])", 5),
+    ("GENERATE_ARRAY(5, 1, -2)", [5, 3, 1]),
+    ("(SELECT ARRAY_LENGTH(GENERATE_ARRAY(low, high, step)) FROM (SELECT 0.5 AS low, 2 AS high, 0.5 AS step))", 4),
+    ("RANGE_BUCKET(NULL, [0, 10])", None),
+    ("EXTRACT(MILLISECOND FROM TIMESTAMP '2024-05-05 07:08:09.123')", 123),
+    ("DATE_FROM_UNIX_DATE(10)", date(1970, 1, 11)),
+    ("SUBSTR('abc', 0, 2)", "ab"),
+    ("FORMAT('%t and %T', 3, 'x')", "3 and x"),
+    ('FORMAT("%\'d", 12345)', "12,345"),
+    ("FORMAT('%.1f%% of %s', 3, 'x')", "3.0% of x"),
 ]
 
 
@@ -70,6 +113,7 @@ def test_a_function_gives_the_value_bigquery_documents(expression: str, value: o
     sql = bind_query(statement.query, views={}).sql
     with duckdb.connect() as con:
         con.execute("SET timezone = 'UTC'")
+        add_functions(con)
         row = con.execute(sql).fetchone()
     assert row == (value,)
 

@@ -150,7 +150,7 @@ def test_a_function_may_stand_inside_another_one() -> None:
         ("SELECT 1, ML.LP_NORM(x) FROM t", "ML.LP_NORM takes 2 arguments, not 1", 11),
         ("SELECT ML.LP_NORM(x, 0.5) FROM t", None, 8),
         ("SELECT ML.LP_NORM(x, p => 2) FROM t", "ML.LP_NORM takes its arguments by their order, not by name", 8),
-        ("SELECT ML.BUCKETIZE(x, y) FROM t", "ML.BUCKETIZE: array_split_points is an array of numbers written out", 8),
+        ("SELECT ML.BUCKETIZE(x, [1], y) FROM t", "ML.BUCKETIZE: exclude_boundaries is TRUE or FALSE", 8),
         ("SELECT ML.DISTANCE(x, y, 'ODD') FROM t", None, 8),
         ("SELECT ML.POLYNOMIAL_EXPAND(STRUCT(a + b)) FROM t", None, 8),
         ("SELECT ML.POLYNOMIAL_EXPAND(a) FROM t", None, 8),
@@ -169,7 +169,7 @@ def test_a_wrong_call_says_what_the_function_takes(sql: str, message: str | None
 
 @pytest.mark.parametrize(
     "call",
-    ["ML.HASH_BUCKETIZE(x, 3)", "ML.MULTI_HOT_ENCODER(x) OVER()", "ML.TF_IDF(x) OVER()", "AI.GENERATE('hello')"],
+    ["ML.MULTI_HOT_ENCODER(x) OVER()", "ML.TF_IDF(x) OVER()", "AI.GENERATE('hello')"],
 )
 def test_what_a_query_cannot_say_is_refused_with_a_reason(call: str) -> None:
     with pytest.raises(UnsupportedError, match="supported"):

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from sqlglot import exp, parse_one  # noqa: TID253
 
 from tidemill.core.errors import BindError, StatementError, Where
-from tidemill.core.farm import FUNCTION
 from tidemill.core.names import did_you_mean, name_key, quote_name
 from tidemill.features.freeze import FREEZERS, gather
 from tidemill.features.plan import FrozenColumn
@@ -169,8 +168,6 @@ def _check_passed(named: Sequence[_Named], label_like: Sequence[str], where: Whe
 def _plain(column: _Named, training: _Training) -> exp.Expr:
     """The expression under a root of its own, with names as the schema spells them."""
     root: exp.Expr = exp.Paren(this=column.tree.copy())
-    for call in list(root.find_all(exp.FarmFingerprint)):
-        call.replace(parse_one(_hash_bucket(generate(call.expressions[0], "duckdb"), 0), dialect="duckdb"))
     text, span = (column.tree.meta.get(key) for key in ("text", "span"))
     root = adapt(root, text.dialect if isinstance(text, Text) else "duckdb", text, span)
     bound = {
@@ -210,19 +207,7 @@ def _freeze(trees: Sequence[exp.Expr], training: _Training) -> None:
 
 def _scalar(node: exp.Expr) -> exp.Expr:
     call = _call(node)
-    if call.function == "ML.HASH_BUCKETIZE":
-        buckets = call.whole(1, 0, name="hash_bucket_size", low=0, high=2**62)
-        return parse_one(_hash_bucket(generate(call.arguments[0], "duckdb"), buckets), dialect="duckdb")
     return BUILDERS[call.function](call)
-
-
-def _hash_bucket(argument: str, buckets: int) -> str:
-    """The unsigned fingerprint modulo the buckets; without buckets the fingerprint itself, as a signed number."""
-    hashed = f"{FUNCTION}(CAST({argument} AS VARCHAR))"
-    if buckets:
-        return f"CAST({hashed} % {buckets} AS BIGINT)"
-    wrapped = f"CAST({hashed} AS HUGEINT) - 18446744073709551616"
-    return f"CAST(CASE WHEN {hashed} > 9223372036854775807 THEN {wrapped} ELSE {hashed} END AS BIGINT)"
 
 
 def _freeze_analytic(nodes: Sequence[exp.Expr], training: _Training) -> None:

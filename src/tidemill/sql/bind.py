@@ -16,6 +16,7 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import BindError, UnsupportedError, Where
 from tidemill.core.names import name_key, quote_name
+from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bind_calls import CallFacts, read_call
 from tidemill.sql.bind_carry import carried, innermost_calls, prune
 from tidemill.sql.bind_foreign import adapt
@@ -215,12 +216,14 @@ class _Binder:
         _apply(edits)
         if unit.dialect != self.engine:
             tree = adapt(tree, unit.dialect, unit.text, unit.span)
+        if unit.dialect == "bigquery":
+            tree = mend_casts(tree)
         if _has_scalars(tree):
             tree = rewrite_scalars(tree)
         try:
             return generate(tree, self.engine, strict=unit.dialect != self.engine)
         except sqlglot_errors.UnsupportedError as error:
-            reason = str(error).partition("\n")[0]
+            reason = str(error).partition("\n")[0].rstrip(". ")
             where = unit.text.where(*unit.span) if unit.text and unit.span else None
             raise UnsupportedError(
                 f"the query cannot be said in {self.engine}'s SQL: {reason}", where=where, hint="write it another way"

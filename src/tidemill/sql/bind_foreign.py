@@ -11,13 +11,6 @@ from tidemill.core.names import name_key
 from tidemill.sql.bigquery import mend_functions
 from tidemill.sql.text import Text
 
-# Array columns of ML functions whose elements are structs: UNNEST gives one column per field.
-STRUCT_ARRAYS = ("top_feature_attributions", "category_weights", "nearest_centroids_distance", "factor_weights")
-FARM = (
-    "FARM_FINGERPRINT has no counterpart in the engine; for a repeatable split use hash(...) in the duckdb dialect, or "
-    "the model's DATA_SPLIT_METHOD"
-)
-
 
 def adapt(tree: exp.Expr, dialect: str, text: Text | None, span: tuple[int, int] | None) -> exp.Expr:
     """Change a tree so that the engine's SQL means what the statement said; ``span`` is its place in the text.
@@ -36,8 +29,6 @@ def adapt(tree: exp.Expr, dialect: str, text: Text | None, span: tuple[int, int]
         if isinstance(node, exp.Table):
             _drop_project(node, projects)
             _travel(node)
-        elif isinstance(node, exp.Unnest):
-            _spread_structs(node)
     for column in tree.find_all(exp.Column):
         if column.args.get("catalog") and name_key(column.catalog) in projects:
             column.set("catalog", None)
@@ -45,8 +36,6 @@ def adapt(tree: exp.Expr, dialect: str, text: Text | None, span: tuple[int, int]
 
 
 def _refuse(node: exp.Expr, text: Text | None, whole: Where | None) -> None:
-    if isinstance(node, exp.FarmFingerprint):
-        raise UnsupportedError(FARM, where=_where(node, text) or whole, function="FARM_FINGERPRINT")
     if isinstance(node, exp.NetFunc):
         name = node.this.name.upper() if isinstance(node.this, exp.Anonymous) else "function"
         where = _where(node.this, text) or whole
@@ -70,18 +59,6 @@ def _travel(table: exp.Table) -> None:
     if isinstance(version, exp.Version) and version.args.get("kind") == "AS OF":
         table.set("version", None)
         table.set("when", exp.HistoricalData(this="AT", kind="TIMESTAMP", expression=version.expression))
-
-
-def _spread_structs(node: exp.Unnest) -> None:
-    """UNNEST of an ML function's array of structs: BigQuery names the fields as columns."""
-    source = node.expressions[0] if node.expressions else None
-    if node.args.get("offset"):
-        return  # then the element has an alias of its own
-    if not isinstance(source, exp.Column | exp.Dot):
-        return
-    name = source.name.lower()
-    if name.endswith("_probs") or name in STRUCT_ARRAYS:
-        node.set("explode_array", True)
 
 
 def _where(node: Any, text: Text | None) -> Where | None:

@@ -14,6 +14,9 @@ from importlib.resources import files
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot import exp, parse_one  # noqa: TID253
 
+from tidemill.core.farm import SQL_FUNCTIONS
+from tidemill.sql.dialects import generate
+
 # Said like functions, but part of the grammar.
 GRAMMAR = frozenset(
     """
@@ -26,9 +29,9 @@ _CALL = re.compile(r'"?([A-Za-z_][A-Za-z0-9_]*)"?\(')
 
 @lru_cache(maxsize=1)
 def engine_functions() -> frozenset[str]:
-    """Lower-case names of the engine's functions."""
+    """Lower-case names of the engine's functions, and of those a warehouse adds to them."""
     text = files("tidemill.sql").joinpath("duckdb_functions.txt").read_text(encoding="utf-8")
-    return frozenset(text.split())
+    return frozenset([*text.split(), *SQL_FUNCTIONS])
 
 
 def missing_functions(sql: str) -> Iterator[str]:
@@ -52,5 +55,5 @@ def missing_functions(sql: str) -> Iterator[str]:
 def _name_of(node: exp.Func) -> str:
     if isinstance(node, exp.Anonymous):
         return node.name
-    found = _CALL.match(node.sql(dialect="duckdb"))
+    found = _CALL.match(generate(node, "duckdb"))
     return found.group(1) if found else ""

@@ -111,8 +111,7 @@ PREPROCESS = (
         "HASH_BUCKETIZE",
         "scalar",
         (2, 2),
-        doc="(string, n): the farm fingerprint modulo n; 0 only hashes. In TRANSFORM only: DuckDB has no farm "
-        "fingerprint.",
+        doc="(string, n): the farm fingerprint modulo n; 0 only hashes.",
         output="INT64",
     ),
     _row(

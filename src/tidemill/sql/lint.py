@@ -211,13 +211,20 @@ def _check_functions(bound: BoundQuery, query: Query) -> None:
     """Raise for a function that the engine does not have."""
     for part in _parts(bound):
         for name in missing_functions(part.sql):
-            hint = did_you_mean(name.lower(), engine_functions())
-            hint = hint if hint.startswith("did you mean") else ""
             where = _find_call(name, query)
             if query.source.dialect == "duckdb":
+                hint = did_you_mean(name.lower(), engine_functions())
+                hint = hint if hint.startswith("did you mean") else ""
                 raise BindError(f"there is no function {name}", where=where, hint=hint, function=name)
-            message = f"{name} is not supported: the engine has no such function, and no translation of it is known"
-            raise UnsupportedError(message, where=where, hint=hint, function=name)
+            message = f"{name} is not supported: {_why_missing(name)}"
+            raise UnsupportedError(message, where=where, function=name)
+
+
+def _why_missing(name: str) -> str:
+    """Why a function of another dialect is not had here, as far as its name tells."""
+    if name.upper().startswith(("ST_", "S2_")):
+        return "geography is not built yet: keep longitude and latitude as numbers"
+    return "the engine has no such function, and no translation of it is known"
 
 
 def _parts(bound: BoundQuery) -> Iterator[BoundQuery]:

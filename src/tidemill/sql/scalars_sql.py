@@ -19,6 +19,7 @@ from types import MappingProxyType
 from sqlglot import exp, parse_one  # noqa: TID253
 
 from tidemill.core.errors import BindError, UnsupportedError, Where
+from tidemill.core.farm import FUNCTION, SIGNED
 
 FORMATS = ("bucket_names", "bucket_ranges", "bucket_ranges_json")
 
@@ -176,18 +177,30 @@ def _imputer(call: ScalarCall) -> exp.Expr:
 
 
 def _bucketize(call: ScalarCall) -> exp.Expr:
+    inner = call.flag(2, False, name="exclude_boundaries")
+    style = call.choice(3, FORMATS, name="output_format")
+    if not isinstance(call.arguments[1], exp.Array) or any(
+        _literal_number(item) is None for item in call.arguments[1].expressions
+    ):
+        return _bucketize_array(call, inner=inner, style=style)
     splits = sorted(set(call.numbers(1, name="array_split_points")))
-    if call.flag(2, False, name="exclude_boundaries"):
+    if inner:
         if len(splits) < 3:
             raise call.wrong("without its boundaries there are no split points left")
         splits = splits[1:-1]
-    names = _bucket_names(splits, call.choice(3, FORMATS, name="output_format"))
+    names = _bucket_names(splits, style)
     x = call.arguments[0]
     case = exp.Case(ifs=[exp.If(this=_sql(":x IS NULL", x=x), true=exp.null())])
     for split, name in zip(splits, names, strict=False):
         case.append("ifs", exp.If(this=_sql(":x < :split", x=x, split=_number(split)), true=exp.Literal.string(name)))
     case.set("default", exp.Literal.string(names[-1]))
     return case
+
+
+def _bucketize_array(call: ScalarCall, *, inner: bool, style: str) -> exp.Expr:
+    """Split points that are computed: they are counted for each row."""
+    splits = _sql("list_sort(list_distinct(:s))" + ("[2:-2]" if inner else ""), s=call.arguments[1])
+    return _named_bucket(call.arguments[0], splits, style, cuts=":cuts")
 
 
 def _bucket_names(splits: Sequence[float], style: str) -> list[str]:
@@ -201,20 +214,32 @@ def _bucket_names(splits: Sequence[float], style: str) -> list[str]:
     return [f'{{"start": "{low}", "end": "{high}"}}' for low, high in pairs]
 
 
+def _hash_bucketize(call: ScalarCall) -> exp.Expr:
+    """The unsigned fingerprint modulo the buckets; without buckets the fingerprint itself, as a signed number."""
+    buckets = call.whole(1, 0, name="hash_bucket_size", low=0, high=2**62)
+    template = f"CAST({FUNCTION}(CAST(:x AS VARCHAR)) % :n AS BIGINT)" if buckets else f"{SIGNED}(CAST(:x AS VARCHAR))"
+    return _sql(template, x=call.arguments[0], n=_number(buckets))
+
+
 def _quantile_bucketize(call: ScalarCall) -> exp.Expr:
     buckets = call.whole(1, 2, name="the number of buckets", low=2, high=10_000)
     style = call.choice(2, FORMATS, name="output_format")
-    cuts = exp.Array(expressions=[_number(number / buckets) for number in range(1, buckets)])
-    bucket = "len(list_filter(quantile_disc(:x, :cuts) OVER (), lambda tm_c: tm_c <= :x))"
-    low = f"(quantile_disc(:x, :cuts) OVER ())[{bucket}]"
-    high = f"(quantile_disc(:x, :cuts) OVER ())[{bucket} + 1]"
+    shares = exp.Array(expressions=[_number(number / buckets) for number in range(1, buckets)])
+    return _named_bucket(call.arguments[0], shares, style, cuts="quantile_disc(:x, :cuts) OVER ()")
+
+
+def _named_bucket(x: exp.Expr, parts: exp.Expr, style: str, *, cuts: str) -> exp.Expr:
+    """The bucket of a value among the rising points of an array, which the template ``cuts`` says."""
+    bucket = f"len(list_filter({cuts}, lambda tm_c: tm_c <= :x))"
+    low = f"({cuts})[{bucket}]"
+    high = f"({cuts})[{bucket} + 1]"
     templates = {
         "bucket_names": f"'bin_' || CAST(1 + {bucket} AS VARCHAR)",
         "bucket_ranges": f"coalesce('[' || {_cut(low)}, '(-inf') || ', ' || coalesce({_cut(high)}, '+inf') || ')'",
         "bucket_ranges_json": f'\'{{"start": "\' || coalesce({_cut(low)}, \'-Infinity\') || \'", "end": "\' || '
         f"coalesce({_cut(high)}, 'Infinity') || '\"}}'",
     }
-    return _sql(f"CASE WHEN :x IS NULL THEN NULL ELSE {templates[style]} END", x=call.arguments[0], cuts=cuts)
+    return _sql(f"CASE WHEN :x IS NULL THEN NULL ELSE {templates[style]} END", x=x, cuts=parts)
 
 
 def _cut(sql: str) -> str:
@@ -377,8 +402,6 @@ def _struct(
 
 TRANSFORM_ONLY = MappingProxyType(
     {
-        "ML.HASH_BUCKETIZE": "DuckDB has no farm fingerprint; in a query, hash(x) % n gives other buckets of about the "
-        "same size",
         "ML.MULTI_HOT_ENCODER": "its vocabulary spans the elements of all rows; in a query, unnest the array and use "
         "ML.LABEL_ENCODER",
     }
@@ -408,7 +431,7 @@ BUILDERS = MappingProxyType(
         "ML.NGRAMS": _ngrams,
         "ML.POLYNOMIAL_EXPAND": _polynomial_expand,
         "ML.FEATURE_CROSS": _feature_cross,
-        "ML.HASH_BUCKETIZE": _only_in_transform,
+        "ML.HASH_BUCKETIZE": _hash_bucketize,
         "ML.MULTI_HOT_ENCODER": _only_in_transform,
     }
 )
