@@ -126,6 +126,10 @@ def test_a_selector_brings_what_it_reads_and_nothing_else() -> None:
     assert [step.asset for step in plan.steps] == ["customers", "features"]
 
 
+def test_a_plus_before_a_selector_changes_nothing() -> None:
+    assert make_plan(CHAIN, STATE, selectors=["+features"]) == make_plan(CHAIN, STATE, selectors=["features"])
+
+
 def test_a_selector_with_a_plus_brings_what_hangs_on_it() -> None:
     plan = make_plan(CHAIN, STATE, selectors=["customers+"])
 

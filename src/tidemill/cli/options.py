@@ -21,7 +21,7 @@ Dialect = Annotated[
 ]
 Selectors = Annotated[
     list[str] | None,
-    typer.Argument(help="Names of assets: NAME, +NAME with all it reads, NAME+ with all that read it."),
+    typer.Argument(help="Assets by name or pattern: NAME with all it reads, NAME+ also with all that read it."),
 ]
 
 

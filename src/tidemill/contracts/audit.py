@@ -1,6 +1,7 @@
 """Constraints checked on staged rows, before anybody sees them: one scan for all that one scan can say.
 
-NOT NULL, row-wise CHECK and CHECK over aggregates share one pass; PRIMARY KEY, UNIQUE and REFERENCES take one more each.
+NOT NULL, row-wise CHECK and CHECK over aggregates share one pass; PRIMARY KEY, UNIQUE and REFERENCES take one more
+each.
 A CHECK fails where it is false; NULL passes, as in standard SQL.
 """
 

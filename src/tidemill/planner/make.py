@@ -125,7 +125,7 @@ def _select(graph: Graph, selectors: Sequence[str]) -> tuple[set[str], set[str]]
             readers.setdefault(read, []).append(key)
     named: set[str] = set()
     for selector in selectors:
-        pattern = asset_key(selector.removesuffix("+"))
+        pattern = asset_key(selector.removeprefix("+").removesuffix("+"))  # +NAME says what NAME means anyway
         found = {key for key in graph.assets if fnmatch.fnmatchcase(key, pattern)}
         if not found:
             names = [summary.name for summary in graph.assets.values()]

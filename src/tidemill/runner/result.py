@@ -101,9 +101,11 @@ class Result:
 
 
 def show(value: object) -> str:
-    """One value as a person reads it: NULL for nothing, six significant digits."""
+    """One value as a person reads it: NULL for nothing, true and false, six significant digits."""
     if value is None:
         return "NULL"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Writes docs/reference/bigquery-ml.md from the tables: ``python -m tidemill.testing.reference [FILE]``."""
+"""Writes the generated pages of docs/reference: ``python -m tidemill.testing.reference [FOLDER]``."""
 
 from __future__ import annotations
 
@@ -11,13 +11,14 @@ from tidemill.model_types.table import ALL_MODEL_TYPES
 from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
 from tidemill.sql.functions_base import MLFunction
 from tidemill.sql.values import expected, show
+from tidemill.testing.pages import cli_page, errors_page, settings_page, system_tables_page
 
-PAGE = Path("docs/reference/bigquery-ml.md")
+FOLDER = Path("docs/reference")
 
 HEAD = """\
 # BigQuery ML in Tidemill
 
-<!-- Generated from the tables in the code. Write it anew with: python -m tidemill.testing.reference -->
+<!-- Generated from the tables in the code. Write it anew with: make docs -->
 
 What of [BigQuery ML](https://docs.cloud.google.com/bigquery/docs/bqml-introduction) this version of Tidemill has.
 `tidemill lint --dialect bigquery FILE` says the same about statements of yours.
@@ -167,11 +168,23 @@ def _cell(text: str) -> str:
     return text.replace("\\|", "|").replace("|", "\\|").replace("\n", " ")
 
 
+def pages() -> dict[str, str]:
+    """Every generated page by its file name."""
+    return {
+        "bigquery-ml.md": reference_page(),
+        "cli.md": cli_page(),
+        "errors.md": errors_page(),
+        "settings.md": settings_page(),
+        "system-tables.md": system_tables_page(),
+    }
+
+
 def main(arguments: Iterable[str]) -> None:
-    """Write the page to the file named, or to its place under the current folder."""
-    path = Path(next(iter(arguments), str(PAGE)))
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(reference_page(), encoding="utf-8")
+    """Write the pages to the folder named, or to their place under the current folder."""
+    folder = Path(next(iter(arguments), str(FOLDER)))
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, text in pages().items():
+        (folder / name).write_text(text, encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,172 @@
+"""The generated pages of docs/reference but for BigQuery ML's: commands, settings, errors, system tables."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from tidemill.cli.main import COMMANDS, make_command
+from tidemill.core import errors
+from tidemill.core.errors import TidemillError
+from tidemill.core.settings import SETTINGS, Setting
+from tidemill.warehouse.control.system import TABLES
+
+GENERATED = "<!-- Generated from the code. Write it anew with: make docs -->\n\n"
+
+KINDS = {"text": "text", "int": "whole number", "float": "number", "bool": "true or false", "time": "time in UTC"}
+KINDS["json"] = "text that holds JSON"
+
+WHO_MENDS = {
+    "StatementError": "you, in the SQL",
+    "DataError": "you, in the rows or the files; the old version stays",
+    "StateError": "you, by what exists: a name, a version, a damaged file",
+    "UserCodeError": "you, in code of yours that raised",
+    "TransientError": "time: try again",
+    "InternalError": "us: please report it with the message",
+}
+
+ABOUT_TABLES = {
+    "runs": "Each run: who, when, how it ended.",
+    "steps": "Each step of each run, with its reason, rows, version, seconds and warnings.",
+    "assets": "What exists now: each table, view and model with its statement, what it reads, and its fingerprint.",
+    "tables": "Each version of each table.",
+    "models": "Each model that is not dropped, at its current version.",
+    "model_versions": "Each version of each model, also of dropped ones: options, lineage, digest, files.",
+    "metrics": "Each metric of each model version, one row a metric.",
+    "training_info": "Each iteration of each training.",
+    "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
+}
+
+
+def settings_page() -> str:
+    """Every setting: its default, its bounds, what it is for."""
+    lines = [
+        "# Settings\n\n",
+        GENERATED,
+        "A project's settings stand in its `tidemill.toml`. An environment variable goes before the file:\n",
+        "`TIDEMILL_` and the name in capitals. Unknown names are refused, with the nearest one that exists.\n\n",
+        '```toml\n# tidemill.toml\ndialect = "bigquery"\nthreads = 4\n```\n\n',
+        "| setting | default | bounds | variable | what it is |\n|---|---|---|---|---|\n",
+    ]
+    lines += [_row(*_setting(setting)) for setting in SETTINGS]
+    lines.append(
+        "\n`TIDEMILL_PROJECT` names the project's folder for every command, as `--project` does; `NO_COLOR` turns "
+        "colours off.\n"
+    )
+    return "".join(lines)
+
+
+def _setting(setting: Setting) -> tuple[str, ...]:
+    default = f'`"{setting.default}"`' if isinstance(setting.default, str) else f"`{setting.default}`"
+    bounds = ""
+    if setting.low is not None:
+        bounds = f"at least {setting.low:,}" if setting.high is None else f"{setting.low:,} to {setting.high:,}"
+    return f"`{setting.name}`", default, bounds, f"`TIDEMILL_{setting.name.upper()}`", setting.doc
+
+
+def errors_page() -> str:
+    """Every error: code, exit status, HTTP status, what it means."""
+    lines = [
+        "# Errors\n\n",
+        GENERATED,
+        "An error says what happened, where (file, line, column, with carets), and what to do. Its code and its exit\n",
+        "status tell programs who can mend it. With `--json` the error goes to standard error as one object,\n",
+        '`{"error": {"code": ..., "message": ..., "where": ..., "hint": ..., "facts": ...}}`. In Python it is an\n',
+        "exception of the class named here, from `tidemill.core.errors`, with the same as attributes.\n\n",
+        "| exit status | who can mend it |\n|---|---|\n",
+        "| 0 | nobody: all went well |\n| 2 | you, in the command line or the settings |\n",
+    ]
+    for error in _errors():
+        if TidemillError in error.__bases__:
+            lines.append(f"| {error.exit_status} | {WHO_MENDS[error.__name__]} |\n")
+    lines.append("| 130 | nobody: you interrupted it; what was published stays, the next run does the rest |\n\n")
+    lines.append("A run that fails leaves with the status of its first failure.\n\n")
+    lines.append("| code | class | what it means | exit status | try again |\n|---|---|---|---|---|\n")
+    for error in _errors():
+        again = "yes" if error.retryable else ""
+        lines.append(_row(f"`{error.code}`", f"`{error.__name__}`", _summary(error), str(error.exit_status), again))
+    return "".join(lines)
+
+
+def _errors() -> list[type[TidemillError]]:
+    found = [item for item in vars(errors).values() if inspect.isclass(item) and issubclass(item, TidemillError)]
+    return [error for error in found if error is not TidemillError]
+
+
+def _summary(error: type[TidemillError]) -> str:
+    return (error.__doc__ or "").strip().split("\n")[0]
+
+
+def system_tables_page() -> str:
+    """Every system table with its columns."""
+    lines = [
+        "# System tables\n\n",
+        GENERATED,
+        "What Tidemill knows of a project, as tables of the schema `tidemill`, for any query:\n",
+        '`tidemill query "SELECT * FROM tidemill.runs"`. They are read from the control database when a query asks.\n',
+        "`CREATE TABLE` may read them too; a change in them makes nothing stale.\n",
+    ]
+    for name, table in TABLES.items():
+        lines.append(f"\n## tidemill.{name}\n\n{ABOUT_TABLES[name]}\n\n| column | holds |\n|---|---|\n")
+        lines += [_row(f"`{column}`", KINDS[kind]) for column, kind in table.columns.items()]
+    return "".join(lines)
+
+
+def cli_page() -> str:
+    """Every command with its arguments and options."""
+    return "".join(_cli_lines())
+
+
+def _cli_lines() -> Iterator[str]:
+    yield "# Commands\n\n"
+    yield GENERATED
+    yield "Rows and answers go to standard output, the rest to standard error. Exit statuses: [errors](errors.md).\n"
+    yield "`tidemill --help` and `tidemill COMMAND --help` say what stands here.\n\n"
+    yield "| command | what it does |\n|---|---|\n"
+    for name, about in COMMANDS.items():
+        yield _row(f"[`tidemill {name}`](#tidemill-{name})", about)
+    group = make_command()
+    for name in COMMANDS:
+        yield from _command(name, group.get_command(None, name))
+
+
+def _command(name: str, command: Any) -> Iterator[str]:
+    arguments = [item for item in command.params if item.param_type_name == "argument"]
+    options = [item for item in command.params if item.param_type_name == "option" and item.name != "help"]
+    usage = " ".join(f"{_word(item)}" if item.required else f"[{_word(item)}]" for item in arguments)
+    yield f"\n## tidemill {name}\n\n{COMMANDS[name]}\n\n`{f'tidemill {name} [OPTIONS] {usage}'.rstrip()}`\n\n"
+    yield "| argument or option | what it is |\n|---|---|\n"
+    for item in arguments:
+        yield _row(f"`{_word(item)}`", item.help or "")
+    for item in options:
+        yield _row(", ".join(f"`{flag}`" for flag in item.opts) + _takes(item), _about(item))
+
+
+def _word(argument: Any) -> str:
+    word = str(argument.metavar or argument.name.rstrip("_").upper())
+    return f"{word}..." if argument.nargs == -1 else word
+
+
+def _takes(option: Any) -> str:
+    """What stands after an option: nothing, one of a few words, or a value."""
+    if option.is_flag:
+        return ""
+    kind = option.type_descriptor.annotation
+    if isinstance(kind, type) and issubclass(kind, Enum):
+        return f" {', '.join(str(member.value) for member in kind)}"
+    words = {int: "NUMBER", float: "NUMBER", Path: "FOLDER"}
+    return f" {option.metavar or words.get(kind, option.name.upper())}"
+
+
+def _about(option: Any) -> str:
+    default = option.default
+    shown = getattr(default, "value", default)
+    said = isinstance(shown, int | float | str) and not isinstance(shown, bool) and shown != ""
+    return f"{option.help or ''}{f' Default: {shown}.' if said else ''}"
+
+
+def _row(*cells: str) -> str:
+    return f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |\n"
