@@ -56,16 +56,22 @@ def _new_step(step: Step) -> NewStep:
 
 
 class _Scheduler:
-    """Starts each step when what it hangs on is done; at most ``parallel_steps`` at once, one training at a time."""
+    """Starts each step when what it hangs on is done; at most ``parallel_steps`` at once, one training at a time.
+
+    Of the steps that are ready, training goes first (it takes longest), then what hangs on the fewest others: so many
+    steps that follow each other read one snapshot of the warehouse, and opening one costs as much as building a table.
+    """
 
     def __init__(self, work: tuple[Step, ...], job: Job, listen: Listener) -> None:
         self._job = job
         self._listen = listen
-        self._waiting = list(work)
+        self._waiting = _in_layers(work)
         self._bad: dict[str, str] = {}
         self._open = {step.asset for step in work}
         self._reports: dict[int, StepReport] = {}
         self._running: dict[Future[StepReport], Step] = {}
+        self._first = max(job.stations.warehouse.tables().values(), default=0)
+        self._landed: dict[str, int] = {}
 
     def run(self) -> list[StepReport]:
         """Run until nothing waits; the reports stand in the plan's order."""
@@ -86,7 +92,8 @@ class _Scheduler:
                 self._finish(step, _skip(step, cause, self._job))
             elif self._open.isdisjoint(step.depends) and not self._crowded(step):
                 self._waiting.remove(step)
-                self._running[pool.submit(self._carry_out, step)] = step
+                job = replace(self._job, snapshot=self._snapshot(step))
+                self._running[pool.submit(self._carry_out, step, job)] = step
 
     def _crowded(self, step: Step) -> bool:
         """A fit takes every core, so two at once only fight for memory."""
@@ -99,11 +106,17 @@ class _Scheduler:
         if report.status in {"failed", "skipped"}:
             self._bad[step.asset] = step.asset
         self._reports[step.ordinal] = report
+        landed = report.version if step.kind in {"table", "load"} else None
+        self._landed[step.asset] = max(landed or 0, self._snapshot(step))
         self._listen(StepFinished(report=report))
 
-    def _carry_out(self, step: Step) -> StepReport:
+    def _snapshot(self, step: Step) -> int:
+        """The version of the warehouse in which all that a step reads has landed."""
+        return max([self._first, *(self._landed.get(name, 0) for name in step.depends)])
+
+    def _carry_out(self, step: Step, job: Job) -> StepReport:
         """The boundary around a step: whatever it raises becomes its report."""
-        job, clock = self._job, self._job.stations.clock
+        clock = job.stations.clock
         started = clock.monotonic()
         self._listen(StepStarted(asset=step.asset, kind=step.kind, action=step.action, reason=step.reason))
         try:
@@ -141,6 +154,13 @@ class _Scheduler:
             self._listen(StepProgress(asset=step.asset, message=message, done=done, total=total))
 
         return tell
+
+
+def _in_layers(work: tuple[Step, ...]) -> list[Step]:
+    depth: dict[str, int] = {}
+    for step in work:
+        depth[step.asset] = 1 + max((depth.get(name, 0) for name in step.depends), default=0)
+    return sorted(work, key=lambda step: (step.action != "train", depth[step.asset], step.ordinal))
 
 
 def _record(step: Step, job: Job, outcome: Outcome, *, status: str, seconds: float) -> None:

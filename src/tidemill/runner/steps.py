@@ -37,7 +37,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
-    """A run as its steps see it: the stations, who runs, and what the statements are."""
+    """A run as its steps see it: the stations, who runs, and what the statements are.
+
+    Parameters
+    ----------
+    snapshot
+        The oldest snapshot of the warehouse in which everything a step reads is as it should be; None is the newest.
+    """
 
     stations: Stations
     run_id: str
@@ -45,6 +51,11 @@ class Job:
     statement: Callable[[Step], Statement]
     views: Mapping[str, Query]
     origin: str = "file"
+    snapshot: int | None = None
+
+    def session(self) -> Session:
+        """A reader that sees what a step reads."""
+        return self.stations.session(at_least=self.snapshot)
 
     def guard(self) -> None:
         """Refuse to go on when another run took over."""
@@ -129,7 +140,7 @@ def bind(query: Query, job: Job, session: Session) -> tuple[OpenQuery, Any]:
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
     engine = job.stations.warehouse.dialect
     _look_at_files(statement, job)
-    with job.stations.session() as session:
+    with job.session() as session:
         opened, _ = bind(statement.query, job, session)
         if statement.columns:
             schema = session.schema(opened.sql, opened.relations)
@@ -195,7 +206,7 @@ def _record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed:
 
 def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
     engine = job.stations.warehouse.dialect
-    with job.stations.session() as session:
+    with job.session() as session:
         sql = load_query(statement)
         if statement.columns:
             schema = session.schema(sql)
@@ -218,7 +229,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
             f"model {step.asset} has no query to train on", where=start_of(statement.source), hint="add AS SELECT ..."
         )
 
-    with stations.session() as session:
+    with job.session() as session:
         opened, bound = bind(statement.query, job, session)
         # A flipped bit in a Parquet file reads as other numbers: what a model learns from is checked first.
         stations.warehouse.require_intact(bound.tables)
@@ -262,7 +273,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
 
 
 def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
-    with job.stations.session() as session:
+    with job.session() as session:
         opened, _ = bind(statement.query, job, session)
         table = session.query(opened.sql, opened.relations).read_all()
     held = table.num_rows > 0 and table.column(0)[0].as_py() is True

@@ -112,8 +112,13 @@ class Warehouse(Protocol):
 
     dialect: str  # the sqlglot name of the SQL it runs
 
-    def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> Session:
-        """A reader at the newest snapshot. ``system`` tables appear as ``tidemill.NAME``, read when asked for."""
+    def session(
+        self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None, at_least: int | None = None
+    ) -> Session:
+        """A reader at the newest snapshot. ``system`` tables appear as ``tidemill.NAME``, read when asked for.
+
+        With ``at_least`` any snapshot from that version on will do: one that is open already costs nothing.
+        """
 
     def stage(
         self, session: Session, sql: str, relations: Mapping[str, ArrowStream] | None, *, table: str, attempt: str

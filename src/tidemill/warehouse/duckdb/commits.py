@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+import threading
 from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -64,6 +65,7 @@ class Commits:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: list[Commit] = []
+        self._lock = threading.Lock()
 
     def all(self) -> list[Commit]:
         """Every commit, oldest first."""
@@ -73,7 +75,9 @@ class Commits:
         last = known[-1].version if known else 0
         for row in read_catalogue(self._engine, _COMMITS.format(last=int(last))):
             known.append(_commit(row, known))
-        self._known = known
+        with self._lock:
+            # Of two threads that looked at once, the one that saw more is believed.
+            self._known = max(self._known, known, key=len)
         return known
 
     def of(self, table: str, version: int | None = None) -> Commit | None:
@@ -91,10 +95,16 @@ class Commits:
                 return commit
         return None
 
-    def visible(self) -> dict[str, Commit]:
-        """The newest commit of each table that exists, by the table's name."""
+    def visible(self, *, known: bool = False) -> dict[str, Commit]:
+        """The newest commit of each table that exists, by the table's name.
+
+        Parameters
+        ----------
+        known
+            Do not look for newer commits: the caller holds the writer's lock and has just looked.
+        """
         tables: dict[str, Commit] = {}
-        for commit in self.all():
+        for commit in self._known if known else self.all():
             if commit.action == "drop":
                 tables.pop(name_key(commit.table), None)
             else:

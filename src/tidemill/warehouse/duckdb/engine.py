@@ -84,6 +84,12 @@ class Engine:
             self._users[version] = self._users.get(version, 0) + 1
         return name
 
+    def held_snapshot(self, at_least: int) -> int | None:
+        """The newest snapshot that is attached, unless it is older than a version."""
+        with self._lock:
+            newest = max(self._users, default=None)
+        return newest if newest is not None and newest >= at_least else None
+
     def drop_snapshot(self, version: int) -> None:
         """Give back a snapshot; it is detached when nobody reads it and a newer one is here."""
         with self._lock:

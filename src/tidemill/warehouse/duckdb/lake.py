@@ -82,11 +82,15 @@ class Lake:
         self._settled = False
         self._intact: set[str] = set()
 
-    def session(self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None) -> DuckSession:
-        """A reader at the newest snapshot."""
+    def session(
+        self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None, at_least: int | None = None
+    ) -> DuckSession:
+        """A reader at the newest snapshot, or at an open one from ``at_least`` on."""
         self._settle()
-        commits = self.commits.all()
-        version = commits[-1].version if commits else None
+        version = None if at_least is None else self.engine.held_snapshot(at_least)
+        if version is None:
+            commits = self.commits.all()
+            version = commits[-1].version if commits else None
         return DuckSession(self.engine, version=version, tables=lambda: list(self.tables()), system=system)
 
     def stage(

@@ -119,7 +119,7 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
     schema, name = split_table(change.table)
     place = f"{lake}.{quote_name(schema)}"
     table = f"{place}.{quote_name(name)}"
-    there = commits.visible()
+    there = commits.visible(known=True)
     before = next((known for known in there.values() if name_key(known.table) == name_key(change.table)), None)
     if change.action == "drop":
         cursor.execute(f"DROP TABLE {table}")
