@@ -195,6 +195,8 @@ class ModelType:
         What its options must hold together.
     fit, load
         None for a type that is not supported.
+    imports
+        Modules that a fit imports and that take seconds to: training begins with them while it waits for rows.
     """
 
     name: str
@@ -211,3 +213,4 @@ class ModelType:
     aliases: tuple[str, ...] = ()
     fit: FitFn | None = None
     load: LoadFn | None = None
+    imports: tuple[str, ...] = ()

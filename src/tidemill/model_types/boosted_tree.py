@@ -101,6 +101,7 @@ BOOSTED_TREE_CLASSIFIER = ModelType(
     encoding="tree",
     fit=fit_of("BOOSTED_TREE_CLASSIFIER"),
     load=load,
+    imports=("xgboost",),
 )
 BOOSTED_TREE_REGRESSOR = ModelType(
     name="BOOSTED_TREE_REGRESSOR",
@@ -113,4 +114,5 @@ BOOSTED_TREE_REGRESSOR = ModelType(
     encoding="tree",
     fit=fit_of("BOOSTED_TREE_REGRESSOR"),
     load=load,
+    imports=("xgboost",),
 )

@@ -52,6 +52,7 @@ RANDOM_FOREST_CLASSIFIER = ModelType(
     encoding="tree",
     fit=fit_of("RANDOM_FOREST_CLASSIFIER"),
     load=load,
+    imports=("xgboost",),
 )
 RANDOM_FOREST_REGRESSOR = ModelType(
     name="RANDOM_FOREST_REGRESSOR",
@@ -64,4 +65,5 @@ RANDOM_FOREST_REGRESSOR = ModelType(
     encoding="tree",
     fit=fit_of("RANDOM_FOREST_REGRESSOR"),
     load=load,
+    imports=("xgboost",),
 )

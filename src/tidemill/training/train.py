@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
+import sys
+import threading
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -65,6 +69,7 @@ def train(task: TrainTask, *, judge: Judge) -> TrainedModel:
         Two ways to score the model differ.
     """
     began = time.perf_counter()
+    _import_ahead(task.model_type.imports)
     task.progress("looking at the label", 0, 0)
     rows = open_rows(task)
     label = learn_label(rows)
@@ -90,6 +95,18 @@ def train(task: TrainTask, *, judge: Judge) -> TrainedModel:
         options=dict(task.options),
         feature_info=made.feature_info,
     )
+
+
+def _import_ahead(modules: Sequence[str]) -> None:
+    """Import modules beside the reading of rows. The fit imports them too, and waits for them there."""
+
+    def work() -> None:
+        for module in modules:
+            with contextlib.suppress(ImportError):  # the fit tells it
+                importlib.import_module(module)
+
+    if any(module not in sys.modules for module in modules):
+        threading.Thread(target=work, name="imports").start()
 
 
 @dataclass(slots=True, kw_only=True)
