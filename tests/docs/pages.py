@@ -103,6 +103,11 @@ class Reader:
     def _command(self, command: str) -> str:
         if command == "echo $?":
             return f"{self.status}\n"
+        inner, redirected, target = command.partition(" > ")
+        if redirected and command.startswith("tidemill ") and not IN_SHELL.search(inner + target):
+            printed = self._tidemill(shlex.split(inner)[1:])
+            Path(target).write_text(printed, encoding="utf-8")
+            return ""
         words = shlex.split(command)
         if words[0] == "cd":
             os.chdir(words[1])

@@ -143,7 +143,7 @@ def _create(
             )
         if not isinstance(statement, LoadData):
             if getattr(statement, "if_not_exists", False):
-                return _told(statement.name, existing.kind, existing.version, 0)
+                return _told(statement.name, existing.kind, existing.version, None)
             if not getattr(statement, "replace", True):
                 raise ExistsError(
                     f"{statement.name} exists already", where=start_of(statement.source), hint="say CREATE OR REPLACE"
@@ -161,7 +161,7 @@ def _drop(stations: Stations, statement: DropModel | DropTable, listen: Listener
     want = "model" if isinstance(statement, DropModel) else statement.kind
     if asset is None or (asset.kind == "model") != (want == "model"):
         if statement.if_exists:
-            return _told(statement.name, want, None, 0)
+            return _told(statement.name, want, None, None)
         known = [item.name for item in assets.values() if (item.kind == "model") == (want == "model")]
         raise NotFoundError(
             f"there is no {want} {statement.name}",
