@@ -61,7 +61,8 @@ def main() -> None:
     run("sql", "-e", f"SELECT * FROM ML.EVALUATE(MODEL {model})", folder=project)
     print("\nThree predictions:")
     query = (
-        f"SELECT tumour_id, diagnosis, predicted_diagnosis, round(predicted_diagnosis_probs[1].prob, 4) AS chance_malignant"
+        "SELECT tumour_id, diagnosis, predicted_diagnosis,"
+        " round(predicted_diagnosis_probs[1].prob, 4) AS chance_malignant"
         f" FROM ML.PREDICT(MODEL {model}, (SELECT * FROM {table} ORDER BY tumour_id LIMIT 3))"
     )
     run("sql", "-e", query, folder=project)

@@ -33,6 +33,7 @@ FILE_LINE = re.compile(r"^(?:--|#) ((?:[\w-]+/)*[\w.-]+\.(?:sql|toml))\n")
 # What a terminal shows for a moment while a run is going on, and a pipe keeps.
 PASSING = re.compile(r"^(?:building|training|loading|defining|checking|dropping) .*\n", re.MULTILINE)
 IN_SHELL = re.compile(r"[|<>;&*]|\$\(")
+REDIRECTED = re.compile(r"(tidemill .*) > ([\w./-]+)", re.DOTALL)
 VARIES = (
     (re.compile(r"\b\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d+)?)?"), "TIME"),
     (re.compile(r"\b(?=\w*\d)[0-9a-hjkmnp-tv-z]{26}\b"), "RUN"),
@@ -103,10 +104,9 @@ class Reader:
     def _command(self, command: str) -> str:
         if command == "echo $?":
             return f"{self.status}\n"
-        inner, redirected, target = command.partition(" > ")
-        if redirected and command.startswith("tidemill ") and not IN_SHELL.search(inner + target):
-            printed = self._tidemill(shlex.split(inner)[1:])
-            Path(target).write_text(printed, encoding="utf-8")
+        redirected = REDIRECTED.fullmatch(command)
+        if redirected:
+            Path(redirected[2]).write_text(self._tidemill(shlex.split(redirected[1])[1:]), encoding="utf-8")
             return ""
         words = shlex.split(command)
         if words[0] == "cd":
