@@ -42,7 +42,7 @@ EXPORT = """
 import json, sys, tidemill
 with tidemill.open(".") as project:
     files = project.stations.load_model("m").files
-    open(sys.argv[1], "wb").write(files["booster.ubj"])
+    open(sys.argv[1], "wb").write(files["booster.json"])
     features = json.loads(files["features.json"])["features"]
     means = {feature["name"]: feature["encoding"]["mean"] for feature in features}
     open(sys.argv[1] + ".json", "w").write(json.dumps(means))
@@ -61,9 +61,9 @@ def run(options: Options) -> Result:
         folder = project(f"predict_{size}", files)
         prepare([TIDEMILL, "run"], folder=folder)
         remember(folder)
-        model = OUT / "predict_model.ubj"
+        model = OUT / "predict_model.json"
         prepare([PYTHON, "-c", EXPORT, str(model)], folder=folder)
-        assert set(json.loads((OUT / "predict_model.ubj.json").read_text())) == set(NUMBERS)
+        assert set(json.loads((OUT / "predict_model.json.json").read_text())) == set(NUMBERS)
         result = str(OUT / "predicted.parquet")
         found[size] = interleave(
             [

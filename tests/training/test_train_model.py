@@ -92,7 +92,7 @@ def test_the_files_hold_no_time_and_read_as_plain_data(fit: Fit) -> None:
     assert kept["scores"].shape == (140, 2)
     info = json.loads(trained.files["info.json"])
     assert "duration_ms" not in info["iterations"][0]
-    assert {"booster.ubj", "scores.onnx", "model.onnx"} < set(trained.files)
+    assert {"booster.json", "scores.onnx", "model.onnx"} < set(trained.files)
 
 
 def test_metrics_are_of_rows_that_training_never_saw(fit: Fit) -> None:

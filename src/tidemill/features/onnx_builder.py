@@ -23,7 +23,7 @@ import numpy as np  # noqa: TID253
 from tidemill.features.plan import Feature, Vector, encoding_width
 
 if TYPE_CHECKING:
-    from onnx import NodeProto, TensorProto, ValueInfoProto
+    from onnx import NodeProto
 
 OPSET = 18
 ML_OPSET = 3
@@ -33,14 +33,16 @@ IR_VERSION = 8
 class Builder:
     """Collects nodes and constants of one graph; tensors are named in the order they are made.
 
-    Equal input gives equal bytes.
+    Equal input gives equal bytes. Nodes are made inside the graph, since a forest's one node is most of the file and
+    every copy of it counts.
     """
 
     def __init__(self) -> None:
-        self._nodes: list[NodeProto] = []
+        import onnx
+
+        self._model = onnx.ModelProto()
+        self._graph = self._model.graph
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
-        self._initializers: list[TensorProto] = []
-        self._inputs: list[ValueInfoProto] = []
         self._names: set[str] = set()
         self._count = 0
 
@@ -57,7 +59,7 @@ class Builder:
             raise ValueError(f"two graph inputs are named {name}")
         self._names.add(name)
         sizes = ["rows" if i == 0 and size is None else size for i, size in enumerate(shape)]
-        self._inputs.append(helper.make_tensor_value_info(name, _element(dtype), sizes))
+        self._graph.input.append(helper.make_tensor_value_info(name, _element(dtype), sizes))
         return name
 
     def constant(self, value: Any, dtype: str = "") -> str:
@@ -70,13 +72,13 @@ class Builder:
             if key not in self._constants:
                 self._constants[key] = self.fresh()
                 made = helper.make_tensor(self._constants[key], _element("string"), [len(data)], data)
-                self._initializers.append(made)
+                self._graph.initializer.append(made)
             return self._constants[key]
         array = np.ascontiguousarray(value, dtype=dtype or None).reshape(np.shape(value))
         key = (str(array.dtype), array.shape, array.tobytes())
         if key not in self._constants:
             self._constants[key] = self.fresh()
-            self._initializers.append(numpy_helper.from_array(array, self._constants[key]))
+            self._graph.initializer.append(numpy_helper.from_array(array, self._constants[key]))
         return self._constants[key]
 
     def node(self, operator: str, *inputs: str, domain: str = "", **attributes: Any) -> str:
@@ -87,10 +89,10 @@ class Builder:
         self, operator: str, *inputs: str, outputs: int, domain: str = "", names: Sequence[str] = (), **attributes: Any
     ) -> list[str]:
         """Append a node with several outputs (named ``names`` when given); returns their names."""
-        from onnx import helper
-
         made = list(names) or [self.fresh() for _ in range(outputs)]
-        self._nodes.append(helper.make_node(operator, list(inputs), made, domain=domain, **attributes))
+        node = self._graph.node.add(op_type=operator, domain=domain, input=inputs, output=made)
+        for name, value in sorted(attributes.items()):
+            _set_attribute(node, name, value)
         return made
 
     def cast(self, tensor: str, dtype: str) -> str:
@@ -102,22 +104,36 @@ class Builder:
         return tensors[0] if len(tensors) == 1 else self.node("Concat", *tensors, axis=1)
 
     def model(self, outputs: Sequence[tuple[str, str, str, Sequence[int | None]]], *, doc: str = "") -> bytes:
-        """The finished graph, checked; ``outputs`` are (tensor, name, dtype, shape)."""
+        """The finished graph, checked; ``outputs`` are (tensor, name, dtype, shape). The builder is empty after it."""
         import onnx
         from onnx import helper
 
-        infos = []
         for tensor, name, dtype, shape in outputs:
-            self._nodes.append(helper.make_node("Identity", [tensor], [name]))
+            self.nodes("Identity", tensor, outputs=1, names=[name])
             sizes = ["rows" if i == 0 and size is None else size for i, size in enumerate(shape)]
-            infos.append(helper.make_tensor_value_info(name, _element(dtype), sizes))
-        graph = helper.make_graph(self._nodes, "tidemill", self._inputs, infos, self._initializers)
+            self._graph.output.append(helper.make_tensor_value_info(name, _element(dtype), sizes))
+        self._graph.name = "tidemill"
         opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
-        model = helper.make_model(graph, opset_imports=opsets, producer_name="tidemill", doc_string=doc)
-        model.ir_version = IR_VERSION
-        onnx.checker.check_model(model)
-        data: bytes = model.SerializeToString(deterministic=True)
+        self._model.opset_import.extend(opsets)
+        self._model.producer_name, self._model.doc_string = "tidemill", doc
+        self._model.ir_version = IR_VERSION
+        data: bytes = self._model.SerializeToString(deterministic=True)
+        self._model = onnx.ModelProto()
+        self._graph = self._model.graph
+        onnx.checker.check_model(data)
         return data
+
+
+def _set_attribute(node: NodeProto, name: str, value: Any) -> None:
+    """Add an attribute; arrays go in as they are, without the checks of each element."""
+    from onnx import AttributeProto, helper
+
+    if not isinstance(value, np.ndarray):
+        node.attribute.append(helper.make_attribute(name, value))
+    elif value.dtype.kind == "f":
+        node.attribute.add(name=name, type=AttributeProto.FLOATS, floats=value.tolist())
+    else:
+        node.attribute.add(name=name, type=AttributeProto.INTS, ints=value.tolist())
 
 
 def _element(dtype: str) -> int:

@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np  # noqa: TID253
 
-from tidemill.model_types._ubjson import read_ubjson
+# Fields of a tree in XGBoost's JSON that decide its answers, and how small they may be kept.
+_FIELDS = {
+    "left_children": np.int32,
+    "right_children": np.int32,
+    "split_indices": np.int32,
+    "default_left": np.int8,
+    "split_conditions": np.float32,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,33 +41,39 @@ class TreeArrays:
 
 
 def tree_arrays(booster: bytes) -> TreeArrays:
-    """Read the trees from ``Booster.save_raw("ubj")``.
+    """Read the trees from ``Booster.save_raw("json")``.
 
     The margin of a row is ``base`` plus, for each tree, the value of the leaf it falls in. DART's tree weights are
     multiplied into the leaves.
     """
-    learner = read_ubjson(booster)["learner"]
+    learner = json.loads(booster, object_hook=_compact)["learner"]
     gradient = learner["gradient_booster"]
     model = gradient["model"] if "model" in gradient else gradient["gbtree"]["model"]
     dropped = np.asarray(gradient.get("weight_drop", ()), dtype=np.float32)
     columns: dict[str, list[np.ndarray]] = {name: [] for name in ("tree", "node", "feature", "left", "right")}
     columns |= {"missing_left": [], "value": [], "target": []}
     for ordinal, (tree, target) in enumerate(zip(model["trees"], model["tree_info"], strict=True)):
-        left = np.asarray(tree["left_children"], dtype=np.int64)
-        value = np.asarray(tree["split_conditions"], dtype=np.float32)
+        left, value = tree["left_children"], tree["split_conditions"]
         if len(dropped):
             value = np.where(left < 0, value * dropped[ordinal], value)
-        columns["tree"].append(np.full(len(left), ordinal))
-        columns["node"].append(np.arange(len(left)))
-        columns["feature"].append(np.asarray(tree["split_indices"], dtype=np.int64))
+        columns["tree"].append(np.full(len(left), ordinal, dtype=np.int32))
+        columns["node"].append(np.arange(len(left), dtype=np.int32))
+        columns["feature"].append(tree["split_indices"])
         columns["left"].append(left)
-        columns["right"].append(np.asarray(tree["right_children"], dtype=np.int64))
-        columns["missing_left"].append(np.asarray(tree["default_left"], dtype=np.int64))
+        columns["right"].append(tree["right_children"])
+        columns["missing_left"].append(tree["default_left"])
         columns["value"].append(value)
-        columns["target"].append(np.full(len(left), int(target)))
+        columns["target"].append(np.full(len(left), int(target), dtype=np.int32))
     objective = str(learner["objective"]["name"])
     joined = {name: np.concatenate(parts) for name, parts in columns.items()}
     return TreeArrays(base=_base_margin(learner, objective), objective=objective, **joined)
+
+
+def _compact(value: dict[str, Any]) -> dict[str, Any]:
+    """Called at the end of each object: a forest holds millions of nodes, so that trees become arrays one by one."""
+    if "left_children" not in value:
+        return value
+    return {name: np.array(value[name], dtype=dtype) for name, dtype in _FIELDS.items()}
 
 
 def _base_margin(learner: dict[str, Any], objective: str) -> np.ndarray:
@@ -83,18 +97,18 @@ def ensemble_attributes(trees: TreeArrays) -> dict[str, Any]:
         "n_targets": len(trees.base),
         "aggregate_function": "SUM",
         "post_transform": "NONE",
-        "base_values": trees.base.tolist(),
-        "nodes_treeids": trees.tree.tolist(),
-        "nodes_nodeids": trees.node.tolist(),
-        "nodes_featureids": np.where(leaf, 0, trees.feature).tolist(),
+        "base_values": trees.base,
+        "nodes_treeids": trees.tree,
+        "nodes_nodeids": trees.node,
+        "nodes_featureids": np.where(leaf, 0, trees.feature),
         # XGBoost goes left when value < threshold.
-        "nodes_modes": np.where(leaf, "LEAF", "BRANCH_LT").tolist(),
-        "nodes_values": np.where(leaf, np.float32(0), trees.value).tolist(),
-        "nodes_truenodeids": np.where(leaf, 0, trees.left).tolist(),
-        "nodes_falsenodeids": np.where(leaf, 0, trees.right).tolist(),
-        "nodes_missing_value_tracks_true": np.where(leaf, 0, trees.missing_left).tolist(),
-        "target_treeids": trees.tree[leaf].tolist(),
-        "target_nodeids": trees.node[leaf].tolist(),
-        "target_ids": trees.target[leaf].tolist(),
-        "target_weights": trees.value[leaf].tolist(),
+        "nodes_modes": [b"LEAF" if ends else b"BRANCH_LT" for ends in leaf.tolist()],
+        "nodes_values": np.where(leaf, np.float32(0), trees.value),
+        "nodes_truenodeids": np.where(leaf, 0, trees.left),
+        "nodes_falsenodeids": np.where(leaf, 0, trees.right),
+        "nodes_missing_value_tracks_true": np.where(leaf, 0, trees.missing_left),
+        "target_treeids": trees.tree[leaf],
+        "target_nodeids": trees.node[leaf],
+        "target_ids": trees.target[leaf],
+        "target_weights": trees.value[leaf],
     }

@@ -19,10 +19,11 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import CorruptError, OptionError
 from tidemill.model_types._graph import likeliest
 from tidemill.model_types._stopping import Stopping
-from tidemill.model_types._tree_arrays import ensemble_attributes, tree_arrays
+from tidemill.model_types._tree_arrays import TreeArrays, ensemble_attributes, tree_arrays
 from tidemill.model_types.base import FitRequest, Iteration
 
-FILE = "booster.ubj"
+# JSON: a changed byte of XGBoost's binary format can end the process that reads it.
+FILE = "booster.json"
 
 # Option (lower-case) -> XGBoost parameter, where the value passes as it is.
 _SAME = {
@@ -50,15 +51,19 @@ class Trees:
     importance: dict[str, list[float]]
     threads: int = 0
     _booster: Any = field(default=None, repr=False)
+    _arrays: TreeArrays | None = field(default=None, repr=False)
 
     def booster(self) -> Any:
         """The XGBoost model."""
         if self._booster is None:
             import xgboost
 
+            if not self.raw:  # which would end the process
+                raise CorruptError(f"{FILE} is empty")
             try:
                 self._booster = xgboost.Booster(model_file=bytearray(self.raw))
-            except xgboost.core.XGBoostError as error:
+            # The message quotes the file, which need not be text.
+            except (xgboost.core.XGBoostError, UnicodeDecodeError) as error:
                 raise CorruptError(f"{FILE} is not a model XGBoost can read", reason=str(error)[:500]) from error
             self._booster.set_param({"nthread": self.threads})
         return self._booster
@@ -86,12 +91,13 @@ class Trees:
         return np.asarray(found, dtype=np.float64)
 
     def files(self) -> dict[str, bytes]:
-        """The booster in XGBoost's own binary JSON."""
+        """The booster in XGBoost's own JSON."""
         return {FILE: self.raw}
 
     def onnx_nodes(self, builder: Any, x: str) -> tuple[str, str]:
         """Append the ensemble; ``x`` is the encoded float32 matrix. Returns (prediction or class index, scores)."""
-        attributes = ensemble_attributes(tree_arrays(self.raw))
+        self._arrays = self._arrays or tree_arrays(self.raw)
+        attributes = ensemble_attributes(self._arrays)
         margin = builder.node("TreeEnsembleRegressor", x, domain="ai.onnx.ml", **attributes)
         if not self.classes:
             value = builder.node("Reshape", margin, builder.constant(np.array([-1], dtype=np.int64)))
@@ -152,7 +158,7 @@ def fit_trees(request: FitRequest, *, kind: str) -> tuple[Trees, list[Iteration]
         callbacks=[watcher],
     )
     fitted = Trees(
-        raw=bytes(booster.save_raw("ubj")),
+        raw=bytes(booster.save_raw("json")),
         width=data.x.shape[1],
         classes=len(data.labels.classes),
         importance=_importance(booster, data.x.shape[1]),

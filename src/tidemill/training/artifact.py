@@ -19,7 +19,7 @@ model.onnx
     Raw columns (or TRANSFORM's outputs, where the manifest says ``features``) to predictions.
 scores.onnx
     Trees: encoded float32 matrix ``x`` (n, width) to ``scores``.
-booster.ubj, weights.npz
+booster.json, weights.npz
     The native model.
 
 Nothing here holds a time, a duration or a run's id: those are rows of the control database.

@@ -101,7 +101,7 @@ def test_feature_importance_counts_the_splits_of_the_trees(bench: Bench, trees: 
     table = bench.call("ML.FEATURE_IMPORTANCE", trees)
     assert table.column_names == ["feature", "importance_weight", "importance_gain", "importance_cover"]
     assert table.column("feature").to_pylist() == ["size", "colour", "day"]
-    booster = xgboost.Booster(model_file=bytearray(trees.files["booster.ubj"]))
+    booster = xgboost.Booster(model_file=bytearray(trees.files["booster.json"]))
     splits = booster.get_score(importance_type="weight")
     assert table.column("importance_weight").to_pylist() == [splits.get(f"f{i}", 0.0) for i in range(3)]
     gain = booster.get_score(importance_type="gain")
