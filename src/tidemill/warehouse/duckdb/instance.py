@@ -32,6 +32,8 @@ _CONFIG = {
     # Python variables are not tables.
     "python_enable_replacements": "false",
     "preserve_insertion_order": "true",
+    # The operating system keeps the bytes of files anyway; a second copy would grow with the files.
+    "enable_external_file_cache": "false",
     "errors_as_json": "true",
 }
 
