@@ -72,7 +72,7 @@ def test_what_a_check_is_about_stands_first_in_the_rows_shown(lake: Warehouse) -
 
     assert [next(iter(result.sample[0])) for result in results] == ["amount", "id"]
     with pytest.raises(ContractError, match=r"\(id=NULL, code='a'"):
-        require("orders", results, None)
+        require("orders", results, lambda _: None)
 
 
 def test_a_check_is_read_in_the_dialect_of_its_statement(lake: Warehouse) -> None:
@@ -115,5 +115,5 @@ def test_an_enforced_failure_stops_and_an_unenforced_one_warns(lake: Warehouse) 
     loose = Constraint(kind="not_null", columns=("id",), enforced=False)
 
     with pytest.raises(ContractError, match=r"orders: NOT NULL \(\"id\"\) fails for 1 of 4 rows"):
-        require("orders", check(lake, strict), None)
-    assert require("orders", check(lake, loose), None)[0].startswith('NOT NULL ("id") fails for 1 of 4')
+        require("orders", check(lake, strict), lambda _: None)
+    assert require("orders", check(lake, loose), lambda _: None)[0].startswith('NOT NULL ("id") fails for 1 of 4')

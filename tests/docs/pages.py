@@ -71,7 +71,7 @@ class Reader:
         text = self.page.read_text(encoding="utf-8")
         blocks = list(read_blocks(text))
         with in_folder(self.folder):
-            for block, following in zip(blocks, [*blocks[1:], None], strict=True):
+            for block, following in zip(blocks, [*blocks[1:], None][: len(blocks)], strict=True):
                 below = following and text[block.end : following.start].split() == ["```", "```text"]
                 self._run(block, following if below else None)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from tidemill.project import Project, open_project
+from tidemill.testing.control import postgresql  # noqa: F401 - a fixture
 
 TABLES = """
 CREATE TABLE visits (id PRIMARY KEY, pages NOT NULL, CHECK (pages >= 0)) AS

@@ -259,3 +259,35 @@ def test_a_model_is_not_trained_on_damaged_rows(root: Path) -> None:
 
     assert error.code == "TM-CORRUPT"
     assert "features is damaged" in error.message
+
+
+def test_a_project_can_keep_its_control_database_in_postgresql(root: Path, postgresql: str) -> None:
+    (root / "tidemill.toml").write_text(f'control_url = "{postgresql}"\n')
+
+    with open_project(root) as project:
+        assert project.run().status == "ok"
+        assert project.run().status == "nothing"
+        assert count(project, "tidemill.model_versions") == 1
+    assert not (root / ".tidemill" / "control.sqlite").exists()
+
+
+def test_a_failing_check_is_shown_where_it_stands(project: Project, root: Path) -> None:
+    (root / "visits.csv").write_text("id,pages,country\n1,-3,NL\n")
+
+    error = only_error(project.run())
+
+    assert str(error.where) == "sql/tables.sql:2:54"
+    assert "CHECK (pages >= 0)" in (error.where.text if error.where else "")
+
+
+def test_loading_into_a_table_twice_adds_no_row_twice(project: Project, root: Path) -> None:
+    (root / "sql" / "load.sql").write_text(
+        "LOAD DATA INTO orders FROM FILES (format = 'CSV', uris = ['orders/*.csv']);"
+    )
+    (root / "orders").mkdir()
+    (root / "orders" / "1.csv").write_text("id,n\n1,5\n2,6\n")
+    project.run(["orders"])
+    (root / "orders" / "2.csv").write_text("id,n\n3,7\n")
+    project.run(["orders"])
+
+    assert count(project, "orders") == 3

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -32,6 +32,8 @@ class CheckResult:
     rows_failing: int
     sample: tuple[dict[str, Any], ...] = ()
     seconds: float = 0.0
+    line: int = 0
+    column: int = 0
 
     @property
     def passed(self) -> bool:
@@ -75,13 +77,22 @@ def audit(
             rows_failing=failing,
             sample=_sample(session, check) if failing else (),
             seconds=seconds,
+            line=check.constraint.line,
+            column=check.constraint.column,
         )
         for check, failing in zip(checks, counts, strict=True)
     ]
 
 
-def require(table: str, results: Sequence[CheckResult], where: Where | None) -> tuple[str, ...]:
+def require(
+    table: str, results: Sequence[CheckResult], where: Callable[[CheckResult], Where | None]
+) -> tuple[str, ...]:
     """Raise when an enforced check fails; return the unenforced failures as warnings.
+
+    Parameters
+    ----------
+    where
+        Says where a check stands in the user's text.
 
     Raises
     ------
@@ -93,7 +104,7 @@ def require(table: str, results: Sequence[CheckResult], where: Where | None) -> 
     if broken:
         raise ContractError(
             f"{table}: " + "; ".join(_sentence(result) for result in broken) + "; the old version stays",
-            where=where,
+            where=where(broken[0]),
             hint="mend the rows in the query, or say NOT ENFORCED after the constraint to be warned only",
             checks=[{"check": r.check, "rows_failing": r.rows_failing, "sample": list(r.sample)} for r in broken],
         )

@@ -16,6 +16,18 @@ def place(error: TidemillError, source: Source) -> None:
     error.where = (name and _first_mention(str(name), source)) or start_of(source)
 
 
+def line_at(source: Source, line: int, column: int) -> Where:
+    """A place inside a statement, with its line; the statement's start when the line is not known."""
+    lines = source.text.split("\n")
+    row = line - source.line
+    if not line or not 0 <= row < len(lines):
+        return start_of(source)
+    text = " " * (source.column - 1) + lines[0] if row == 0 else lines[row]
+    return Where(
+        file=source.file, line=line, column=column, length=max(1, len(text.rstrip(", ")) - column + 1), text=text
+    )
+
+
 def _first_mention(name: str, source: Source) -> Where | None:
     """The first token of the statement that is this name; the engine may have been handed another text than this."""
     from tidemill.sql.dialects import tokenize

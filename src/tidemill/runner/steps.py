@@ -10,7 +10,7 @@ from tidemill.contracts.audit import CheckResult, audit, require
 from tidemill.core.errors import BindError, ContractError, InternalError, TidemillError
 from tidemill.planner.plan import Step
 from tidemill.runner.execute import OpenQuery, open_query
-from tidemill.runner.placing import place
+from tidemill.runner.placing import line_at, place
 from tidemill.runner.shape import load_query, start_of, typed_query
 from tidemill.runner.stations import Stations
 from tidemill.sources.patterns import files_of
@@ -193,7 +193,7 @@ def _publish(
 def _judge(step: Step, statement: Statement, results: list[CheckResult], job: Job) -> tuple[str, ...]:
     """Warnings of the checks; a broken enforced check is recorded before it stops the step."""
     try:
-        return require(step.asset, results, start_of(statement.source))
+        return require(step.asset, results, lambda result: line_at(statement.source, result.line, result.column))
     except ContractError:
         save_checks(job.stations.db, job.run_id, step.name, table=step.asset, results=results)
         raise
@@ -211,7 +211,9 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
         if statement.columns:
             schema = session.schema(sql)
             sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
-        add = not statement.overwrite and step.asset in job.stations.warehouse.tables()
+        # A project's table is what its statement says: all the files, each once. Typed, INTO adds to what is there.
+        typed = job.origin != "file"
+        add = typed and not statement.overwrite and step.asset in job.stations.warehouse.tables()
         return _publish(step, statement, job, session, OpenQuery(sql=sql, relations={}), add=add)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
@@ -55,7 +56,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         column=statement.source.column,
         ordinal=ordinal,
         kind=kind,
-        name=name if kind != "assert" else f"assert_{digest[:10]}",
+        name=_assert_name(statement, digest) if isinstance(statement, Assert) else name,
         digest=digest,
         description_digest=digest_value(_descriptions(statement)),
         tables=tables,
@@ -64,6 +65,12 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         model_type=_model_type(statement),
         parts=parts,
     )
+
+
+def _assert_name(statement: Assert, digest: str) -> str:
+    """A name people recognise: the message's words, and enough of the digest to tell two assertions apart."""
+    words = "_".join(re.findall(r"[^\W_]+", statement.message.lower()))[:48].rstrip("_")
+    return f"assert_{words}_{digest[:4]}" if words else f"assert_{digest[:10]}"
 
 
 def _facts(statement: Statement) -> tuple[str, str, dict[str, str]]:
