@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import duckdb
 import pytest
 from hypothesis import given
@@ -117,7 +119,6 @@ def test_what_is_ignored_makes_a_statement_partial(statement: str, parts: list[s
             ),
             "Hyperparameter tuning",
         ),
-        ("CREATE MODEL m OPTIONS(model_type='linear_reg', warm_start=TRUE) AS SELECT 1", "WARM_START"),
         (
             "CREATE MODEL m TRANSFORM(ML.TF_IDF(w) OVER() AS w, y) OPTIONS(model_type='linear_reg') AS SELECT 1",
             "Word counts",
@@ -282,3 +283,63 @@ def test_a_misspelt_engine_function_is_guessed() -> None:
 
 def test_load_formats_are_those_the_runner_reads() -> None:
     assert set(LOAD_FORMATS) == set(READERS)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("SELECT * FROM `{project}.ds.t`", "{project}"),
+        ("CREATE MODEL `${dataset}.m` OPTIONS(model_type='linear_reg') AS SELECT 1 AS label", "${dataset}"),
+        ("SELECT * FROM ML.PREDICT(MODEL {model}, TABLE t)", "{model}"),
+        ("SELECT * FROM %s", "%s"),
+        ("SELECT * FROM t WHERE d = %(day)s", "%(day)s"),
+        ("SELECT * FROM <your_table>", "<your_table>"),
+        ("SELECT * FROM $table", "$table"),
+    ],
+)
+def test_a_template_nobody_filled_in_is_named(text: str, shown: str) -> None:
+    (row,) = lint(text)
+    assert row.status == "error"
+    assert row.reason.startswith(f"{shown} is a template's place: templates are not filled in here")
+
+
+@pytest.mark.parametrize("text", ["SELECT '{x}', \"%s\"", "SELECT * FROM t WHERE a <b AND b> 3", "SELECT r'${x}'"])
+def test_braces_in_strings_are_no_templates(text: str) -> None:
+    assert [row.status for row in lint(text)] == ["supported"]
+
+
+def test_predict_without_ml_points_to_the_function() -> None:
+    (row,) = lint("SELECT * FROM PREDICT(MODEL m, TABLE t)")
+    assert (row.status, row.reason.partition(" (")[0]) == ("error", "there is no function PREDICT")
+    assert row.reason.endswith("Try: ML.PREDICT(MODEL name, ...)")
+
+
+def test_a_name_in_parentheses_is_no_data() -> None:
+    (row,) = lint("SELECT * FROM ML.PREDICT(MODEL m, (t))")
+    assert row.reason.endswith("Try: write TABLE t")
+
+
+@pytest.mark.parametrize("dialect", ["bigquery", "duckdb"])
+def test_thresholds_may_be_generated_in_any_dialect(dialect: str) -> None:
+    (row,) = lint("SELECT * FROM ML.ROC_CURVE(MODEL m, TABLE t, GENERATE_ARRAY(0.4, 0.6, 0.1))", dialect)
+    assert row.status == "supported"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"SELECT {'CAST(' * 150}x{' AS INT64)' * 150} FROM t",
+        f"SELECT {'RANGE_BUCKET(' * 60}x{', [1, 2])' * 60} FROM t",
+        f"SELECT {'CASE WHEN a THEN ' * 150}1{' END' * 150} FROM t",
+        f"SELECT 1 FROM t WHERE {' OR '.join(['x LIKE a'] * 1500)}",
+    ],
+    ids=["casts", "buckets", "cases", "conditions"],
+)
+def test_long_and_nested_expressions_are_judged_in_a_moment(text: str) -> None:
+    began = time.monotonic()
+    assert [row.status for row in lint(text)] == ["supported"]
+    assert time.monotonic() - began < 10
+
+
+def test_a_function_of_geography_says_what_it_is() -> None:
+    assert lint("SELECT ST_DISTANCE(a, b) FROM t")[0].reason.startswith("ST_DISTANCE is not supported: geography")

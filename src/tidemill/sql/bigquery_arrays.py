@@ -8,9 +8,12 @@ References
 
 from __future__ import annotations
 
+from itertools import islice
+
 from sqlglot import exp  # noqa: TID253
 
 ELEMENT = "tm_e"
+MOST_NODES = 200
 
 
 def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
@@ -21,6 +24,11 @@ def call(name: str, *arguments: exp.Expr) -> exp.Anonymous:
 def cast(value: exp.Expr, kind: str) -> exp.Cast:
     """A value in a type of the engine."""
     return exp.Cast(this=value.copy(), to=exp.DataType.build(kind, dialect="duckdb"))
+
+
+def is_small(value: exp.Expr) -> bool:
+    """Whether a value may be written more than once: in nested calls, sizes would multiply."""
+    return sum(1 for _ in islice(value.walk(), MOST_NODES + 1)) <= MOST_NODES
 
 
 def unnest(node: exp.Unnest) -> exp.Expr | None:
@@ -42,7 +50,7 @@ def unnest(node: exp.Unnest) -> exp.Expr | None:
     elif name is None:
         spread: exp.Expr = exp.Anonymous(this="UNNEST", expressions=[array.copy(), _two_levels()])
         inner = exp.select(spread, exp.alias_(_positions(array), offset.copy()))
-    elif array.find(exp.Query):  # not to be run twice
+    elif array.find(exp.Query) or not is_small(array):  # not to be run twice
         inner = _numbered(array, name, offset)
     else:
         inner = exp.select(exp.alias_(call("UNNEST", array), name.copy()), exp.alias_(_positions(array), offset.copy()))
@@ -91,6 +99,8 @@ def generate_array(node: exp.GenerateSeries) -> exp.Expr | None:
     step = step if step is not None else exp.Literal.number(1)
     if all(isinstance(part, exp.Literal) and part.name.isdigit() for part in (start, end, step)):
         return None
+    if not (is_small(start) and is_small(step)):
+        return None
     index = exp.to_identifier("tm_i")
     start, end, step = (
         part.copy() if isinstance(part, exp.Literal) else exp.paren(part) for part in (start, end, step)
@@ -118,6 +128,8 @@ def range_bucket(node: exp.RangeBucket) -> exp.Expr:
     element = exp.to_identifier(ELEMENT)
     test = exp.LTE(this=element.copy(), expression=node.this.copy())
     smaller = call("LEN", call("LIST_FILTER", node.expression, exp.Lambda(this=test, expressions=[element])))
+    if not is_small(node.this):
+        return smaller
     missing = exp.Is(this=node.this.copy(), expression=exp.null())
     return exp.Case(ifs=[exp.If(this=missing, true=exp.null())], default=smaller)
 

@@ -16,7 +16,7 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import UnsupportedError
 from tidemill.core.farm import SIGNED, SIGNED_BYTES
-from tidemill.sql.bigquery_arrays import call, cast
+from tidemill.sql.bigquery_arrays import call, cast, is_small
 
 # %[flags][width][.precision]specifier
 _SPECIFIER = re.compile(r"%(?P<flags>[-+ #0']*)(?P<width>[0-9*]*(?:\.[0-9*]+)?)(?P<kind>[A-Za-z%])")
@@ -121,7 +121,7 @@ def converted(node: exp.Cast) -> exp.Expr | None:
     digit. The engine knows the type when it binds, and keeps one branch.
     """
     value = node.this
-    if value.find(exp.Query, exp.Rand, exp.Uuid) or _is_plain(value):
+    if _is_plain(value) or not is_small(value) or value.find(exp.Query, exp.Rand, exp.Uuid):
         return None
     if node.to.is_type(exp.DType.TEXT, exp.DType.VARCHAR):
         decimal = exp.Like(this=call("TYPEOF", value), expression=exp.Literal.string("DECIMAL%"))

@@ -138,6 +138,8 @@ def _refuse_bare_name(call: MLCall, arg: MLArg, function: MLFunction, *, has_mod
     if isinstance(value, exp.Paren) and isinstance(value.this, exp.Alias) and value.this.this.name.upper() == "MODEL":
         hint = f"write MODEL {value.this.alias}"
         raise BindError("MODEL and its name stand without parentheses", where=_arg_where(call, arg), hint=hint)
+    while isinstance(value, exp.Paren):
+        value = value.this
     if not isinstance(value, exp.Column):
         return
     name = generate(value, "")
@@ -241,6 +243,9 @@ def literal_of(node: exp.Expr) -> Any:
         return _struct_literal(node)
     if isinstance(node, exp.GenerateSeries):
         return _series(node)
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "GENERATE_ARRAY" and len(node.expressions) in (2, 3):
+        parts = dict(zip(("start", "end", "step"), node.expressions, strict=False))
+        return _series(exp.GenerateSeries(**{name: part.copy() for name, part in parts.items()}))
     if isinstance(node, exp.RawString | exp.National):
         return node.name
     raise NotLiteralError

@@ -36,6 +36,9 @@ def adapt(tree: exp.Expr, dialect: str, text: Text | None, span: tuple[int, int]
 
 
 def _refuse(node: exp.Expr, text: Text | None, whole: Where | None) -> None:
+    if isinstance(node, exp.Predict):
+        hint = "ML.PREDICT(MODEL name, ...)"
+        raise BindError("there is no function PREDICT", where=_where(node, text) or whole, hint=hint)
     if isinstance(node, exp.NetFunc):
         name = node.this.name.upper() if isinstance(node.this, exp.Anonymous) else "function"
         where = _where(node.this, text) or whole

@@ -15,6 +15,7 @@ from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot import exp, parse_one  # noqa: TID253
 
 from tidemill.core.farm import SQL_FUNCTIONS
+from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import generate
 
 # Said like functions, but part of the grammar.
@@ -40,12 +41,12 @@ def missing_functions(sql: str) -> Iterator[str]:
     SQL that sqlglot cannot read again is taken to be right.
     """
     try:
-        tree = parse_one(sql, dialect="duckdb")
-    except sqlglot_errors.SqlglotError:
+        with deep_stack():
+            names = [_name_of(node) for node in parse_one(sql, dialect="duckdb").find_all(exp.Func)]
+    except (sqlglot_errors.SqlglotError, RecursionError):
         return
     seen: set[str] = set()
-    for node in tree.find_all(exp.Func):
-        name = _name_of(node)
+    for name in names:
         key = name.lower()
         if key and key not in seen and key not in GRAMMAR and key not in engine_functions():
             yield name
@@ -55,5 +56,7 @@ def missing_functions(sql: str) -> Iterator[str]:
 def _name_of(node: exp.Func) -> str:
     if isinstance(node, exp.Anonymous):
         return node.name
+    if isinstance(node, exp.Connector | exp.Cast | exp.Case):  # operators, that may hold much below them
+        return ""
     found = _CALL.match(generate(node, "duckdb"))
     return found.group(1) if found else ""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterator
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
@@ -18,7 +20,25 @@ from tidemill.sql.unclosed import unreadable
 
 STATEMENT_LIMIT = 1_000_000
 NESTING_LIMIT = 200
-TEMPLATES = ("{{", "{%", "${")
+
+# {{ jinja }}, {% jinja %}, ${javascript}, {python}, %s, %(name)s, <your_table>, $shell: in a text, but not SQL.
+_TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{[^}]*\}?|\{[A-Za-z_][\w.]*\}|\{\{|\{%")
+_TEMPLATE_BIGQUERY = re.compile(
+    rf"{_TEMPLATE.pattern}|\{{[^{{}}:']*\}}|%\(\w+\)s|%s\b|<(?:your|my)\w*>|\$[A-Za-z_]\w*", re.IGNORECASE
+)
+_TEMPLATE_IN_NAME = re.compile(r"\$?\{[^}]*\}|%s")
+_TYPOGRAPHIC = re.compile(
+    "[\u2018\u2019\u201c\u201d\u00ab\u00bb\u2013\u2014\uff0c\uff1b\uff08\uff09\u200b\u200c\u200d\u2060]"
+)
+_PLAIN = {
+    **dict.fromkeys("\u2018\u2019", "'"),
+    **dict.fromkeys("\u201c\u201d\u00ab\u00bb", '"'),
+    **dict.fromkeys("\u2013\u2014", "-"),
+    "\uff0c": ",",
+    "\uff1b": ";",
+    "\uff08": "(",
+    "\uff09": ")",
+}
 
 
 def parse_text(text: str, *, file: str, dialect: str, line: int = 1) -> list[Statement]:
@@ -101,8 +121,7 @@ def _parse_chunk(text: Text, chunk: list[Token], source: Source) -> Statement:
 def _check_nesting(text: Text, chunk: list[Token]) -> None:
     depth = 0
     for token in chunk:
-        if token.text[:1] in ("{", "$") and text.text.startswith(TEMPLATES, token.start):
-            raise _template(text, token)
+        _refuse_stray(text, token)
         if token.text in ("(", "[", "{"):
             depth += 1
             if depth > NESTING_LIMIT:
@@ -111,12 +130,33 @@ def _check_nesting(text: Text, chunk: list[Token]) -> None:
             depth -= 1
 
 
-def _template(text: Text, token: Token) -> ParseError:
-    return ParseError(
-        "templates are not filled in here",
-        where=text.where(token.start, token.start + 2),
-        hint="run the template first, or write the names themselves",
-    )
+def _refuse_stray(text: Text, token: Token) -> None:
+    """Refuse a template's place that nobody filled in, and quotes and commas of a word processor."""
+    if token.token_type in (TokenType.STRING, TokenType.RAW_STRING):
+        return
+    bigquery = text.dialect == "bigquery"  # there, braces have no meaning of their own
+    if token.token_type == TokenType.IDENTIFIER:
+        found = _TEMPLATE_IN_NAME.search(token.text) if bigquery else None
+    elif token.text[:1] in ("{", "$", "%", "<", "&"):
+        found = (_TEMPLATE_BIGQUERY if bigquery else _TEMPLATE).match(text.text, token.start)
+    else:
+        found = None
+    if found is not None:
+        raise ParseError(
+            f"{found.group()[:40]} is a template's place: templates are not filled in here",
+            where=text.where(token.start, max(token.end + 1, found.end() if found.string is text.text else 0)),
+            hint="run the template first, or write the names themselves",
+        )
+    odd = _TYPOGRAPHIC.search(token.text) if token.token_type == TokenType.VAR else None
+    if odd is not None:
+        start = token.start + odd.start()
+        hint = f"write {_PLAIN[odd.group()]} instead" if odd.group() in _PLAIN else "delete it"
+        raise ParseError(
+            f"the character U+{ord(odd.group()):04X} ({unicodedata.name(odd.group(), 'unnamed').lower()}) "
+            "means nothing in SQL",
+            where=text.where(start, start + 1),
+            hint=hint,
+        )
 
 
 def _too_deep(text: Text, token: Token) -> ParseError:
