@@ -86,10 +86,12 @@ def _by_hash(rows: TrainingRows, total: int, count: int) -> tuple[TrainingRows, 
         return rows, Split(rows_train=total, rows_eval=0)
     key = rows.task.session.row_hash(rows.schema.names)
     hashes = _hashes(rows, key, total)
-    if 1 - len(np.unique(hashes)) / total > _REPEATED:
+    ordered = np.sort(hashes)
+    if np.count_nonzero(ordered[1:] == ordered[:-1]) / total > _REPEATED:
         rows, key = _with_copies_counted(rows, key)
         hashes = _hashes(rows, key, total)
-    border = np.partition(hashes, count - 1)[count - 1]
+        ordered = np.sort(hashes)
+    border = ordered[count - 1]
     trains = hashes > border
     ties = np.flatnonzero(hashes == border)
     spare = int(total - trains.sum()) - count
