@@ -63,10 +63,10 @@ def test_what_is_ignored_is_noted_and_recorded() -> None:
 
 
 def test_a_refused_option_at_its_default_is_no_error() -> None:
-    checked = check("linear_reg", warm_start=False)
-    assert "warm_start" not in checked.values
-    with pytest.raises(UnsupportedError, match="WARM_START is not supported"):
-        check("linear_reg", warm_start=True)
+    checked = check("linear_reg", data_split_test_fraction=0.0)
+    assert "data_split_test_fraction" not in checked.values
+    with pytest.raises(UnsupportedError, match="DATA_SPLIT_TEST_FRACTION is not supported"):
+        check("linear_reg", data_split_test_fraction=0.1)
 
 
 @pytest.mark.parametrize(
@@ -77,6 +77,11 @@ def test_a_refused_option_at_its_default_is_no_error() -> None:
             "LINEAR_REG",
             {"l1_reg": 1.0, "optimize_strategy": "normal_equation"},
             "L1_REG and OPTIMIZE_STRATEGY = 'NORMAL_EQUATION' exclude each other",
+        ),
+        (
+            "LINEAR_REG",
+            {"warm_start": True, "optimize_strategy": "normal_equation"},
+            "WARM_START and OPTIMIZE_STRATEGY = 'NORMAL_EQUATION' exclude each other",
         ),
         (
             "LOGISTIC_REG",

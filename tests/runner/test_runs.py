@@ -291,3 +291,20 @@ def test_loading_into_a_table_twice_adds_no_row_twice(project: Project, root: Pa
     project.run(["orders"])
 
     assert count(project, "orders") == 3
+
+
+def test_a_warm_start_goes_on_from_the_version_before(project: Project, root: Path) -> None:
+    statement = MODEL.replace("'LOGISTIC_REG'", "'LOGISTIC_REG', warm_start = TRUE, max_iterations = 3")
+    (root / "sql" / "model.sql").write_text(statement)
+    first = project.run()
+    assert "no earlier version" in next(step for step in first.steps if step.asset == "buyers").warnings[-1]
+    write_visits(root, rows=900)
+    project.run()
+
+    rows = project.sql(
+        "SELECT training_run, iteration, loss, duration_ms FROM ML.TRAINING_INFO(MODEL buyers)"
+    ).fetchall()
+
+    assert [row[:2] for row in rows] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
+    assert rows[3][2] < rows[0][2]
+    assert [row[3] is None for row in rows] == [True] * 3 + [False] * 3

@@ -31,7 +31,14 @@ def fit(session: Session) -> Fit:
     """Train a model type on a query with some options; the rest have their defaults."""
 
     def call(
-        model_type: str, sql: str, *, label: str = "label", ordered: bool = True, seed: int = 0, **given: Any
+        model_type: str,
+        sql: str,
+        *,
+        label: str = "label",
+        ordered: bool = True,
+        seed: int = 0,
+        previous: TrainedModel | None = None,
+        **given: Any,
     ) -> TrainedModel:
         row = MODEL_TYPES[model_type]
         options = {option.name.lower(): option.default for option in row.options if option.status == "supported"}
@@ -44,6 +51,7 @@ def fit(session: Session) -> Fit:
             given=frozenset(given) | {"input_label_cols"},
             ordered=ordered,
             seed=seed,
+            previous=previous.files if previous else None,
             threads=2,
         )
         return train(task, judge=judge)

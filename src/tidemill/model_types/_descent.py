@@ -52,7 +52,7 @@ def row_shares(weight: np.ndarray | None) -> np.ndarray | None:
 
 
 def descend(request: FitRequest, loss: Loss, outputs: int) -> tuple[Weights, list[Iteration]]:
-    """Descend from zero weights; see the module for the objective.
+    """Descend from zero weights, or from those that the request starts from; see the module for the objective.
 
     Raises
     ------
@@ -74,6 +74,9 @@ class _Descent:
         self.rate = float(options["ls_init_learn_rate"] if self.searches else options["learn_rate"])
         self.at = Weights(w=np.zeros((data.x.shape[1], outputs)), b=np.zeros(outputs))
         self.margin = np.zeros((len(data.x), outputs))
+        if request.start is not None:
+            self.at = Weights(w=request.start.w, b=request.start.b if self.intercept else self.at.b)
+            self.margin = data.x @ self.at.w + self.at.b
 
     def run(self) -> tuple[Weights, list[Iteration]]:
         stopping = Stopping.of(self.request.options)
@@ -164,6 +167,6 @@ class _Descent:
         return self.loss.mean(margin, self.data.y_eval, self.eval_share)
 
     def _standing_still(self) -> Iteration:
-        """Zero weights are already the minimum (a penalty that no feature is worth)."""
+        """The first weights are already the minimum: those of WARM_START, or zeros, by a penalty."""
         loss = self.loss.mean(self.margin, self.data.y, self.share)
         return Iteration(iteration=0, loss=loss, eval_loss=self._eval_loss(), learning_rate=self.rate, duration_ms=0)

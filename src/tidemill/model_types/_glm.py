@@ -9,7 +9,6 @@ from tidemill.model_types._shared import (
     SPLIT,
     STOPPING,
     SYNTAX,
-    WARM_START,
     max_iterations,
 )
 from tidemill.model_types.base import Option, OptionRule
@@ -27,7 +26,8 @@ def glm_options(*strategies: str) -> tuple[Option, ...]:
             default="AUTO_STRATEGY",
             choices=strategies,
             doc="How the weights are found. AUTO_STRATEGY solves the normal equation of a linear regression when "
-            "neither L1_REG nor more than 10,000 encoded features stand in the way, and descends otherwise.",
+            "neither L1_REG, WARM_START nor more than 10,000 encoded features stand in the way, and descends "
+            "otherwise.",
         ),
         Option(name="L1_REG", kind="float", default=0.0, low=0.0, hparam=True, doc="L1 penalty."),
         Option(name="L2_REG", kind="float", default=0.0, low=0.0, hparam=True, doc="L2 penalty."),
@@ -66,7 +66,14 @@ def glm_options(*strategies: str) -> tuple[Option, ...]:
             doc="Keep standard errors and p-values for ML.ADVANCED_WEIGHTS.",
         ),
         Option(name="FIT_INTERCEPT", kind="bool", default=True, doc="Fit an intercept."),
-        WARM_START,
+        Option(
+            name="WARM_START",
+            kind="bool",
+            default=False,
+            doc="Descend from the weights of the version that is replaced; the model type, the label with its classes, "
+            "and the features must be those of that version. Without one, training begins at zero weights, with a "
+            "warning.",
+        ),
         EXPLAIN,
         *REGISTRY,
     )
@@ -90,6 +97,12 @@ GLM_RULES = (
         message="L1_REG and OPTIMIZE_STRATEGY = 'NORMAL_EQUATION' exclude each other",
         hint="leave OPTIMIZE_STRATEGY out: with L1_REG the weights are found by gradient descent",
         broken=lambda values, _: values["optimize_strategy"] == "NORMAL_EQUATION" and values["l1_reg"] > 0,
+    ),
+    OptionRule(
+        option="WARM_START",
+        message="WARM_START and OPTIMIZE_STRATEGY = 'NORMAL_EQUATION' exclude each other",
+        hint="leave WARM_START out: the normal equation gives the same weights wherever it begins",
+        broken=lambda values, _: values["optimize_strategy"] == "NORMAL_EQUATION" and values["warm_start"],
     ),
     OptionRule(
         option="CALCULATE_P_VALUES",

@@ -131,7 +131,12 @@ def _strategy(request: FitRequest) -> str:
         )
     if asked != "AUTO_STRATEGY":
         return str(asked)
-    descends = request.options["l1_reg"] > 0 or columns > _MOST_COLUMNS or len(data.x) < _ROWS_PER_COLUMN * columns
+    descends = (
+        request.options["l1_reg"] > 0
+        or request.options["warm_start"]
+        or columns > _MOST_COLUMNS
+        or len(data.x) < _ROWS_PER_COLUMN * columns
+    )
     return "BATCH_GRADIENT_DESCENT" if descends else "NORMAL_EQUATION"
 
 

@@ -154,13 +154,25 @@ class Fitted(Protocol):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Start:
+    """Where gradient descent begins: weights, shape (width, outputs), and intercepts, shape (outputs,)."""
+
+    w: np.ndarray
+    b: np.ndarray
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class FitRequest:
-    """Everything a fit may depend on, so that the same request gives the same bytes."""
+    """Everything a fit may depend on, so that the same request gives the same bytes.
+
+    ``start`` (WARM_START) holds the weights of the version before; None begins at zero.
+    """
 
     data: FitData
     options: Mapping[str, Any]
     seed: int
     threads: int
+    start: Start | None = None
     progress: Callable[[Iteration], None] = field(default=lambda _: None)
 
 

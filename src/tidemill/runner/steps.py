@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.audit import CheckResult, audit, require
-from tidemill.core.errors import BindError, ContractError, InternalError, TidemillError
+from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError
 from tidemill.planner.plan import Step
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.placing import line_at, place
@@ -246,6 +246,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
                 options=checked.values,
                 given=checked.given,
                 transform=statement.transform,
+                previous=_previous_files(step.asset, job) if checked.values.get("warm_start") else None,
                 seed=stations.settings.seed,
                 threads=stations.threads,
                 where=start_of(statement.source),
@@ -272,6 +273,14 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         metrics=dict(trained.metrics),
         warnings=(*checked.notes, *trained.warnings),
     )
+
+
+def _previous_files(name: str, job: Job) -> Mapping[str, bytes] | None:
+    """Files of the version that a step replaces; None where it is the first."""
+    try:
+        return job.stations.load_model(name).files
+    except NotFoundError:
+        return None
 
 
 def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:

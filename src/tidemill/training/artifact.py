@@ -11,8 +11,9 @@ features.json
     `features.plan.plan_to_dict`.
 info.json
     ``fitted`` (`Fitted.info`), ``feature_info`` (rows of ML.FEATURE_INFO), ``iterations`` (rows of ML.TRAINING_INFO
-    without durations: iteration, loss, eval_loss, learning_rate), ``global_explain`` (null, or {features: names,
-    overall: mean absolute attribution of each, classes: null or a list of such lists in the order of the classes}).
+    of all runs, without durations: training_run, iteration, loss, eval_loss, learning_rate), ``global_explain``
+    (null, or {features: names, overall: mean absolute attribution of each, classes: null or a list of such lists in
+    the order of the classes}).
 evaluation.npz
     ``y`` and ``scores`` of the evaluated rows (the first 1,000,000), as `evaluation.judge` takes them.
 model.onnx

@@ -37,6 +37,8 @@ class TrainTask:
         The engine returns its rows in the same order each time (`BoundQuery.ordered`).
     options, given
         All options by lower-case name with defaults filled in, and the names that the user gave.
+    previous
+        The files of the version before, for WARM_START; None where there is none, or where it is not asked for.
     seed, threads
         The same rows, SQL, options, seed and threads give the same bytes.
     """
@@ -50,6 +52,7 @@ class TrainTask:
     ordered: bool = False
     given: frozenset[str] = frozenset()
     transform: tuple[TransformItem, ...] = ()
+    previous: Mapping[str, bytes] | None = None
     seed: int = 0
     threads: int = 1
     where: Where | None = None

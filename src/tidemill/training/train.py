@@ -39,6 +39,7 @@ from tidemill.training.source import TrainingRows, open_rows
 from tidemill.training.split import Split, split_rows
 from tidemill.training.task import Judge, TrainTask
 from tidemill.training.transform import freeze
+from tidemill.training.warm import Earlier, earlier_version, start_from
 from tidemill.training.weights import check_weights, class_weights
 
 if TYPE_CHECKING:
@@ -73,9 +74,13 @@ def train(task: TrainTask, *, judge: Judge) -> TrainedModel:
     task.progress("looking at the label", 0, 0)
     rows = open_rows(task)
     label = learn_label(rows)
+    earlier = earlier_version(task, label)
     rows, split = split_rows(rows, label.rows)
     task.progress("learning categories", 0, 0)
     made = _prepare(rows, label, split)
+    made.earlier = earlier
+    if task.options.get("warm_start") and earlier is None:
+        made.warnings.append("WARM_START: there is no earlier version; training began at zero weights")
     fitted, iterations = task.model_type.fit(_request(made)) if task.model_type.fit else _no_fit(task)
     task.progress("judging", 0, 0)
     evaluated = _evaluate(made, fitted, judge)
@@ -123,6 +128,7 @@ class _Made:
     feature_info: tuple[dict[str, Any], ...]
     weight: np.ndarray | None
     warnings: list[str]
+    earlier: Earlier | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,7 +249,10 @@ def _request(made: _Made) -> FitRequest:
         loss = "" if row.loss is None else f", loss {row.loss:.6g}"
         task.progress(f"iteration {row.iteration + 1} of at most {most}{loss}", row.iteration + 1, most)
 
-    return FitRequest(data=data, options=task.options, seed=task.seed, threads=task.threads, progress=report)
+    start = start_from(made.earlier, made.plan, task=task) if made.earlier else None
+    return FitRequest(
+        data=data, options=task.options, seed=task.seed, threads=task.threads, start=start, progress=report
+    )
 
 
 def _evaluate(made: _Made, fitted: Fitted, judge: Judge) -> _Evaluated:
@@ -262,17 +271,22 @@ def _info(made: _Made, fitted: Fitted, iterations: Sequence[Iteration], evaluate
         groups = [column.feature for column in encoded_columns(made.plan)]
         names = [feature.name for feature in made.plan.features]
         explained = explain_globally(fitted, evaluated.x, groups, names)
+    run = made.earlier.training_run + 1 if made.earlier else 0
     return {
         "fitted": fitted.info(),
         "feature_info": list(made.feature_info),
         "iterations": [
-            {
-                "iteration": row.iteration,
-                "loss": row.loss,
-                "eval_loss": row.eval_loss,
-                "learning_rate": row.learning_rate,
-            }
-            for row in iterations
+            *(made.earlier.iterations if made.earlier else ()),
+            *(
+                {
+                    "training_run": run,
+                    "iteration": row.iteration,
+                    "loss": row.loss,
+                    "eval_loss": row.eval_loss,
+                    "learning_rate": row.learning_rate,
+                }
+                for row in iterations
+            ),
         ],
         "global_explain": explained,
     }

@@ -109,9 +109,14 @@ class ModelFacts:
         return [(row.tolist(), float(b)) for row, b in zip(by_output, fitted["intercepts"], strict=True)]
 
     def iterations(self) -> list[dict[str, Any]]:
-        """Rows of ML.TRAINING_INFO; how long each took is kept beside the files, which hold no times."""
-        durations = {row.iteration: row.duration_ms for row in self.model.iterations}
-        return [{"duration_ms": durations.get(row["iteration"]), **row} for row in self.info["iterations"]]
+        """Rows of ML.TRAINING_INFO; how long each took is kept beside the files, which hold no times.
+
+        Runs before the last one (WARM_START) belong to other versions: their durations are not known here.
+        """
+        rows = self.info["iterations"]
+        last = max((row["training_run"] for row in rows), default=0)
+        durations = {(last, row.iteration): row.duration_ms for row in self.model.iterations}
+        return [{"duration_ms": durations.get((row["training_run"], row["iteration"])), **row} for row in rows]
 
     def feature_info(self) -> list[dict[str, Any]]:
         """Rows of ML.FEATURE_INFO."""

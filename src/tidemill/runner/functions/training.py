@@ -8,7 +8,7 @@ https://cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-syntax-
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tidemill.runner.functions.columns import small_rows
 from tidemill.runner.functions.facts import facts_of
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def training_info(call: FunctionCall) -> Rows:
-    """Return a row per iteration of the fit."""
+    """Return a row per iteration of the fit, and of the fits before it that WARM_START went on from."""
     import pyarrow as pa
 
     facts = facts_of(call)
@@ -34,10 +34,7 @@ def training_info(call: FunctionCall) -> Rows:
         ]
     )
 
-    def make() -> list[dict[str, Any]]:
-        return [{"training_run": 0, **row} for row in facts.iterations()]
-
-    return small_rows(call, schema, make)
+    return small_rows(call, schema, facts.iterations)
 
 
 def feature_info(call: FunctionCall) -> Rows:
