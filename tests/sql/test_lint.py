@@ -343,3 +343,22 @@ def test_long_and_nested_expressions_are_judged_in_a_moment(text: str) -> None:
 
 def test_a_function_of_geography_says_what_it_is() -> None:
     assert lint("SELECT ST_DISTANCE(a, b) FROM t")[0].reason.startswith("ST_DISTANCE is not supported: geography")
+
+
+@pytest.mark.parametrize(
+    ("clause", "words"),
+    [
+        ("ML.PREDICT(MODEL m, TABLE t) AS x, label", "returns a table"),
+        ("x AS a, y AS a, label", "two columns named a"),
+        ("x AS label", "TRANSFORM changes label"),
+        ("* REPLACE(label + 1 AS label)", "TRANSFORM changes label"),
+        ("x", "TRANSFORM leaves out label"),
+        ("* EXCEPT(label)", "TRANSFORM leaves out label"),
+        ("nosuch(x) AS x, label", "NOSUCH is not supported"),
+        ("FORMAT('%p', x) AS x, label", "FORMAT is not supported with %p"),
+    ],
+)
+def test_lint_refuses_of_transform_what_training_refuses(clause: str, words: str) -> None:
+    (row,) = lint(f"CREATE MODEL m TRANSFORM({clause}) OPTIONS(model_type='linear_reg') AS SELECT * FROM t")
+    assert row.status in ("error", "rejected")
+    assert words in row.reason

@@ -14,7 +14,7 @@ from tidemill.model_types.remote import REMOTE
 from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
 from tidemill.sql.bound import BoundQuery
-from tidemill.sql.check_transform import check_transform
+from tidemill.sql.check_transform import check_passed, check_transform
 from tidemill.sql.dialects import MLArg, MLCall
 from tidemill.sql.engine_functions import engine_functions, missing_functions
 from tidemill.sql.functions import ML_FUNCTIONS
@@ -160,8 +160,19 @@ def _notes(statement: Statement, known: _Known) -> list[str]:
 def _model_notes(statement: CreateModel, known: _Known) -> list[str]:
     checked = check_create_model(statement)
     check_transform(statement.transform, source=statement.source)
+    check_passed(statement.transform, _needed_as_is(checked.values), source=statement.source)
     query_notes = _query_notes(statement.query, known) if statement.query is not None else []
     return [*checked.notes, *query_notes]
+
+
+def _needed_as_is(options: Mapping[str, Any]) -> list[str]:
+    """Columns that a TRANSFORM clause must hand through: labels, split and weight columns."""
+    names = [
+        *(options.get("input_label_cols") or ()),
+        options.get("data_split_col"),
+        options.get("instance_weight_col"),
+    ]
+    return [name for name in names if isinstance(name, str)]
 
 
 def _header_notes(statement: CreateTable | CreateView) -> list[str]:

@@ -7,12 +7,14 @@ https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-sy
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
+from tidemill.core.errors import UnsupportedError
 from tidemill.sql.bigquery import mend_functions
 from tidemill.sql.dialects import generate, placed
 from tidemill.sql.parse_columns import read_name
@@ -156,5 +158,6 @@ def _item_of(tree: exp.Expr, text: Text, line: int, column: int) -> TransformIte
     name = tree.alias if isinstance(tree, exp.Alias) else value.name if isinstance(value, exp.Column) else ""
     value.meta.setdefault("text", text)
     if text.dialect == "bigquery":
-        value = mend_functions(value.copy())
+        with suppress(UnsupportedError):  # it is refused, with its reason, where the clause is checked
+            value = mend_functions(value.copy())
     return TransformItem(name=name, sql=generate(value, "duckdb"), tree=value, line=line, column=column)
