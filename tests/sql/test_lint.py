@@ -294,6 +294,8 @@ def test_load_formats_are_those_the_runner_reads() -> None:
         ("SELECT * FROM %s", "%s"),
         ("SELECT * FROM t WHERE d = %(day)s", "%(day)s"),
         ("SELECT * FROM <your_table>", "<your_table>"),
+        ("SELECT * FROM <project>.d.t", "<project>"),
+        ("SELECT * FROM ML.EVALUATE(MODEL `<project>.<dataset>.<model>`)", "<project>"),
         ("SELECT * FROM $table", "$table"),
     ],
 )

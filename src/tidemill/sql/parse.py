@@ -24,9 +24,9 @@ NESTING_LIMIT = 200
 # {{ jinja }}, {% jinja %}, ${javascript}, {python}, %s, %(name)s, <your_table>, $shell: in a text, but not SQL.
 _TEMPLATE = re.compile(r"\{\{.*?\}\}|\{%.*?%\}|\$\{[^}]*\}?|\{[A-Za-z_][\w.]*\}|\{\{|\{%")
 _TEMPLATE_BIGQUERY = re.compile(
-    rf"{_TEMPLATE.pattern}|\{{[^{{}}:']*\}}|%\(\w+\)s|%s\b|<(?:your|my)\w*>|\$[A-Za-z_]\w*", re.IGNORECASE
+    rf"{_TEMPLATE.pattern}|\{{[^{{}}:']*\}}|%\(\w+\)s|%s\b|<(?:your|my)\w*>|<\w+>(?=\.)|\$[A-Za-z_]\w*", re.IGNORECASE
 )
-_TEMPLATE_IN_NAME = re.compile(r"\$?\{[^}]*\}|%s")
+_TEMPLATE_IN_NAME = re.compile(r"\$?\{[^}]*\}|%s|<\w+>")
 _TYPOGRAPHIC = re.compile(
     "[\u2018\u2019\u201c\u201d\u00ab\u00bb\u2013\u2014\uff0c\uff1b\uff08\uff09\u200b\u200c\u200d\u2060]"
 )
