@@ -8,6 +8,7 @@ import pytest
 
 from tidemill.evaluation.judge import judge
 from tidemill.model_types.table import MODEL_TYPES
+from tidemill.sql.statements import TransformItem
 from tidemill.training.result import TrainedModel
 from tidemill.training.task import TrainTask
 from tidemill.training.train import train
@@ -38,6 +39,7 @@ def fit(session: Session) -> Fit:
         ordered: bool = True,
         seed: int = 0,
         previous: TrainedModel | None = None,
+        transform: tuple[TransformItem, ...] = (),
         **given: Any,
     ) -> TrainedModel:
         row = MODEL_TYPES[model_type]
@@ -52,6 +54,7 @@ def fit(session: Session) -> Fit:
             ordered=ordered,
             seed=seed,
             previous=previous.files if previous else None,
+            transform=transform,
             threads=2,
         )
         return train(task, judge=judge)

@@ -260,8 +260,32 @@ def test_transform_outputs_are_the_features_and_raw_columns_the_inputs(session: 
     assert [column["name"] for column in manifest["inputs"]] == ["n", "c"]
     assert [column["name"] for column in manifest["transform"]] == ["z", "c"]
     assert manifest["onnx"] == {"inputs": "raw", "reason": ""}
-    assert [row["input"] for row in trained.feature_info] == ["z", "c"]
+    assert manifest["transform_columns"] == ["z", "c", "value"]
     # Scaled by the training rows alone.
-    assert trained.feature_info[0]["mean"] == pytest.approx(0.0, abs=1e-12)
-    assert trained.feature_info[0]["stddev"] == pytest.approx(1.0)
+    z = plan_from_dict(read_json_file(trained.files, "features.json")).features[0].encoding
+    assert (z.mean, z.deviation) == (pytest.approx(0.0, abs=1e-12), pytest.approx(1.0))  # type: ignore[union-attr]
     assert train(task, judge=judge).digest == trained.digest
+
+
+def test_feature_info_describes_the_columns_before_transform(fit: Fit) -> None:
+    def trained(clause: str, columns: str) -> TrainedModel:
+        text = f"CREATE MODEL m TRANSFORM ({clause}, value) OPTIONS (MODEL_TYPE = 'LINEAR_REG') AS SELECT 1"
+        statement = parse_text(text, file="m.sql", dialect="duckdb")[0]
+        assert isinstance(statement, CreateModel)
+        sql = f"SELECT {columns}, value FROM ({MIXED}) AS t"
+        return fit("LINEAR_REG", sql, label="value", data_split_method="NO_SPLIT", transform=statement.transform)
+
+    columns = "n, c, d, b, d + INTERVAL 3 HOUR AS t, [n, 1.0] AS v, [c, 'k'] AS s, d::TIMESTAMPTZ AS z"
+    raw = {
+        row["input"]: row
+        for row in fit(
+            "LINEAR_REG", f"SELECT {columns}, value FROM ({MIXED}) AS t", label="value", data_split_method="NO_SPLIT"
+        ).feature_info
+    }
+    made = trained(
+        "n * 2 AS m, c || 'x' AS c, d AS e, b, epoch(t) AS t, v[1] AS v, len(s) AS s, epoch(z) AS z", columns
+    )
+    rows = {row["input"]: row for row in made.feature_info}
+    assert list(rows) == ["n", "c", "d", "b", "t", "v", "s", "z"]
+    for name, row in rows.items():
+        assert row == pytest.approx(raw[name], nan_ok=True), name

@@ -3,7 +3,8 @@
 manifest.json
     ``format``, ``model_type``, ``task`` (regression, classification), ``encoding`` (linear, tree),
     ``label`` {column, type (Arrow, as text), classes (ascending; empty for regression)},
-    ``inputs`` [{name, type}] (raw columns a prediction needs), ``sql``, ``transform`` [{name, sql}],
+    ``inputs`` [{name, type}] (raw columns a prediction needs), ``sql``, ``transform`` [{name, sql}]
+    (features), ``transform_columns`` (all columns of TRANSFORM by name, with the label, in its order),
     ``options`` (all, lower-case names), ``given`` (names the user gave), ``seed``, ``threads``,
     ``split`` {method, column}, ``rows_train``, ``rows_eval``, ``evaluated_on`` (evaluation, training),
     ``metrics`` {name: number}, ``onnx`` {inputs: raw | features, reason}, ``libraries`` {name: version}.

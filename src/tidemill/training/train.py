@@ -29,7 +29,7 @@ from tidemill.training.artifact import (
     json_file,
     library_versions,
 )
-from tidemill.training.describe import describe_features
+from tidemill.training.describe import describe_features, describe_inputs
 from tidemill.training.explain import explain_globally
 from tidemill.training.graphs import Graph, model_graph, scores_graph
 from tidemill.training.labels import LabelFacts, learn_label
@@ -125,6 +125,7 @@ class _Made:
     plan: FeaturePlan
     loaded: Loaded
     frozen: Sequence[FrozenColumn]
+    listed: Sequence[str]
     feature_info: tuple[dict[str, Any], ...]
     weight: np.ndarray | None
     warnings: list[str]
@@ -158,7 +159,10 @@ def _prepare(rows: TrainingRows, label: LabelFacts, split: Split) -> _Made:
     draft = _draft(rows, label, schema, learned, names=names, frozen=frozen.columns, inputs=frozen.inputs)
     loaded = load_rows(rows, draft, label, split, computed=frozen.sql_by_name())
     x = loaded.x[: split.rows_train]
-    info = describe_features(draft, learned, x, threads=task.threads)
+    if frozen.columns:
+        info = describe_inputs(rows, training_sql, frozen.inputs or ())
+    else:
+        info = describe_features(draft, learned, x, threads=task.threads)
     plan = settle(draft, x, y=loaded.y[: split.rows_train])
     finish(plan, loaded.x[split.rows_train :])
     made = _Made(
@@ -169,6 +173,7 @@ def _prepare(rows: TrainingRows, label: LabelFacts, split: Split) -> _Made:
         plan=plan,
         loaded=loaded,
         frozen=frozen.columns,
+        listed=frozen.listed,
         feature_info=info,
         weight=None,
         warnings=_warnings(plan, label, loaded.y[: split.rows_train]),
@@ -346,6 +351,7 @@ def _manifest(made: _Made, evaluated: _Evaluated, graph: Graph) -> dict[str, Any
         "inputs": [{"name": column.name, "type": column.type} for column in made.plan.inputs],
         "sql": task.sql,
         "transform": [{"name": column.name, "sql": column.sql} for column in made.frozen],
+        "transform_columns": list(made.listed),
         "options": _plain(task.options),
         "given": sorted(task.given),
         "seed": task.seed,

@@ -13,10 +13,14 @@ from tidemill.training.source import TrainingRows
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frozen:
-    """The feature columns of TRANSFORM and the raw columns they read; no columns without a TRANSFORM."""
+    """The feature columns of TRANSFORM and the raw columns they read; no columns without a TRANSFORM.
+
+    ``listed`` has the names of all its columns, with the label and others that pass through, in its order.
+    """
 
     columns: tuple[FrozenColumn, ...] = ()
     inputs: tuple[InputColumn, ...] | None = None
+    listed: tuple[str, ...] = ()
 
     def sql_by_name(self) -> dict[str, str]:
         """Each column's SQL over the query's rows."""
@@ -59,7 +63,7 @@ def freeze(rows: TrainingRows, training_sql: str) -> Frozen:
             where=rows.task.where,
             hint="add the columns to learn from, or * for all of them",
         )
-    return Frozen(columns=columns, inputs=_inputs(rows, columns))
+    return Frozen(columns=columns, inputs=_inputs(rows, columns), listed=tuple(column.name for column in frozen))
 
 
 def _inputs(rows: TrainingRows, columns: Sequence[FrozenColumn]) -> tuple[InputColumn, ...]:

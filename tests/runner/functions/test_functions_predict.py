@@ -234,11 +234,15 @@ def test_ml_transform_returns_the_columns_of_the_clause_with_the_training_statis
     sizes = [i * 0.5 for i in range(40) if i % 7]
     mean, deviation = np.mean(sizes), np.std(sizes, ddof=1)
     table = bench.call("ML.TRANSFORM", scaled, f"SELECT size, colour, price FROM {TOY} WHERE id = 5")
-    assert [name for name in table.column_names if name != "price"] == ["half", "size", "colour"]
+    assert table.column_names == ["half", "size", "colour", "price"]
     (row,) = table.to_pylist()
     assert row["half"] == 1.25
     assert row["size"] == pytest.approx((2.5 - mean) / deviation)
     assert row["colour"] == "GREEN"
+    label = bench.call("ML.TRANSFORM", scaled, f"SELECT price AS PRICE, size, colour FROM {TOY} WHERE id = 5")
+    assert label.to_pylist() == [row]
+    without = bench.call("ML.TRANSFORM", scaled, f"SELECT size, colour FROM {TOY} WHERE id = 5")
+    assert without.column_names == ["half", "size", "colour"]
 
 
 def test_judging_and_explaining_go_through_the_transform(bench: Bench, scaled: LoadedModel) -> None:
