@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.version import VERSION
 
 if TYPE_CHECKING:
-    from tidemill.project import Project, open_project as open  # noqa: A004
+    from tidemill.project import Project
+    from tidemill.project import open_project as open  # noqa: A004 - users say tidemill.open(...)
 
 __version__ = VERSION
 __all__ = ["Project", "__version__", "open"]

@@ -101,8 +101,9 @@ class Project:
         BusyError
             Another run is going on.
         """
-        if not self.plan(selectors, full_refresh=full_refresh).changed:
-            return RunReport(run_id="", status="nothing")
+        plan = self.plan(selectors, full_refresh=full_refresh)
+        if not plan.changed:
+            return RunReport(run_id="", status="nothing", unchanged=len(plan.steps))
         from tidemill.runner.claim import claimed_run
 
         return claimed_run(
@@ -240,6 +241,7 @@ class Project:
 
     def _state(self, summaries: Sequence[Summary]) -> State:
         assets = load_assets(self.db)
+        damaged = self._damaged()
         known = {
             key: Known(
                 name=asset.name,
@@ -248,7 +250,7 @@ class Project:
                 parts=asset.parts,
                 reads=asset.reads,
                 origin=asset.origin,
-                present=self._present(asset.kind),
+                present=asset.kind not in {"table", "load"} or (damaged is not None and key not in damaged),
             )
             for key, asset in assets.items()
         }
@@ -260,9 +262,11 @@ class Project:
             model_versions=_algorithm_version,
         )
 
-    def _present(self, kind: str) -> bool:
-        """Whether the lake can hold the table at all; `verify` looks at each file."""
-        return kind not in {"table", "load"} or (self.keep / "lake").is_dir()
+    def _damaged(self) -> frozenset[str] | None:
+        """Keys of the tables whose files are gone or cut; None when there is no lake at all."""
+        if not (self.keep / "lake").is_dir():
+            return None
+        return frozenset(asset_key(table) for table in self.warehouse.damaged())
 
     def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
         """Tables that no statement makes: the lake is asked only when a statement reads one."""

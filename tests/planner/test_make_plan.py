@@ -117,7 +117,7 @@ def test_a_table_that_is_gone_is_built_again() -> None:
 
     plan = make_plan(CHAIN, replace(state, known={**state.known, "features": gone}))
 
-    assert actions(plan)["features"] == ("build", "the table is gone")
+    assert actions(plan)["features"] == ("build", "its files are gone or damaged")
 
 
 def test_a_selector_brings_what_it_reads_and_nothing_else() -> None:
@@ -190,3 +190,20 @@ def test_five_thousand_statements_in_a_row_are_ordered() -> None:
     many = [summary("t0"), *(summary(f"t{i}", line=i, tables=(f"t{i - 1}",)) for i in range(1, 5_000))]
 
     assert [step.asset for step in make_plan(many, State()).steps] == [f"t{i}" for i in range(5_000)]
+
+
+def test_a_statement_that_is_not_carried_out_is_never_passed_over() -> None:
+    insert = summary("INSERT (sql/a.sql:30)", "other", line=30)
+    state = built(make_plan(CHAIN, STATE), STATE)
+
+    plan = make_plan([*CHAIN, insert], state)
+
+    assert [(step.asset, step.action) for step in plan.work] == [("INSERT (sql/a.sql:30)", "refuse")]
+
+
+def test_a_file_that_is_gone_is_said_to_be_gone() -> None:
+    state = built(make_plan(CHAIN, STATE), STATE)
+
+    plan = make_plan(CHAIN, replace(state, file_tokens={"data/*.csv": "missing"}))
+
+    assert plan.steps[0].reason == "data/*.csv is gone"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
@@ -308,3 +309,40 @@ def test_a_warm_start_goes_on_from_the_version_before(project: Project, root: Pa
     assert [row[:2] for row in rows] == [(0, 0), (0, 1), (0, 2), (1, 0), (1, 1), (1, 2)]
     assert rows[3][2] < rows[0][2]
     assert [row[3] is None for row in rows] == [True] * 3 + [False] * 3
+
+
+def test_a_statement_that_is_not_carried_out_fails_the_run_by_name(project: Project, root: Path) -> None:
+    (root / "sql" / "start.sql").write_text("CREATE TABLE t AS SELECT 1 AS a;\nINSERT INTO t SELECT 2;\n")
+
+    report = project.run()
+
+    assert statuses(report)["t"] == "done"
+    assert only_error(report).code == "TM-UNSUPPORTED"
+    assert str(only_error(report).where) == "sql/start.sql:2:1"
+
+
+def test_a_copied_project_has_nothing_to_do(
+    project: Project, root: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    project.run()
+    project.close()
+    copy = tmp_path_factory.mktemp("elsewhere") / "copy"
+    shutil.copytree(root, copy)
+
+    with open_project(copy) as moved:
+        assert [step.reason for step in moved.plan().work] == []
+        assert count(moved, "features") == 600
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut"])
+def test_a_table_whose_file_is_gone_or_cut_is_built_again(project: Project, root: Path, damage: str) -> None:
+    project.run()
+    project.close()
+    for path in (root / ".tidemill" / "lake" / "data").rglob("features/*.parquet"):
+        path.unlink() if damage == "gone" else path.write_bytes(path.read_bytes()[:100])
+
+    with open_project(root) as again:
+        report = again.run(["features"])
+
+        assert [(step.asset, step.reason) for step in report.steps] == [("features", "its files are gone or damaged")]
+        assert count(again, "features") == 600

@@ -15,6 +15,8 @@ from tidemill.sql.statements import Summary
 
 # Part of every fingerprint: raised when the same statement would be built into something else.
 BUILDER_VERSION = 1
+# The token of a path pattern that no file matches.
+MISSING_FILES = "missing"
 
 ACTIONS: Mapping[str, Action] = {
     "table": "build",
@@ -105,7 +107,19 @@ def make_plan(
         steps.append(_step(len(steps), summary, action=action, reason=reason or "unchanged", depends=depends,
                            fingerprint=fingerprints[key], reads=reads))  # fmt: skip
     steps += _drops(graph, summaries, state, selected=bool(selectors), first=len(steps))
+    if not selectors:
+        steps += _refusals(summaries, first=len(steps))
     return Plan(steps=tuple(steps))
+
+
+def _refusals(summaries: Sequence[Summary], *, first: int) -> list[Step]:
+    """Statements that are read but not carried out (INSERT, GRANT, ...): a run must not pass over them in silence."""
+    refused = [summary for summary in summaries if summary.kind == "other"]
+    return [
+        _step(first + position, summary, action="refuse", reason="not carried out", depends=(),
+              fingerprint=summary.digest, reads={})
+        for position, summary in enumerate(refused)
+    ]  # fmt: skip
 
 
 def _outside_tables(summaries: Iterable[Summary], state: State) -> list[str]:
@@ -162,7 +176,7 @@ def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], known:
     if known is None:
         return "new"
     if not known.present:
-        return f"the {summary.kind} is gone"
+        return "its files are gone or damaged"
     if known.fingerprint == fingerprint:
         return ""
     if known.kind != summary.kind:
@@ -173,7 +187,8 @@ def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], known:
         if name not in known.reads:
             reasons.append(f"reads {name}")
         elif known.reads[name] != token:
-            reasons.append(f"{name.removeprefix('file ')} changed")
+            became = "is gone" if token == MISSING_FILES else "changed"
+            reasons.append(f"{name.removeprefix('file ')} {became}")
     return ", ".join(reasons) or "built by another version of Tidemill"
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.digest import digest_file, digest_value
+from tidemill.planner.make import MISSING_FILES
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.warehouse.control.input_files import InputFile, load_input_files, save_input_files
 
@@ -30,8 +32,9 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
         if is_remote(pattern):
             tokens[pattern] = "remote"
             continue
-        digests = [[str(path), _digest(path, known, fresh)] for path in files_of(pattern, root)]
-        tokens[pattern] = digest_value(digests) if digests else "missing"
+        # Paths as seen from the project: a project that is copied or moved with its data has nothing to do.
+        digests = [[os.path.relpath(path, root), _digest(path, known, fresh)] for path in files_of(pattern, root)]
+        tokens[pattern] = digest_value(digests) if digests else MISSING_FILES
     save_input_files(db, fresh)
     return tokens
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidemill.core.errors import DataError, StatementError, TidemillError, Where
+from tidemill.core.errors import DataError, NotFoundError, StatementError, TidemillError, Where
 from tidemill.core.names import name_key
 from tidemill.runner.shape import start_of
 from tidemill.sql.statements import Source
@@ -10,7 +10,7 @@ from tidemill.sql.statements import Source
 
 def place(error: TidemillError, source: Source) -> None:
     """Fill in where an error is, if it does not say: under the name it speaks of, else at the statement's start."""
-    if error.where is not None or not isinstance(error, StatementError | DataError):
+    if error.where is not None or not isinstance(error, StatementError | DataError | NotFoundError):
         return
     name = error.facts.get("name")
     error.where = (name and _first_mention(str(name), source)) or start_of(source)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.contracts.audit import CheckResult, audit, require
-from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError
+from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError, UnsupportedError
 from tidemill.planner.plan import Step
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.placing import line_at, place
@@ -21,6 +21,7 @@ from tidemill.sql.statements import (
     CreateTable,
     CreateView,
     LoadData,
+    Other,
     Query,
     Statement,
 )
@@ -107,6 +108,12 @@ def _make(step: Step, statement: Statement, job: Job, progress: Progress) -> Out
             return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
         case Assert():
             return _check_assert(step, statement, job)
+        case Other():
+            raise UnsupportedError(
+                f"{statement.what} is not carried out: {statement.reason}",
+                where=start_of(statement.source),
+                hint="write it as CREATE ... AS SELECT, or take it out of the project's files",
+            )
         case _:
             raise InternalError(f"step {step.name} has no way to be carried out")
 

@@ -66,9 +66,11 @@ class ColumnDef:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OptionValue:
-    """One ``name = value`` of OPTIONS(...). The value is plain data: str, int, float, bool, None, list, dict,
-    or a `HparamSpace`; ``line``, ``column`` and ``length`` point at the value, ``name_line`` and ``name_column``
-    at the name."""
+    """One ``name = value`` of OPTIONS(...).
+
+    The value is plain data: str, int, float, bool, None, list, dict, or a `HparamSpace`; ``line``, ``column`` and
+    ``length`` point at the value, ``name_line`` and ``name_column`` at the name.
+    """
 
     name: str
     value: Any
@@ -207,8 +209,9 @@ Statement = CreateTable | CreateView | CreateModel | DropModel | DropTable | Loa
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What the planner knows of a statement: plain data, kept in the control database so that an unchanged file
-    is never parsed again.
+    """What the planner knows of a statement.
+
+    Plain data, kept in the control database so that an unchanged file is never parsed again.
 
     ``digest`` covers what changes rows (canonical SQL and options, without comments, layout and descriptions);
     ``description_digest`` covers the rest. ``tables`` and ``models`` are the names read, ``files`` the path

@@ -22,6 +22,7 @@ from tidemill.sql.statements import (
     HparamSpace,
     LoadData,
     OptionValue,
+    Other,
     Query,
     Select,
     Statement,
@@ -56,7 +57,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         column=statement.source.column,
         ordinal=ordinal,
         kind=kind,
-        name=_assert_name(statement, digest) if isinstance(statement, Assert) else name,
+        name=_made_name(statement, digest) or name,
         digest=digest,
         description_digest=digest_value(_descriptions(statement)),
         tables=tables,
@@ -67,8 +68,15 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
     )
 
 
-def _assert_name(statement: Assert, digest: str) -> str:
-    """A name people recognise: the message's words, and enough of the digest to tell two assertions apart."""
+def _made_name(statement: Statement, digest: str) -> str:
+    """A name people recognise, for statements that make nothing of a name; '' for the others.
+
+    An assertion has the words of its message, and enough of the digest to tell two of them apart.
+    """
+    if isinstance(statement, Other):
+        return f"{statement.what} ({statement.source.file}:{statement.source.line})"
+    if not isinstance(statement, Assert):
+        return ""
     words = "_".join(re.findall(r"[^\W_]+", statement.message.lower()))[:48].rstrip("_")
     return f"assert_{words}_{digest[:4]}" if words else f"assert_{digest[:10]}"
 

@@ -163,6 +163,9 @@ class Warehouse(Protocol):
     def verify(self, table: str | None = None) -> list[Problem]:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
 
+    def damaged(self) -> frozenset[str]:
+        """Tables whose newest files are gone or have another size; cheap enough to ask before every plan."""
+
     def require_intact(self, tables: Sequence[str]) -> None:
         """Refuse to go on when a data file of these tables' newest versions is not what was written.
 

@@ -32,9 +32,23 @@ from tidemill.warehouse.duckdb.places import Places
 
 _FULL = ("No space left on device", "File too large", "database or disk is full", "Disk quota exceeded")
 _LOCKED = ("database is locked", "database table is locked")
-_UNREADABLE = ("No magic bytes found", "too small to be a Parquet file", "TProtocolException", "Invalid Parquet",
-               "Failed to read Parquet", "don't match", "Snappy", "ZSTD", "Corrupt", "corrupt", "Invalid unicode",
-               "is not utf-8 encoded", "Malformed JSON in file", "Error when sniffing file")  # fmt: skip
+_UNREADABLE = (
+    "No magic bytes found",
+    "too small to be a Parquet file",
+    "TProtocolException",
+    "Invalid Parquet",
+    "Failed to read Parquet",
+    "Invalid footer",
+    "don't match",
+    "Snappy",
+    "ZSTD",
+    "Corrupt",
+    "corrupt",
+    "Invalid unicode",
+    "is not utf-8 encoded",
+    "Malformed JSON in file",
+    "Error when sniffing file",
+)
 _CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
 _CSV_FILE = re.compile(r"^\s*file = (.+)$", re.MULTILINE)
 _QUOTED_FILE = re.compile(r"""(?:file|pattern|match the pattern|end of file|open file|read) ["']([^"'\n]+)["']""")

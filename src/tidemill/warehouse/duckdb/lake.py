@@ -21,7 +21,7 @@ from tidemill.warehouse.duckdb.publish import Change, commit, split_table, stage
 from tidemill.warehouse.duckdb.session import DuckSession
 from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
 from tidemill.warehouse.duckdb.sweep import sweep
-from tidemill.warehouse.duckdb.verify import changed_files, verify
+from tidemill.warehouse.duckdb.verify import changed_files, size_of, verify
 from tidemill.warehouse.protocol import (
     ArrowStream,
     Column,
@@ -180,6 +180,14 @@ class Lake:
                     file=file.path,
                 )
             self._intact.update(file.path for file in files)
+
+    def damaged(self) -> frozenset[str]:
+        """Tables whose newest files are gone or have another size: a look at the folder, not at the bytes."""
+        return frozenset(
+            table
+            for table, found in self.commits.visible().items()
+            if any(size_of(self.places.lake / file.path) != file.bytes for file in found.files)
+        )
 
     def verify(self, table: str | None = None) -> list[Problem]:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 from tidemill.core.digest import digest_file
 from tidemill.core.names import name_key
@@ -39,6 +40,14 @@ def changed_files(places: Places, files: Sequence[DataFile]) -> list[tuple[DataF
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(lambda file: _check(places, file), files))
     return [(file, detail) for file, (what, detail) in zip(files, found, strict=True) if what]
+
+
+def size_of(path: Path) -> int:
+    """Bytes of a file; -1 when it is not there."""
+    try:
+        return path.stat().st_size
+    except OSError:
+        return -1
 
 
 def file_name(path: str) -> str:
