@@ -346,3 +346,21 @@ def test_a_table_whose_file_is_gone_or_cut_is_built_again(project: Project, root
 
         assert [(step.asset, step.reason) for step in report.steps] == [("features", "its files are gone or damaged")]
         assert count(again, "features") == 600
+
+
+@pytest.mark.parametrize(
+    ("query", "place"),
+    [
+        ("SELECT * FROM visits\nJOIN features USING (cuontry)", "sql/more.sql:3:22"),
+        ("SELECT country,\n  pages FROM visits GROUP BY country", "sql/more.sql:3:3"),
+    ],
+)
+def test_a_name_that_the_engine_only_mentions_is_pointed_at(
+    project: Project, root: Path, query: str, place: str
+) -> None:
+    (root / "sql" / "more.sql").write_text(f"CREATE TABLE more AS\n{query};\n")
+
+    error = next(step.error for step in project.run(["more"]).steps if step.asset == "more")
+
+    assert error is not None
+    assert str(error.where) == place

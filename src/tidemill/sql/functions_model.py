@@ -85,7 +85,9 @@ def _model_function(
 JUDGE = (
     _model_function(
         "EVALUATE",
-        doc="Metrics, one row: of the rows set aside at training, or of the rows given.",
+        doc="Metrics, one row: of the rows set aside at training, or of the rows given. With more than two classes, "
+        "precision, recall, f1_score, log_loss and roc_auc are means over the classes, each class counting the same, "
+        "as in BigQuery ML: there log_loss is not the mean over rows that other libraries print.",
         output="classifiers: precision, recall, accuracy, f1_score, log_loss, roc_auc; regressors: "
         "mean_absolute_error, mean_squared_error, mean_squared_log_error, median_absolute_error, r2_score, "
         "explained_variance",

@@ -168,7 +168,9 @@ def _by_kind(kind: str, message: str, details: dict[str, Any], asked: Asked) -> 
 def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str, Any]) -> BindError:
     name, missing = details.get("name"), details.get("error_subtype")
     if name is None:
-        return BindError(short, **facts)
+        # The engine names it in the sentence only: the place is found by that name.
+        quoted = re.search(r'"([^"\n]+)"', short)
+        return BindError(short, **facts, **({"name": quoted.group(1)} if quoted else {}))
     name = _whole_name(details, asked) or name
     facts["name"] = name
     if missing == "COLUMN_NOT_FOUND":
