@@ -8,7 +8,15 @@ from pathlib import Path
 import pytest
 from tests.runner.conftest import MODEL, TABLES, write_visits
 
-from tidemill.core.errors import BindError, BusyError, ContractError, ParseError, SourceError, TidemillError
+from tidemill.core.errors import (
+    BindError,
+    BusyError,
+    ContractError,
+    NotFoundError,
+    ParseError,
+    SourceError,
+    TidemillError,
+)
 from tidemill.project import Project, open_project
 from tidemill.runner.report import RunReport
 from tidemill.warehouse.control import leases
@@ -364,3 +372,39 @@ def test_a_name_that_the_engine_only_mentions_is_pointed_at(
 
     assert error is not None
     assert str(error.where) == place
+
+
+def test_functions_read_the_version_of_a_model_that_the_call_names(project: Project, root: Path) -> None:
+    project.run()
+    write_visits(root, rows=400)
+    project.run()
+    info = "SELECT iteration, loss FROM ML.TRAINING_INFO(MODEL buyers{}) ORDER BY iteration"
+
+    first, second, newest = (
+        project.sql(info.format(at)).fetchall() for at in (" AT (VERSION => 1)", " AT (VERSION => 2)", "")
+    )
+
+    assert second == newest
+    assert first != newest
+
+
+def test_a_version_that_does_not_exist_is_named_at_its_place(project: Project) -> None:
+    project.run()
+
+    with pytest.raises(NotFoundError, match="model buyers has no version 7") as caught:
+        project.sql("SELECT * FROM ML.EVALUATE(MODEL buyers AT (VERSION => 7))")
+
+    assert caught.value.hint == "versions: 1"
+    assert caught.value.where is not None
+    assert (caught.value.where.column, caught.value.where.length) == (33, len("buyers AT (VERSION => 7)"))
+
+
+def test_a_model_that_does_not_exist_is_named_at_its_place(project: Project) -> None:
+    project.run()
+
+    with pytest.raises(NotFoundError, match="there is no model buyres") as caught:
+        project.sql("SELECT *\nFROM ML.PREDICT(MODEL buyres, TABLE features)")
+
+    assert "buyers" in caught.value.hint
+    assert caught.value.where is not None
+    assert (caught.value.where.line, caught.value.where.column, caught.value.where.length) == (2, 23, 6)

@@ -8,7 +8,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from tidemill.core.errors import BindError, OptionError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, OptionError, ParseError, TidemillError, UnsupportedError
 from tidemill.sql.bind import bind_query
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.parse import parse_text
@@ -355,3 +355,55 @@ def test_a_view_has_no_versions_to_travel_to() -> None:
 
 def test_a_query_parameter_is_refused_with_a_hint() -> None:
     assert refuse("SELECT @x FROM t", "bigquery").hint == "write the value"
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
+@pytest.mark.parametrize("name", ["d.m", "`d.m`", "`d`.`m`"])
+def test_a_model_is_read_at_the_version_the_call_names(name: str, dialect: str) -> None:
+    call = call_of(f"SELECT * FROM ML.EVALUATE(MODEL {name} AT (VERSION => 3), TABLE t)", dialect)
+
+    assert (call.model, call.version) == ("d.m", 3)
+    assert call_of(f"SELECT * FROM ML.EVALUATE(MODEL {name}, TABLE t)", dialect).version is None
+
+
+def test_two_calls_of_one_query_may_read_two_versions_of_a_model() -> None:
+    bound = bind("SELECT * FROM ML.WEIGHTS(MODEL m AT (VERSION => 1)) JOIN ML.WEIGHTS(MODEL m) USING (processed_input)")
+
+    assert [call.version for call in bound.calls] == [1, None]
+    assert bound.models == ("m",)
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
+@pytest.mark.parametrize(
+    "behind",
+    [
+        "AT (TIMESTAMP => '2026-01-01')",
+        "FOR SYSTEM_TIME AS OF TIMESTAMP '2026-01-01'",
+        "BEFORE (VERSION => 2)",
+        "AT (VERSION => 1.5)",
+        "AT (VERSION => '1')",
+        "AT (VERSION => -1)",
+        "AT (VERSION 1)",
+        "VERSION 1",
+    ],
+)
+def test_anything_but_a_version_behind_a_model_is_refused_at_its_place(behind: str, dialect: str) -> None:
+    error = refuse(f"SELECT * FROM ML.EVALUATE(MODEL m {behind})", dialect)
+
+    assert "version" in error.message
+    assert error.hint == "write MODEL name AT (VERSION => 1)"
+    assert error.where is not None
+    assert error.where.column == 35
+
+
+@pytest.mark.parametrize("statement", ["DROP MODEL m AT (VERSION => 1)", "DROP TABLE t AT (VERSION => 1)"])
+def test_a_drop_of_one_version_is_not_read_as_a_drop_of_all(statement: str) -> None:
+    with pytest.raises(ParseError, match="unexpected 'AT"):
+        parse_text(statement, file="a.sql", dialect="duckdb")
+
+
+def test_a_model_call_carries_the_place_of_the_models_name() -> None:
+    call = call_of("SELECT * FROM ML.PREDICT(MODEL credit_riks, TABLE t)")
+
+    assert call.model_where is not None
+    assert (call.model_where.column, call.model_where.length) == (32, len("credit_riks"))

@@ -39,6 +39,7 @@ SUPPORTED = [
     ),
     "SELECT * FROM ML.EVALUATE(MODEL `p.d.m`, (SELECT * FROM t), STRUCT(0.55 AS threshold))",
     "SELECT * FROM ML.PREDICT(MODEL d.m, TABLE d.new_rows)",
+    "SELECT * FROM ML.EVALUATE(MODEL `p.d.m` AT (VERSION => 2), TABLE d.new_rows)",
     "SELECT predicted_y, p.prob FROM ML.PREDICT(MODEL d.m, (SELECT * FROM t)), UNNEST(predicted_y_probs) p",
     "SELECT * FROM ML.ROC_CURVE(MODEL d.m, (SELECT * FROM t), GENERATE_ARRAY(0.4, 0.6, 0.01))",
     "SELECT feature FROM ML.FEATURE_IMPORTANCE(MODEL d.m) ORDER BY importance_gain DESC LIMIT 10",

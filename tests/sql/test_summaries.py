@@ -148,3 +148,12 @@ def test_ten_statements_are_parsed_and_summed_up_in_little_time() -> None:
     for ordinal, statement in enumerate(parse_text(text, file="a.sql", dialect="duckdb")):
         summarise(statement, ordinal)
     assert time.perf_counter() - start < 0.5  # a busy machine may be five times slower
+
+
+def test_the_version_of_a_model_is_part_of_the_digest() -> None:
+    digests = {
+        sum_up(f"CREATE TABLE t AS SELECT * FROM ML.WEIGHTS(MODEL m{at})").digest
+        for at in ("", " AT (VERSION => 1)", " at (version=>1)", " AT (VERSION => 2)")
+    }
+
+    assert len(digests) == 3

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from tidemill.core.errors import NotFoundError
 from tidemill.core.names import quote_name
 from tidemill.core.rows import Rows
 from tidemill.runner.call import FunctionCall, TableFunction
@@ -26,7 +27,7 @@ class Context:
     """What a query needs to run: a session, models by name, functions by name."""
 
     session: Session
-    load_model: Callable[[str], LoadedModel]
+    load_model: Callable[[str, int | None], LoadedModel]
     functions: Mapping[str, TableFunction]
     threads: int = 1
 
@@ -85,7 +86,7 @@ def _open_call(call: BoundCall, context: Context) -> Rows:
     return function(
         FunctionCall(
             function=call.function,
-            model=context.load_model(call.model) if call.model else None,
+            model=_load_model(call, context) if call.model else None,
             inputs=inputs,
             settings=call.settings,
             arguments=call.arguments,
@@ -94,3 +95,13 @@ def _open_call(call: BoundCall, context: Context) -> Rows:
             threads=context.threads,
         )
     )
+
+
+def _load_model(call: BoundCall, context: Context) -> LoadedModel:
+    """The model a call names, in the version it names."""
+    try:
+        return context.load_model(call.model, call.version)
+    except NotFoundError as error:
+        if error.where is None:
+            error.where = call.model_where or call.where
+        raise

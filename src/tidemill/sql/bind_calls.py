@@ -29,6 +29,8 @@ class CallFacts:
 
     function: MLFunction
     model: str
+    version: int | None
+    model_where: Where | None
     inputs: tuple[MLArg, ...]
     settings: dict[str, Any]
     arguments: tuple[Any, ...]
@@ -41,11 +43,13 @@ class CallFacts:
             relation=relation,
             function=self.function.name,
             model=self.model,
+            version=self.version,
             inputs=inputs,
             settings=self.settings,
             arguments=self.arguments,
             wanted=wanted,
             where=where,
+            model_where=self.model_where,
         )
 
 
@@ -90,9 +94,14 @@ def read_call(call: MLCall) -> CallFacts:
             arguments.append(_value(call, inner, "an argument"))
     _check_counts(call, function, models, inputs, name_place)
     settings = check_settings(function, given, place)
-    model = str(models[0].this) if models else ""
     return CallFacts(
-        function=function, model=model, inputs=tuple(inputs), settings=settings, arguments=tuple(arguments)
+        function=function,
+        model=str(models[0].this) if models else "",
+        version=models[0].version if models else None,
+        model_where=_model_where(call, models[0]) if models else None,
+        inputs=tuple(inputs),
+        settings=settings,
+        arguments=tuple(arguments),
     )
 
 
@@ -289,6 +298,12 @@ def _where(call: MLCall, start: int | None, stop: int | None) -> Where | None:
     if not isinstance(text, Text) or start is None or stop is None:
         return None
     return text.where(start, stop)
+
+
+def _model_where(call: MLCall, arg: MLArg) -> Where | None:
+    """The name of a model, or with a version the name and it."""
+    stop = arg.meta.get("name_stop") if arg.version is None else arg.meta.get("stop")
+    return _where(call, arg.meta.get("name_start"), stop)
 
 
 def _arg_where(call: MLCall, arg: MLArg) -> Where | None:

@@ -20,6 +20,8 @@ class BoundCall:
         Canonical name: ``ML.PREDICT``.
     model
         The model's name, or '' for a function without one.
+    version
+        The version of the model, or None for the newest.
     inputs
         The bound data queries, in order (none, one, or two).
     settings
@@ -30,16 +32,20 @@ class BoundCall:
         Casefolded names of the output columns the surrounding query can see, or None when it may see all of them.
     where
         The place of the call in the user's text.
+    model_where
+        The place of the model's name in it.
     """
 
     relation: str
     function: str
     model: str = ""
+    version: int | None = None
     inputs: tuple[BoundQuery, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     arguments: tuple[Any, ...] = ()
     wanted: frozenset[str] | None = None
     where: Where | None = None
+    model_where: Where | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,10 @@ LONE_FUNCTIONS = ("VECTOR_SEARCH",)
 # The engine's sessions are in UTC, as BigQuery's are.
 HARMLESS = "EXTRACT from TIMESTAMPTZ"
 QUERY_WORDS = ("SELECT", "WITH", "FROM", "VALUES", "TABLE")
+# What dialects say before a time or a version that a table is read at.
+TRAVEL_WORDS = ("AT", "BEFORE", "FOR", "VERSION", "TIMESTAMP")
+VERSION_ONLY = "a model is read at one of its versions, not at a time"
+VERSION_HINT = "write MODEL name AT (VERSION => 1)"
 PATH_WORDS = {"MODEL": "model", "TABLE": "table", "CONNECTION": "connection"}
 
 
@@ -39,10 +43,11 @@ class MLArg(exp.Expression):
 
     ``kind`` is model, table, query, connection, struct, value or named. ``this`` is the dotted name (model,
     connection), the `exp.Table` (table), the query, the `exp.Struct` or the expression; ``name`` and an inner
-    `MLArg` for a named one. ``meta`` holds ``start`` and ``stop``, offsets into the text.
+    `MLArg` for a named one. ``version`` is a model's. ``meta`` holds ``start`` and ``stop``, offsets into the text;
+    for a model also ``name_start`` and ``name_stop``.
     """
 
-    arg_types = {"kind": True, "this": True, "label": False}  # noqa: RUF012
+    arg_types = {"kind": True, "this": True, "label": False, "version": False}  # noqa: RUF012
 
     @property
     def kind(self) -> str:
@@ -53,6 +58,11 @@ class MLArg(exp.Expression):
     def label(self) -> str:
         """The name before ``=>``, lower-case; '' for a positional argument."""
         return cast("str", self.args.get("label") or "")
+
+    @property
+    def version(self) -> int | None:
+        """The version of a model that is read; None for the newest."""
+        return cast("int | None", self.args.get("version"))
 
 
 class MLCall(exp.Expression, exp.Func):
@@ -78,6 +88,11 @@ class MLCall(exp.Expression, exp.Func):
     def model(self) -> str:
         """The model's dotted name, or ''."""
         return next((str(arg.this) for arg in self.arguments if arg.kind == "model"), "")
+
+    @property
+    def version(self) -> int | None:
+        """The model's version, or None for the newest."""
+        return next((arg.version for arg in self.arguments if arg.kind == "model"), None)
 
 
 class RawSQL(exp.Expression):
@@ -110,6 +125,8 @@ def _write_argument(generator: Generator, node: MLArg) -> str:
     value = node.this if isinstance(node.this, str) else generator.sql(node.this)
     if node.kind == "query":
         value = f"({value})"
+    if node.version is not None:
+        value += f" AT (VERSION => {node.version})"
     if node.kind in ("model", "table", "connection"):
         return f"{node.kind.upper()} {value}"
     return f"{node.label} => {value}" if node.kind == "named" else value
@@ -119,6 +136,7 @@ class MLParserMixin:
     """One rule for ML functions, over any of sqlglot's parsers. Errors carry their place."""
 
     source_text: Text
+    _when: exp.Expr | None = None
 
     # sqlglot's parser is the other base; its members are reached through this typed view of self.
     @property
@@ -168,10 +186,17 @@ class MLParserMixin:
         return cast("exp.Expr | None", part)
 
     def _parse_table_parts(self, *args: Any, **options: Any) -> exp.Expr | None:
+        self._when = None
         table = cast("Any", super())._parse_table_parts(*args, **options)
+        if isinstance(table, exp.Table) and self._when is not None:
+            table.set("when", self._when)  # BigQuery's parser drops it where it takes a name in backticks apart
         if isinstance(table, exp.Table) and not table.args.get("db"):
             self._split_backticks(table)
         return cast("exp.Expr | None", table)
+
+    def _parse_historical_data(self) -> exp.Expr | None:
+        self._when = cast("exp.Expr | None", cast("Any", super())._parse_historical_data())
+        return self._when
 
     def _split_backticks(self, table: exp.Table) -> None:
         """`` `project.dataset.table` `` names its parts, as in BigQuery, whatever the dialect."""
@@ -273,6 +298,8 @@ class MLParserMixin:
             p._advance()
             if word == "table":
                 return MLArg(kind="table", this=self._parse_table())
+            if word == "model":
+                return self._parse_ml_model()
             return MLArg(kind=word, this=path_of(p._parse_table_parts(schema=True), p))
         if self._at_query():
             return self._parse_ml_query()
@@ -280,6 +307,29 @@ class MLParserMixin:
         if value is None:
             p.raise_error(f"Unexpected {_shown(p._curr)} in the arguments of a function")
         return MLArg(kind="struct" if isinstance(value, exp.Struct) else "value", this=value)
+
+    def _parse_ml_model(self) -> MLArg:
+        """``name`` or ``name AT (VERSION => n)``."""
+        p = self._p
+        first = p._curr
+        table = p._parse_table_parts(schema=True)
+        when = table.args.get("when") if isinstance(table, exp.Table) else None
+        if p._curr and p._curr.text.upper() in TRAVEL_WORDS:
+            raise placed(p, VERSION_ONLY, hint=VERSION_HINT)
+        version = None
+        if isinstance(when, exp.HistoricalData):
+            number = when.expression
+            whole = isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit()
+            start, stop = _behind_name(table, p)
+            if str(when.this).upper() != "AT" or when.args.get("kind") != "VERSION":
+                raise PlacedError(VERSION_ONLY, start, stop, VERSION_HINT)
+            if not whole:
+                raise PlacedError("the version of a model is a whole number", start, stop, VERSION_HINT)
+            version = int(number.name)
+            table.set("when", None)
+        arg = MLArg(kind="model", this=path_of(table, p), version=version)
+        arg.meta.update(name_start=first.start, name_stop=_name_stop(table, p))
+        return arg
 
     def _at_query(self) -> bool:
         """Whether a query, perhaps in parentheses, begins here."""
@@ -360,12 +410,27 @@ def _plain(message: str, token: str) -> str:
     return message[:1].lower() + message[1:] if message[1:2].islower() else message
 
 
+def _behind_name(table: exp.Table, parser: Any) -> tuple[int, int]:
+    """Where the name of a table ends, and what was read of it."""
+    stop = parser._prev.end + 1
+    behind = parser.source_text.text[_name_stop(table, parser) : stop]
+    return stop - len(behind.lstrip()), stop
+
+
+def _name_stop(table: exp.Table, parser: Any) -> int:
+    ends: list[int] = [part.meta["end"] + 1 for part in table.parts if "end" in part.meta]
+    return max(ends) if ends else int(parser._prev.end + 1)
+
+
 def path_of(table: exp.Expr | None, parser: Any = None) -> str:
-    """The dotted name of a table expression, without the project."""
+    """The dotted name of a table expression, without the project; for a parser, nothing else may stand there."""
     if not isinstance(table, exp.Table):
         if parser is not None:
             raise placed(parser, "Expected a name")
         return ""
+    if parser is not None and any(table.args.get(part) for part in ("when", "version", "changes", "pivots")):
+        start, stop = _behind_name(table, parser)
+        raise PlacedError(f"unexpected '{parser.source_text.text[start:stop][:40]}' behind a name", start, stop)
     parts = [part.name for part in table.parts if part.name]
     return ".".join(parts[-2:])
 

@@ -116,7 +116,10 @@ class Bench:
     def query(self, sql: str, calls: Sequence[BoundCall]) -> pa.Table:
         """Run a query that reads calls, through the engine."""
         context = Context(
-            session=self.session, load_model=self.models.__getitem__, functions=TABLE_FUNCTIONS, threads=2
+            session=self.session,
+            load_model=lambda name, _: self.models[name],
+            functions=TABLE_FUNCTIONS,
+            threads=2,
         )
         opened = open_query(BoundQuery(sql=sql, calls=tuple(calls)), context)
         return self.session.query(opened.sql, opened.relations).read_all()
