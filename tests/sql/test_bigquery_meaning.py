@@ -11,7 +11,7 @@ import pytest
 
 from tidemill.sql.bind import bind_query
 from tidemill.sql.parse import parse_text
-from tidemill.sql.statements import CreateModel, Select
+from tidemill.sql.statements import CreateModel, CreateTable, Select
 from tidemill.warehouse.duckdb.scalar_functions import add_functions
 
 KNOWN: list[tuple[str, Any]] = [
@@ -132,3 +132,100 @@ def test_a_transform_has_the_same_meaning() -> None:
     (statement,) = parse_text(text, file="a.sql", dialect="bigquery")
     assert isinstance(statement, CreateModel)
     assert statement.transform[0].sql == "(DAYOFWEEK(d) + 1)"
+
+
+def answer(text: str) -> duckdb.DuckDBPyRelation:
+    """What the engine makes of a query in BigQuery's SQL."""
+    (statement,) = parse_text(text, file="a.sql", dialect="bigquery")
+    assert isinstance(statement, Select)
+    return duckdb.sql(bind_query(statement.query, views={}).sql)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        ("SELECT 1, 'a' AS b, COUNT(*)", ["f0_", "b", "f1_"]),
+        ("WITH t AS (SELECT 1 AS x) SELECT x, (x), t.x AS y, x + 1 FROM t", ["x", "x", "y", "f0_"]),
+        ("SELECT 1 UNION ALL SELECT 2 AS named", ["f0_"]),
+        ("(SELECT MAX(x) FROM UNNEST([1, 2]) AS x)", ["f0_"]),
+        ("SELECT s.a, [s][OFFSET(0)].a AS again, s.a + 1 FROM (SELECT STRUCT(1 AS a) AS s)", ["a", "again", "f0_"]),
+        ("SELECT *, 1 FROM (SELECT 2 AS x)", ["x", "f0_"]),
+    ],
+)
+def test_unnamed_columns_are_numbered_as_in_bigquery(text: str, names: list[str]) -> None:
+    assert answer(text).columns == names
+
+
+def test_the_columns_of_a_new_table_are_numbered_too() -> None:
+    (statement,) = parse_text("CREATE TABLE t AS SELECT 1, 2", file="a.sql", dialect="bigquery")
+    assert isinstance(statement, CreateTable)
+    assert bind_query(statement.query, views={}).sql == "SELECT 1 AS f0_, 2 AS f1_"
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "1 / zero",
+        "1.5 / zero",
+        "1 / 0",
+        "zero / (zero - 0)",
+        "1 / (SELECT zero)",
+        "MOD(1, zero)",
+        "DIV(1, zero)",
+        "SUM(1) / SUM(zero)",
+    ],
+)
+def test_division_by_zero_raises_as_in_bigquery(expression: str) -> None:
+    with pytest.raises(duckdb.Error, match="division by zero"):
+        answer(f"SELECT {expression} FROM (SELECT 0 AS zero) GROUP BY zero").fetchall()
+
+
+@pytest.mark.parametrize(
+    ("expression", "value"),
+    [
+        ("SAFE_DIVIDE(1, zero)", None),
+        ("IEEE_DIVIDE(1, zero)", float("inf")),
+        ("IF(zero = 0, 7, 1 / zero)", 7),
+        ("1 / NULLIF(zero, 0)", None),
+        ("1 / CAST(NULL AS INT64)", None),
+        ("8 / 2 / two", 2),
+        ("SAFE.LN(two / two)", 0),
+        ("SAFE_ADD(1, two / two)", 2),
+    ],
+)
+def test_division_that_is_looked_after_does_not_raise(expression: str, value: float | None) -> None:
+    assert answer(f"SELECT {expression} FROM (SELECT 0 AS zero, 2 AS two)").fetchall() == [(value,)]
+
+
+def test_a_quotient_may_be_grouped_by_however_it_is_written() -> None:
+    text = "SELECT X / y, COUNT(*) FROM (SELECT 4 AS x, 2 AS y) GROUP BY x / Y HAVING x / y > 1 ORDER BY x / y"
+
+    assert answer(text).fetchall() == [(2.0, 1)]
+
+
+@pytest.mark.parametrize(
+    "index", ["OFFSET(2)", "OFFSET(-1)", "ORDINAL(0)", "ORDINAL(3)", "OFFSET(two)", "ORDINAL(-two)"]
+)
+@pytest.mark.parametrize("array", ["['a', 'b']", "ARRAY(SELECT 'a' UNION ALL SELECT 'b')"])
+def test_a_place_an_array_does_not_have_raises_and_is_null_when_safe(array: str, index: str) -> None:
+    rows = "FROM (SELECT 2 AS two)"
+    with pytest.raises(duckdb.Error, match="out of bounds"):
+        answer(f"SELECT {array}[{index}] {rows}").fetchall()
+
+    assert answer(f"SELECT {array}[SAFE_{index}] {rows}").fetchall() == [(None,)]
+
+
+@pytest.mark.parametrize("word", ["", "SAFE_"])
+def test_an_index_that_is_a_column_counts_like_one_that_is_written_out(word: str) -> None:
+    rows = "FROM UNNEST([0, 1]) AS i ORDER BY i"
+
+    found = answer(f"SELECT ['a', 'b'][{word}OFFSET(i)], ['a', 'b'][{word}ORDINAL(i + 1)] {rows}").fetchall()
+
+    assert found == [("a", "a"), ("b", "b")]
+
+
+def test_a_transform_does_not_raise_for_zero() -> None:
+    text = "CREATE MODEL m TRANSFORM(a / b AS q, y) OPTIONS(model_type='linear_reg') AS SELECT 1"
+    (statement,) = parse_text(text, file="a.sql", dialect="bigquery")
+    assert isinstance(statement, CreateModel)
+    assert statement.transform[0].sql == "a / b"

@@ -17,6 +17,8 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.core.errors import BindError, UnsupportedError, Where
 from tidemill.core.names import name_key, quote_name
 from tidemill.sql.bigquery import mend_casts
+from tidemill.sql.bigquery_errors import raise_errors
+from tidemill.sql.bigquery_names import name_columns
 from tidemill.sql.bind_calls import CallFacts, read_call
 from tidemill.sql.bind_carry import carried, innermost_calls, prune
 from tidemill.sql.bind_foreign import adapt
@@ -99,7 +101,7 @@ class _Unit:
     """A tree to bind: a query, a view's query, or the data of a call.
 
     ``span`` is its place in ``text``, or None when it was put together; ``names`` are the column names mentioned
-    anywhere in the statement it comes from.
+    anywhere in the statement it comes from; ``outermost`` says that its columns are the statement's.
     """
 
     tree: exp.Expr
@@ -108,6 +110,7 @@ class _Unit:
     span: tuple[int, int] | None
     verbatim: str
     names: frozenset[str]
+    outermost: bool = True
 
     @classmethod
     def of(cls, query: Query) -> _Unit:
@@ -178,7 +181,7 @@ class _Binder:
         tree, complete = carried(call, arg)
         inner = arg.meta.get("inner") if complete and arg.kind == "query" else None
         verbatim = unit.text.text[inner[0] : inner[1]] if inner and unit.text else ""
-        return replace(unit, tree=tree, span=inner, verbatim=verbatim)
+        return replace(unit, tree=tree, span=inner, verbatim=verbatim, outermost=False)
 
     def _view(self, table: exp.Table, unit: _Unit) -> BoundQuery | None:
         if table_is_file(table) or not isinstance(table.this, exp.Identifier):
@@ -214,6 +217,8 @@ class _Binder:
             if spliced is not None:
                 return spliced
         _apply(edits)
+        if unit.dialect == "bigquery":
+            tree = raise_errors(name_columns(tree) if unit.outermost else tree)
         if unit.dialect != self.engine:
             tree = adapt(tree, unit.dialect, unit.text, unit.span)
         if unit.dialect == "bigquery":
