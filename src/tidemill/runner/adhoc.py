@@ -56,20 +56,33 @@ def run_text(stations: Stations, text: str, *, dialect: str, file: str = "<sql>"
     TidemillError
         What is wrong with a statement; the ones before it are done.
     """
+    result: Result | None = None
+    for each in run_each(stations, text, dialect=dialect, file=file, listen=listen):
+        result = each
+    assert result is not None  # noqa: S101 - there was at least one statement
+    return result
+
+
+def run_each(stations: Stations, text: str, *, dialect: str, file: str = "<sql>", listen: Listener) -> Iterator[Result]:
+    """Carry out the statements of a text, each when its result is asked for; nothing is done if one cannot be read.
+
+    Raises
+    ------
+    TidemillError
+        What is wrong with a statement; the ones before it are done.
+    """
     from tidemill.sql.parse import parse_text
 
     statements = parse_text(text, file=file, dialect=dialect)
     if not statements:
         raise ParseError("there is no statement here", hint="write one, such as: SELECT 1")
-    result: Result | None = None
     for statement in statements:
         try:
             result = _run_one(stations, statement, listen)
         except TidemillError as error:
             place(error, statement.source)
             raise
-    assert result is not None  # noqa: S101 - there was at least one statement
-    return result
+        yield result
 
 
 class SavedViews(Mapping[str, Query]):
@@ -125,7 +138,7 @@ def _assert(stations: Stations, statement: Assert) -> Result:
     rows = result.fetchall()
     if not rows or rows[0][0] is not True:
         raise ContractError(statement.message or "the assertion does not hold", where=start_of(statement.source))
-    return result
+    return Result(rows_of_table(result.to_arrow()), asked_for=False)
 
 
 def _create(
@@ -228,4 +241,4 @@ def _told(name: str, kind: str, version: int | None, rows: int | None) -> Result
             "rows": pa.array([rows], pa.int64()),
         }
     )
-    return Result(rows_of_table(table))
+    return Result(rows_of_table(table), asked_for=False)

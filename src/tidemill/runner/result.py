@@ -8,6 +8,7 @@ from functools import cached_property
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from tidemill.core.errors import SettingsError
 from tidemill.core.rows import Rows
 
 if TYPE_CHECKING:
@@ -24,9 +25,15 @@ class Result:
     """Rows that are read when they are asked for.
 
     Hand it to anything that takes Arrow (``pyarrow.table(result)``, ``polars.DataFrame(result)``), or use the methods.
+
+    Attributes
+    ----------
+    asked_for
+        Whether a query asked for these rows; else they are what a statement without rows of its own answers.
     """
 
-    def __init__(self, rows: Rows, session: Session | None = None) -> None:
+    def __init__(self, rows: Rows, session: Session | None = None, *, asked_for: bool = True) -> None:
+        self.asked_for = asked_for
         self._rows = rows
         self._session = session  # kept open as long as somebody may read
 
@@ -55,12 +62,18 @@ class Result:
 
     def to_pandas(self) -> pd.DataFrame:
         """All rows, as a pandas data frame."""
+        try:
+            import pandas as pd  # noqa: F401 - pyarrow imports it, and says less when it is not there
+        except ModuleNotFoundError:
+            raise _not_installed("to_pandas", "pandas") from None
         return self._table.to_pandas()
 
     def to_polars(self) -> pl.DataFrame:
         """All rows, as a polars data frame."""
-        import polars as pl
-
+        try:
+            import polars as pl
+        except ModuleNotFoundError:
+            raise _not_installed("to_polars", "polars") from None
         return pl.DataFrame(self._table)
 
     def fetchall(self) -> list[tuple[Any, ...]]:
@@ -100,6 +113,13 @@ class Result:
         return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>{tail}"
 
 
+def _not_installed(method: str, package: str) -> SettingsError:
+    return SettingsError(
+        f"{method}() needs the package {package}, which is not installed here",
+        hint=f"pip install {package}, or use to_arrow(), fetchall()",
+    )
+
+
 def show(value: object) -> str:
     """One value as a person reads it: NULL for nothing, true and false, six significant digits."""
     if value is None:
@@ -117,7 +137,7 @@ def show(value: object) -> str:
 
 def text_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, widest: int = 48) -> str:
     """Rows as aligned text, numbers to the right; long values are cut."""
-    cells = [[_cut(show(value), widest) for value in row] for row in rows]
+    cells = [[cut(show(value), widest) for value in row] for row in rows]
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     numeric = [
         bool(rows)
@@ -136,6 +156,7 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide
     return "\n".join([line(list(columns)), rule, *(line(row) for row in islice(cells, None))])
 
 
-def _cut(text: str, widest: int) -> str:
+def cut(text: str, widest: int) -> str:
+    """A text on one line, of so many characters at most; 0 cuts nothing."""
     text = text.replace("\n", "\\n")
-    return text if len(text) <= widest else text[: widest - 1] + "…"
+    return text if not widest or len(text) <= widest else text[: widest - 1] + "…"
