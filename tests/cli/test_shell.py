@@ -41,7 +41,15 @@ def test_completion_never_fails_and_keeps_what_was_typed(text: str) -> None:
 
 @pytest.mark.parametrize(
     ("text", "whole"),
-    [("SELECT 1", False), ("SELECT 1;", True), ("", True), (".tables", True), ("quit", True), ("SELECT ';'\n", False)],
+    [
+        ("SELECT 1", False),
+        ("SELECT 1;", True),
+        ("", True),
+        (".tables", True),
+        ("quit", True),
+        ("help", True),
+        ("SELECT ';'\n", False),
+    ],
 )
 def test_an_entry_ends_with_a_semicolon_or_is_a_command(text: str, whole: bool) -> None:
     assert is_entry(text) is whole
@@ -64,6 +72,21 @@ def test_the_shell_answers_and_goes_on_after_an_error(built: Path, capsys: pytes
     assert said.out.endswith("one\n1\n")
     assert "error[TM-BIND]" in said.err
     assert "did you mean .tables?" in said.err
+
+
+def test_the_shell_answers_each_statement_and_says_what_it_can(built: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with open_project(built) as project:
+        shell = Shell(project)
+        assert shell.answer("SELECT 1 AS one; SELECT 2 AS two;")
+        assert shell.answer("help")
+        assert shell.answer(".format vertical")
+        assert shell.answer("SELECT 3 AS three;")
+        assert shell.answer(".format xlsx")
+    said = capsys.readouterr()
+    assert said.out.startswith("one\n---\n  1\n\ntwo\n---\n  2\n")
+    assert ".tables " in said.out
+    assert said.out.endswith("three: 3\n")
+    assert "no format xlsx" in said.err
 
 
 def test_a_session_runs_from_the_first_prompt_to_the_end_of_input(

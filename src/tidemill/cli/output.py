@@ -10,7 +10,7 @@ import math
 import os
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import StrEnum
@@ -19,16 +19,52 @@ from typing import IO, Any
 
 from tidemill.cli.words import count
 from tidemill.core.errors import SettingsError, SourceError, SpaceError
-from tidemill.runner.result import Result, show, text_table
+from tidemill.runner.result import Result, cut, show, text_table
 
 
 class Format(StrEnum):
     """How rows are written."""
 
     table = "table"
+    vertical = "vertical"
     csv = "csv"
     json = "json"
     parquet = "parquet"
+
+
+TEXTS = {Format.table, Format.vertical}
+WIDEST_ON_TERMINAL = 48
+WIDEST_LIST = 160
+"""Lists and structs are cut here in tables that do not end on a terminal: the texts beside them stay readable."""
+
+
+def write_results(results: Iterable[Result], format_: Format, *, output: Path | None = None, limit: int = 100) -> None:
+    """Write what statements answered: text shows each in order, a file for programs holds the last rows asked for."""
+    if format_ not in TEXTS:
+        write_result(_last(results), format_, output=output)
+        return
+    texts = (as_text(one, format_, limit=limit, width=0 if output else _terminal_width(sys.stdout)) for one in results)
+    if output is None:
+        for number, text in enumerate(texts):
+            print(("\n" if number else "") + text, flush=True)
+        return
+    whole = "\n\n".join(texts)  # the file is opened when all went well
+    with _translated(output):
+        output.write_text(f"{whole}\n", encoding="utf-8", newline="")
+
+
+def _last(results: Iterable[Result]) -> Result:
+    """The last result that was asked for, else the last answer; standard error is told of those left out."""
+    last: Result | None = None
+    asked = 0
+    for result in results:
+        asked += result.asked_for
+        if last is None or result.asked_for or not last.asked_for:
+            last = result
+    if asked > 1:
+        print(f"note: {count(asked - 1, 'result')} left out: only the last is written in this format", file=sys.stderr)
+    assert last is not None  # noqa: S101 - a text without statements is refused
+    return last
 
 
 def write_result(result: Result, format_: Format, *, output: Path | None = None, limit: int = 100) -> None:
@@ -42,8 +78,8 @@ def write_result(result: Result, format_: Format, *, output: Path | None = None,
             contextlib.nullcontext(sys.stdout) if output is None else output.open("w", encoding="utf-8", newline="")
         )
         with target as stream:
-            if format_ is Format.table:
-                print(as_table(result, limit=limit, width=_terminal_width(stream)), file=stream)
+            if format_ in TEXTS:
+                print(as_text(result, format_, limit=limit, width=_terminal_width(stream)), file=stream)
             elif format_ is Format.csv:
                 write_csv(result, stream)
             else:
@@ -63,14 +99,39 @@ def _translated(output: Path | None) -> Iterator[None]:
         raise kind(f"cannot write {output}: {error.strerror}", hint="choose another place with --output") from None
 
 
-def _text_target(output: Path | None) -> contextlib.AbstractContextManager[IO[str]]:
-    if output is None:
-        return contextlib.nullcontext(sys.stdout)
-    return output.open("w", encoding="utf-8", newline="")  # the writers end their lines themselves
-
-
 def _terminal_width(stream: IO[str]) -> int:
     return shutil.get_terminal_size().columns if stream.isatty() else 0
+
+
+def as_text(result: Result, format_: Format, *, limit: int = 100, width: int = 0) -> str:
+    """Rows as a person reads them, in one of the two formats for people."""
+    return (
+        as_vertical(result, limit=limit) if format_ is Format.vertical else as_table(result, limit=limit, width=width)
+    )
+
+
+def as_vertical(result: Result, *, limit: int = 100) -> str:
+    """Rows as one line a column, whole; several rows are numbered."""
+    rows, more = result.head(limit) if limit else (result.fetchall(), False)
+    if not result.columns:
+        return "done"
+    lines: list[str] = []
+    for number, row in enumerate(rows, start=1):
+        if len(rows) > 1:
+            lines.append(f"-- row {number}")
+        lines += _upright(result.columns, row)
+    return "\n".join(lines + _tail(rows, more=more, limit=limit))
+
+
+def _upright(columns: list[str], row: tuple[object, ...]) -> list[str]:
+    widest = max(map(len, columns)) + 1
+    return [f"{name + ':':<{widest}} {cut(show(value), 0)}" for name, value in zip(columns, row, strict=True)]
+
+
+def _tail(rows: list[tuple[Any, ...]], *, more: bool, limit: int) -> list[str]:
+    if more:
+        return [f"... more than {count(limit, 'row')}: --limit 0 prints all, --format csv is for files"]
+    return [] if rows else ["(no rows)"]
 
 
 def as_table(result: Result, *, limit: int = 100, width: int = 0) -> str:
@@ -81,23 +142,25 @@ def as_table(result: Result, *, limit: int = 100, width: int = 0) -> str:
     limit
         Rows shown at most; 0 shows all.
     width
-        Columns of the terminal: a single row that is wider stands upright, more are cut. 0 cuts nothing.
+        Columns of the terminal: a single row that is wider stands upright, more are cut. 0 cuts only long lists.
     """
     rows, more = result.head(limit) if limit else (result.fetchall(), False)
     if not result.columns:
         return "done"
-    text = text_table(result.columns, rows, widest=10_000 if not width else 48)
-    lines = text.split("\n")
-    if width and max(map(len, lines)) > width:
-        if len(rows) == 1:
-            names = max(map(len, result.columns))
-            lines = [f"{name:>{names}}  {show(value)}" for name, value in zip(result.columns, rows[0], strict=True)]
-        lines = [line if len(line) <= width else f"{line[: width - 1]}…" for line in lines]
-    if more:
-        lines.append(f"... more than {count(limit, 'row')}: --limit 0 prints all, --format csv is for files")
-    elif not rows:
-        lines.append("(no rows)")
-    return "\n".join(lines)
+    shown = rows if width else [tuple(map(_short, row)) for row in rows]
+    lines = text_table(result.columns, shown, widest=WIDEST_ON_TERMINAL if width else 10_000).split("\n")
+    if not width or max(map(len, lines)) <= width:
+        return "\n".join(lines + _tail(rows, more=more, limit=limit))
+    if len(rows) == 1:
+        lines = _upright(result.columns, rows[0])
+    else:
+        lines.append("(wider than the terminal: --format vertical shows all)")
+    lines = [cut(line, width) for line in lines]
+    return "\n".join(lines + _tail(rows, more=more, limit=limit))
+
+
+def _short(value: object) -> object:
+    return cut(show(value), WIDEST_LIST) if isinstance(value, list | dict) else value
 
 
 def write_csv(result: Result, stream: IO[str]) -> None:

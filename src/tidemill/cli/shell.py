@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import shutil
 import sys
 import time
 from collections.abc import Iterable, Sequence
@@ -12,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill.cli.options import entered
-from tidemill.cli.output import Format, as_table, write_result
+from tidemill.cli.output import Format, write_results
+from tidemill.cli.sql_command import each_result
 from tidemill.cli.words import duration
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import SettingsError, TidemillError
 from tidemill.core.names import did_you_mean
 from tidemill.project import Project
 from tidemill.sql.functions import ML_FUNCTIONS
@@ -26,9 +26,9 @@ HELP = """\
 Statements end in a semicolon and may take several lines. Tab completes, up and down walk the history.
   .tables            tables and their columns
   .models            models
-  .format F          table (default), csv or json
+  .format F          table (default), vertical, csv or json
   .read FILE         carry out a file
-  .help              this text
+  .help              this text; so does help
   .quit              leave (so does Ctrl-D)"""
 
 KEYWORDS = (
@@ -120,8 +120,8 @@ class Shell:
         if bare.lower() in ("exit", "quit", ".quit", ".exit"):
             return False
         try:
-            if bare.startswith("."):
-                self._command(bare)
+            if bare.startswith(".") or bare.lower() == "help":
+                self.command(bare)
             elif bare:
                 self._statements(text)
         except TidemillError as error:
@@ -132,39 +132,38 @@ class Shell:
 
     def _statements(self, text: str) -> None:
         began = time.monotonic()
-        result = self._project.sql(text, dialect=self._dialect or None)
-        if self._format is Format.table:
-            print(as_table(result, width=shutil.get_terminal_size().columns if sys.stdout.isatty() else 0))
-        else:
-            write_result(result, self._format)
+        write_results(each_result(self._project, text, dialect=self._dialect), self._format)
         print(f"({duration(time.monotonic() - began)})", file=sys.stderr)
         if re.search(r"\b(create|drop|load|alter)\b", text, re.IGNORECASE):
             self.refresh()
 
-    def _command(self, text: str) -> None:
+    def command(self, text: str) -> None:
+        """Carry a dot command out."""
         name, _, argument = text.partition(" ")
         argument = argument.strip()
         if name == ".tables":
             for table, columns in self.words.tables.items():
                 print(f"{table}({', '.join(columns)})")
+            if not self.words.tables:
+                print("no tables: `tidemill run` builds those of the project's files")
         elif name == ".models":
             print("\n".join(self.words.models) or "no models")
         elif name == ".format":
             self._set_format(argument)
         elif name == ".read":
             self._statements(Path(argument).read_text(encoding="utf-8"))
-        elif name == ".help":
+        elif name in (".help", "help"):
             print(HELP)
         else:
             known = [".tables", ".models", ".format", ".read", ".help", ".quit"]
-            print(f"no command {name}: {did_you_mean(name, known)}", file=sys.stderr)
+            raise SettingsError(f"no command {name}", hint=did_you_mean(name, known))
 
     def _set_format(self, name: str) -> None:
-        known = [Format.table.value, Format.csv.value, Format.json.value]
+        known = [one.value for one in Format if one is not Format.parquet]
         if name in known:
             self._format = Format(name)
         else:
-            print(f"no format {name}: {did_you_mean(name, known)}", file=sys.stderr)
+            raise SettingsError(f"no format {name}", hint=did_you_mean(name, known))
 
 
 def _make_prompt(project: Project, shell: Shell) -> Any:
@@ -203,7 +202,7 @@ def _make_prompt(project: Project, shell: Shell) -> Any:
 def is_entry(text: str) -> bool:
     """Whether what was typed so far can be carried out: it ends in a semicolon, or is a command, or nothing."""
     bare = text.strip()
-    return not bare or bare.endswith(";") or bare.startswith(".") or bare.lower() in ("exit", "quit")
+    return not bare or bare.endswith(";") or bare.startswith(".") or bare.lower() in ("exit", "quit", "help")
 
 
 def _make_completer(shell: Shell) -> Completer:

@@ -3,18 +3,27 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from tidemill.cli.options import Dialect, ProjectFolder, entered
-from tidemill.cli.output import Format, write_result
+from tidemill.cli.output import Format, write_results
 from tidemill.core.errors import SettingsError, SourceError
+from tidemill.project import Project
+from tidemill.runner.result import Result
+
+ENDINGS = {"csv": Format.csv, "json": Format.json, "parquet": Format.parquet, "txt": Format.table}
 
 FormatOption = Annotated[
     Format | None,
-    typer.Option("--format", "-f", help="How rows are written; else as the output's name ends, or as a table."),
+    typer.Option(
+        "--format",
+        "-f",
+        help="How rows are written; else as the output's name ends (.csv, .json, .parquet, .txt), or as a table.",
+    ),
 ]
 OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to a file.", metavar="FILE")]
 LimitOption = Annotated[int, typer.Option("--limit", help="Rows of a printed table; 0 prints all.", min=0)]
@@ -31,7 +40,11 @@ def sql(
     dialect: Dialect = "",
     project: ProjectFolder = Path(),
 ) -> None:
-    """Carry the statements out and print the rows of the last one."""
+    """Carry the statements out and print what each answers, in order.
+
+    In csv, json and parquet only the last rows asked for are written, and standard error says how many results are left
+    out.
+    """
     if file is not None and execute is not None:
         raise SettingsError("give a file or -e, not both")
     if file is None and execute is None and sys.stdin.isatty():
@@ -46,17 +59,42 @@ def sql(
 def carry_out(
     text: str, *, format_: Format | None, output: Path | None, limit: int, dialect: str, project: Path
 ) -> None:
-    """Carry statements out and write the rows of the last one."""
+    """Carry statements out and write what they answer; a text of dot commands is answered as the shell does."""
     output = output.absolute() if output else None
     format_ = format_ or format_of(output)
     with entered(project) as opened:
-        write_result(opened.sql(text, dialect=dialect or None), format_, output=output, limit=limit)
+        commands = [line.strip().rstrip("; ") for line in text.splitlines() if line.strip()]
+        if commands and all(line.startswith(".") or line.lower() == "help" for line in commands):
+            from tidemill.cli.shell import Shell
+
+            shell = Shell(opened, dialect=dialect)
+            for line in commands:
+                if line in (".quit", ".exit"):
+                    return
+                shell.command(line)
+            return
+        write_results(each_result(opened, text, dialect=dialect), format_, output=output, limit=limit)
+
+
+def each_result(project: Project, text: str, *, dialect: str = "") -> Iterator[Result]:
+    """Carry statements out one by one."""
+    from tidemill.runner.adhoc import run_each
+
+    return run_each(project.stations, text, dialect=dialect or project.settings.dialect, listen=lambda _: None)
 
 
 def format_of(output: Path | None) -> Format:
-    """The format that a file's name says; a table when it says none."""
+    """The format that a file's name says; a table when the name has no ending."""
     ending = output.suffix.lower().removeprefix(".") if output else ""
-    return Format(ending) if ending in {"csv", "json", "parquet"} else Format.table
+    if output is None or not ending:
+        return Format.table
+    if ending not in ENDINGS:
+        known = ", ".join(f".{name}" for name in ENDINGS)
+        raise SettingsError(
+            f"no format is known by the ending of {output.name}",
+            hint=f"end it in {known}, or say --format",
+        )
+    return ENDINGS[ending]
 
 
 def read_statements(file: Path | None) -> str:
