@@ -99,6 +99,63 @@ def test_the_name_of_the_output_says_the_format(command: RunCommand, built: Path
     assert path.read_text() == "one\n1\n"
 
 
+def test_an_ending_that_says_no_format_is_refused(command: RunCommand, built: Path, tmp_path: Path) -> None:
+    path = tmp_path / "rows.xlsx"
+    ran = command("sql", "-e", "SELECT 1 AS one", "-o", path)
+    assert (ran.status, path.exists()) == (2, False)
+    assert ".csv, .json, .parquet, .txt" in ran.err
+    assert command("sql", "-e", "SELECT 1 AS one", "-o", path, "-f", "csv").status == 0
+    assert path.read_text() == "one\n1\n"
+
+
+def test_each_statement_answers_in_order(command: RunCommand, project: Path, tmp_path: Path) -> None:
+    text = "SELECT 1 AS one; CREATE TABLE t AS SELECT 5 AS five; ASSERT (SELECT five = 5 FROM t); FROM t"
+    first, made, held, last = command("sql", "-e", text).out.split("\n\n")
+    assert first == "one\n---\n  1"
+    assert made.splitlines()[2].split()[:2] == ["t", "table"]
+    assert held.splitlines()[2].strip() == "true"
+    assert last == "five\n----\n   5\n"
+    command("sql", "-e", "SELECT 1 AS one; SELECT 2 AS two", "-o", tmp_path / "both.txt")
+    assert (tmp_path / "both.txt").read_text() == "one\n---\n  1\n\ntwo\n---\n  2\n"
+
+
+def test_what_was_answered_before_a_wrong_statement_is_shown(command: RunCommand, built: Path) -> None:
+    ran = command("sql", "-e", "SELECT 1 AS one; SELECT nothing FROM orders")
+    assert (ran.status, ran.out) == (3, "one\n---\n  1\n")
+
+
+def test_a_file_for_programs_holds_the_last_rows_asked_for(command: RunCommand, project: Path) -> None:
+    ran = command("sql", "-f", "csv", "-e", "SELECT 1 AS one; CREATE TABLE t AS SELECT 5 AS five; SELECT 2 AS two")
+    assert (ran.out, "note: 1 result left out" in ran.err) == ("two\n2\n", True)
+    ran = command("sql", "-f", "csv", "-e", "FROM t; CREATE OR REPLACE TABLE t AS SELECT 6 AS five")
+    assert (ran.out, ran.err) == ("five\n5\n", "")
+    ran = command("sql", "-f", "csv", "-e", "CREATE OR REPLACE TABLE t AS SELECT 6 AS five")
+    assert ran.out.startswith("name,kind,version,rows\nt,table,")
+
+
+def test_wide_rows_stand_upright_on_demand(command: RunCommand, built: Path) -> None:
+    assert command("query", "SELECT 1 AS one, 2 AS three", "--format", "vertical").out == "one:   1\nthree: 2\n"
+
+
+@pytest.mark.parametrize(
+    ("typed", "shown"), [(".tables\n", "orders(id, items, price)"), ("help;", "  .tables"), (".help", "  .tables")]
+)
+def test_dot_commands_are_answered_from_a_pipe(
+    command: RunCommand, built: Path, monkeypatch: pytest.MonkeyPatch, typed: str, shown: str
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(typed))
+    ran = command("sql")
+    assert (ran.status, shown in ran.out) == (0, True)
+
+
+def test_an_unknown_dot_command_from_a_pipe_fails(
+    command: RunCommand, built: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sys.stdin", io.StringIO(".tabels"))
+    ran = command("sql")
+    assert (ran.status, "did you mean .tables?" in ran.err) == (2, True)
+
+
 def test_no_rows_as_json_are_an_empty_list(command: RunCommand, built: Path) -> None:
     assert command("sql", "-f", "json", "-e", "SELECT id FROM orders WHERE false").json() == []
 
@@ -188,6 +245,16 @@ def test_an_unknown_table_has_no_history(command: RunCommand, built: Path) -> No
     ran = command("history", "ordres")
     assert ran.status == 5
     assert "orders" in ran.err
+
+
+def test_the_history_of_a_model_points_to_its_versions(command: RunCommand, built: Path) -> None:
+    ran = command("history", "Price_Model")
+    assert ran.status == 5
+    assert "tidemill models price_model --all" in ran.err
+    listed = command("models", "price_model", "--all").out.splitlines()
+    assert listed[0].split()[-4:] == ["took", "run", "digest", "metrics"]
+    assert len(listed) == 3
+    assert "did you mean price_model?" in command("models", "price_modle").err
 
 
 def test_models_are_listed_with_their_metrics(command: RunCommand, built: Path) -> None:

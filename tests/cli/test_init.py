@@ -27,6 +27,14 @@ def test_an_empty_project_explains_itself_and_has_nothing_to_do(command: RunComm
     assert (planned.status, planned.out.split(":")[0]) == (0, "no statements")
 
 
+def test_a_project_made_where_one_stands_needs_no_step_into_it(
+    command: RunCommand, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert command("init", ".").out.endswith("next:\n  tidemill run\n")
+    assert "  cd shop\n" in command("init", "shop").out
+
+
 def test_the_settings_file_shows_every_setting_with_its_default(command: RunCommand, tmp_path: Path) -> None:
     command("init", tmp_path / "shop")
     text = (tmp_path / "shop" / "tidemill.toml").read_text()

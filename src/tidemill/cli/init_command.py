@@ -31,7 +31,10 @@ def init(
         print(f"note: {note}")
     if project.choice:
         print(_about_model(project, project.choice))
-    print(f"\nnext:\n  cd {shlex.quote(str(folder))}\n  tidemill run")
+    print("\nnext:")
+    if folder.resolve() != Path.cwd():
+        print(f"  cd {shlex.quote(str(folder))}")
+    print("  tidemill run")
     if project.model:
         print(f'  tidemill sql -e "SELECT * FROM ML.EVALUATE(MODEL {project.model})"')
 
