@@ -407,3 +407,37 @@ def test_a_model_call_carries_the_place_of_the_models_name() -> None:
 
     assert call.model_where is not None
     assert (call.model_where.column, call.model_where.length) == (32, len("credit_riks"))
+
+
+@pytest.mark.parametrize(
+    ("text", "dialect", "message", "column", "length"),
+    [
+        (
+            "SELECT 1, ST_GEOGPOINT(1, 2)",
+            "bigquery",
+            "ST_GEOGPOINT is not supported: geography is not built yet",
+            11,
+            12,
+        ),
+        ("SELECT 1, st_point(1, 2)", "duckdb", "st_point is not supported: geography is not built yet", 11, 8),
+        ("SELECT HLL_COUNT.INIT(x) FROM t", "bigquery", "HLL_COUNT.INIT is not supported", 8, 14),
+        ("SELECT x, APPROX_TOP_COUNT(x, 3) FROM t", "bigquery", "APPROX_TOP_COUNT cannot be translated", 11, 16),
+        ("SELECT x, APPROX_TOP_SUM(x, y, 3) FROM t", "bigquery", "APPROX_TOP_SUM is not supported", 11, 14),
+        ("SELECT SOUNDEX('a')", "bigquery", "SOUNDEX is not supported", 8, 7),
+    ],
+)
+def test_a_function_the_engine_lacks_is_named_as_it_was_written(
+    text: str, dialect: str, message: str, column: int, length: int
+) -> None:
+    error = refuse(text, dialect)
+
+    assert isinstance(error, UnsupportedError)
+    assert error.message.startswith(message)
+    assert error.where is not None
+    assert (error.where.column, error.where.length) == (column, length)
+
+
+def test_a_missing_function_in_the_data_of_a_call_is_refused_too() -> None:
+    error = refuse("SELECT * FROM ML.PREDICT(MODEL m, (SELECT ST_X(p) AS x FROM t))", "bigquery")
+
+    assert error.message.startswith("ST_X is not supported: geography")

@@ -14,7 +14,7 @@ from itertools import count
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.errors import BindError, UnsupportedError, Where
+from tidemill.core.errors import BindError, Where
 from tidemill.core.names import name_key, quote_name
 from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bigquery_errors import raise_errors
@@ -27,6 +27,7 @@ from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, RawSQL, generate, path_of
 from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.missing import check_functions, needs_check, untranslated
 from tidemill.sql.reads import find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
 from tidemill.sql.statements import Query
@@ -64,6 +65,8 @@ def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckd
         raise BindError(
             "the query is nested too deeply", where=_whole(query), hint="name its inner parts in views of their own"
         ) from None
+    if needs_check(query, engine):
+        check_functions(bound, query)
     return replace(bound, where=_whole(query))
 
 
@@ -228,11 +231,7 @@ class _Binder:
         try:
             return generate(tree, self.engine, strict=unit.dialect != self.engine)
         except sqlglot_errors.UnsupportedError as error:
-            reason = str(error).partition("\n")[0].rstrip(". ")
-            where = unit.text.where(*unit.span) if unit.text and unit.span else None
-            raise UnsupportedError(
-                f"the query cannot be said in {self.engine}'s SQL: {reason}", where=where, hint="write it another way"
-            ) from None
+            raise untranslated(error, tree, unit.dialect, self.engine, text=unit.text, span=unit.span) from None
 
 
 def _refuse_function_name(table: exp.Table, unit: _Unit) -> None:

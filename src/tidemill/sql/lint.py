@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from tidemill.core.errors import BindError, StatementError, UnsupportedError, Where
-from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.names import name_key
 from tidemill.model_types.base import ModelType
 from tidemill.model_types.remote import REMOTE
 from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
-from tidemill.sql.bound import BoundQuery
 from tidemill.sql.check_transform import check_passed, check_transform
 from tidemill.sql.dialects import MLArg, MLCall
-from tidemill.sql.engine_functions import engine_functions, missing_functions
 from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.missing import check_functions
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
 from tidemill.sql.reads import find_reads
@@ -37,6 +36,8 @@ from tidemill.sql.statements import (
 
 LintStatus = Literal["supported", "partial", "rejected", "error"]
 
+# Functions of a query in another dialect are looked up when it is bound.
+ENGINE = "duckdb"
 LOAD_FORMATS = ("CSV", "JSON", "NEWLINE_DELIMITED_JSON", "PARQUET")
 STATEMENT_SHOWN = 80
 # Options of tables and views that are kept as they are said; all others are ignored.
@@ -195,7 +196,8 @@ def _is_kept(option: OptionValue) -> bool:
 def _query_notes(query: Query, known: _Known) -> list[str]:
     bound = bind_query(query, views=known.views)
     _check_tables(query)
-    _check_functions(bound, query)
+    if query.source.dialect == ENGINE:
+        check_functions(bound, query)
     notes: list[str] = []
     for call in query.tree.find_all(MLCall):
         _check_model(call, query, known)
@@ -216,48 +218,6 @@ def _check_tables(query: Query) -> None:
             message = f"wildcard tables ({table}) are not supported: each table has one name here"
             hint = "read the tables one by one with UNION ALL, or their files with a pattern: FROM 'events_*.parquet'"
             raise UnsupportedError(message, where=where, hint=hint, table=table)
-
-
-def _check_functions(bound: BoundQuery, query: Query) -> None:
-    """Raise for a function that the engine does not have."""
-    for part in _parts(bound):
-        for name in missing_functions(part.sql):
-            where = _find_call(name, query)
-            if query.source.dialect == "duckdb":
-                hint = did_you_mean(name.lower(), engine_functions())
-                hint = hint if hint.startswith("did you mean") else ""
-                raise BindError(f"there is no function {name}", where=where, hint=hint, function=name)
-            message = f"{name} is not supported: {_why_missing(name)}"
-            raise UnsupportedError(message, where=where, function=name)
-
-
-def _why_missing(name: str) -> str:
-    """Why a function of another dialect is not had here, as far as its name tells."""
-    if name.upper().startswith(("ST_", "S2_")):
-        return "geography is not built yet: keep longitude and latitude as numbers"
-    return "the engine has no such function, and no translation of it is known"
-
-
-def _parts(bound: BoundQuery) -> Iterator[BoundQuery]:
-    yield bound
-    for call in bound.calls:
-        for part in call.inputs:
-            yield from _parts(part)
-
-
-def _find_call(name: str, query: Query) -> Where:
-    """Where a function is called in the text of a query, or the query's beginning."""
-    source = query.source
-    found = re.search(rf"\b{re.escape(name)}\s*\(", source.text, re.IGNORECASE)
-    if found is None:
-        return Where(file=source.file, line=source.line, column=source.column)
-    before = source.text[: found.start()]
-    line = source.line + before.count("\n")
-    start = before.rfind("\n") + 1
-    column = found.start() - start + (source.column if "\n" not in before else 1)
-    text = source.text[start:].partition("\n")[0]
-    pad = " " * (source.column - 1) if "\n" not in before else ""
-    return Where(file=source.file, line=line, column=column, length=len(name), text=pad + text)
 
 
 def _check_model(call: MLCall, query: Query, known: _Known) -> None:
