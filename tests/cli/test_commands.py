@@ -148,6 +148,11 @@ def test_dot_commands_are_answered_from_a_pipe(
     assert (ran.status, shown in ran.out) == (0, True)
 
 
+def test_dot_commands_among_statements_are_said_to_stand_alone(command: RunCommand, built: Path) -> None:
+    ran = command("sql", "-e", "SELECT 1;\n.tables\n")
+    assert (ran.status, "dot commands such as .tables stand alone here" in ran.err) == (3, True)
+
+
 def test_an_unknown_dot_command_from_a_pipe_fails(
     command: RunCommand, built: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -11,7 +11,7 @@ import typer
 
 from tidemill.cli.options import Dialect, ProjectFolder, entered
 from tidemill.cli.output import Format, write_results
-from tidemill.core.errors import SettingsError, SourceError
+from tidemill.core.errors import ParseError, SettingsError, SourceError
 from tidemill.project import Project
 from tidemill.runner.result import Result
 
@@ -73,7 +73,12 @@ def carry_out(
                     return
                 shell.command(line)
             return
-        write_results(each_result(opened, text, dialect=dialect), format_, output=output, limit=limit)
+        try:
+            write_results(each_result(opened, text, dialect=dialect), format_, output=output, limit=limit)
+        except ParseError as error:
+            if not error.hint and any(line.startswith(".") for line in commands):
+                error.hint = "dot commands such as .tables stand alone here; only the shell mixes them with statements"
+            raise
 
 
 def each_result(project: Project, text: str, *, dialect: str = "") -> Iterator[Result]:
