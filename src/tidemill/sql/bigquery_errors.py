@@ -25,30 +25,30 @@ def raise_errors(tree: exp.Expr) -> exp.Expr:
     for node in reversed(list(tree.walk())):  # inner ones first
         if node.parent is None or node.find_ancestor(*SAFE) is not None:
             continue
-        new: exp.Expr | None = None
         if isinstance(node, exp.Div | exp.IntDiv | exp.Mod):
-            new = _divided(node)
+            _guard_division(node)
         elif isinstance(node, exp.Bracket):
             new = _indexed(node)
-        if new is not None:
-            node.replace(new)
+            if new is not None:
+                node.replace(new)
     return tree
 
 
-def _divided(node: exp.Div | exp.IntDiv | exp.Mod) -> exp.Expr | None:
+def _guard_division(node: exp.Div | exp.IntDiv | exp.Mod) -> None:
+    # What may be large is moved, not copied: quotients of quotients would be copied over and over.
     divisor = node.expression
     number = _literal(divisor)
     if number is not None and number != 0:
-        return None
+        return
     if _is_repeatable(divisor):
-        return _unless(exp.EQ(this=exp.paren(divisor), expression=exp.Literal.number(0)), ZERO, node.copy())
+        test = exp.EQ(this=exp.paren(divisor), expression=exp.Literal.number(0))
+        place = exp.Null()
+        node.replace(place)
+        place.replace(_unless(test, ZERO, node))
+        return
     element = exp.to_identifier(ELEMENT)
-    checked = node.copy()
-    checked.set(
-        "expression",
-        _once(divisor, _unless(exp.EQ(this=element, expression=exp.Literal.number(0)), ZERO, element.copy())),
-    )
-    return checked
+    test = exp.EQ(this=element, expression=exp.Literal.number(0))
+    node.set("expression", _once(divisor, _unless(test, ZERO, element.copy())))
 
 
 def _indexed(node: exp.Bracket) -> exp.Expr | None:
@@ -93,11 +93,12 @@ def _unless(test: exp.Expr, message: str, value: exp.Expr) -> exp.Expr:
     return exp.Case(ifs=[exp.If(this=test, true=failed)], default=value)
 
 
-def _once(value: exp.Expr, checked: exp.Expr) -> exp.Expr:
+def _once(value: exp.Expr, result: exp.Expr) -> exp.Expr:
     """A value under the name `ELEMENT`, worked out one time."""
-    rule = exp.Lambda(this=checked, expressions=[exp.to_identifier(ELEMENT)])
-    listed = exp.Anonymous(this="LIST_VALUE", expressions=[value.copy()])
-    return call("LIST_EXTRACT", call("LIST_TRANSFORM", listed, rule), exp.Literal.number(1))
+    rule = exp.Lambda(this=result, expressions=[exp.to_identifier(ELEMENT)])
+    listed = exp.Anonymous(this="LIST_VALUE", expressions=[value])
+    checked = exp.Anonymous(this="LIST_TRANSFORM", expressions=[listed, rule])
+    return exp.Anonymous(this="LIST_EXTRACT", expressions=[checked, exp.Literal.number(1)])
 
 
 def _is_repeatable(value: exp.Expr) -> bool:
