@@ -86,7 +86,7 @@ def test_a_summary_says_kind_name_place_and_reads() -> None:
         ("DROP MODEL a", "drop_model", "a"),
         ("DROP TABLE a", "drop_table", "a"),
         ("SELECT 1", "select", ""),
-        ("INSERT INTO t VALUES (1)", "other", ""),
+        ("INSERT INTO t VALUES (1)", "other", "INSERT (a.sql:1)"),
     ],
 )
 def test_each_kind_of_statement_has_its_word(text: str, kind: str, name: str) -> None:
