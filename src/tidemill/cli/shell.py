@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.cli.options import entered
 from tidemill.cli.output import Format, write_results
-from tidemill.cli.sql_command import each_result
+from tidemill.cli.statements import each_result
 from tidemill.cli.words import duration
 from tidemill.core.errors import SettingsError, TidemillError
 from tidemill.core.names import did_you_mean

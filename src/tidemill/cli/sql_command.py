@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -11,9 +10,8 @@ import typer
 
 from tidemill.cli.options import Dialect, ProjectFolder, entered
 from tidemill.cli.output import Format, write_results
+from tidemill.cli.statements import each_result
 from tidemill.core.errors import ParseError, SettingsError, SourceError
-from tidemill.project import Project
-from tidemill.runner.result import Result
 
 ENDINGS = {"csv": Format.csv, "json": Format.json, "parquet": Format.parquet, "txt": Format.table}
 
@@ -79,13 +77,6 @@ def carry_out(
             if not error.hint and any(line.startswith(".") for line in commands):
                 error.hint = "dot commands such as .tables stand alone here; only the shell mixes them with statements"
             raise
-
-
-def each_result(project: Project, text: str, *, dialect: str = "") -> Iterator[Result]:
-    """Carry statements out one by one."""
-    from tidemill.runner.adhoc import run_each
-
-    return run_each(project.stations, text, dialect=dialect or project.settings.dialect, listen=lambda _: None)
 
 
 def format_of(output: Path | None) -> Format:
