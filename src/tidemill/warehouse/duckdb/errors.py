@@ -170,7 +170,9 @@ def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str,
     if name is None:
         # The engine names it in the sentence only: the place is found by that name.
         quoted = re.search(r'"([^"\n]+)"', short)
-        return BindError(short, **facts, **({"name": quoted.group(1)} if quoted else {}))
+        if quoted:
+            facts["name"] = quoted.group(1)
+        return BindError(short, **facts)
     name = _whole_name(details, asked) or name
     facts["name"] = name
     if missing == "COLUMN_NOT_FOUND":
