@@ -101,15 +101,12 @@ def _by_hash(rows: TrainingRows, total: int, count: int) -> tuple[TrainingRows, 
 
 
 def _hashes(rows: TrainingRows, key: str, total: int) -> np.ndarray:
-    hashes = np.empty(total, dtype=np.uint64)
-    at = 0
-    for batch in rows.query(f"{key} AS tm_key"):
-        column = batch.column(0).to_numpy(zero_copy_only=False)
-        if at + len(column) > total:
-            raise changed_rows(rows)
-        hashes[at : at + len(column)] = column
-        at += len(column)
-    if at != total:
+    session = rows.task.session
+    # Kept first, read then: the engine hashes with all its threads, and needs no turn of Python's while it does.
+    kept = session.materialise(f"SELECT {key} AS tm_key FROM ({rows.sql}) AS tm_rows")
+    parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in session.query(f"SELECT tm_key FROM {kept}")]
+    hashes = np.concatenate([np.empty(0, dtype=np.uint64), *parts])
+    if len(hashes) != total:
         raise changed_rows(rows)
     return hashes
 
