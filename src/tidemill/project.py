@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from tidemill.core.clock import Clock
+from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings, read_settings
-from tidemill.planner.graph import SYSTEM_SCHEMA, asset_key
+from tidemill.planner.graph import SYSTEM_SCHEMA
 from tidemill.planner.make import Known, State, make_plan
 from tidemill.planner.plan import Plan
 from tidemill.runner.inputs import file_tokens

@@ -25,7 +25,7 @@ def quote_path(name: str, quote: str = '"') -> str:
 
 
 def quote_text(text: str) -> str:
-    """Quote a text as a SQL string literal. The only place in Tidemill that does.
+    """Quote a text as a SQL string literal.
 
     Standard SQL knows no escapes but the doubled quote.
 
@@ -42,6 +42,14 @@ def quote_text(text: str) -> str:
 def name_key(name: str) -> str:
     """The form in which names are compared: engines here fold case, so two names that differ in case are one."""
     return name.casefold()
+
+
+def asset_key(name: str) -> str:
+    """The key of a table, view or model: they share one space of names, in which case does not matter.
+
+    ``main`` is the lake's default schema: ``main.orders`` is ``orders``.
+    """
+    return name_key(name).removeprefix("main.")
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:

@@ -98,11 +98,6 @@ class BatchEncoder:
                 write(out[start:stop, place], start, stop)
 
 
-def encode_batch(plan: FeaturePlan, batch: pa.RecordBatch, out: np.ndarray) -> None:
-    """Encode one batch into ``out``; for many batches keep a `BatchEncoder`."""
-    BatchEncoder(plan).encode(batch, out)
-
-
 def _column_of(batch: pa.RecordBatch, feature: Feature) -> pa.Array:
     import pyarrow.compute as pc
 

@@ -60,11 +60,6 @@ class RowEncoder:
         return out
 
 
-def encode_row(plan: FeaturePlan, row: Mapping[str, Any]) -> list[float]:
-    """Encode one row; for many rows keep a `RowEncoder`."""
-    return RowEncoder(plan).encode(row)
-
-
 def value_of(row: Mapping[str, Any], name: str) -> Any:
     """A value by its column's name, letter case aside (exact spelling first).
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from tidemill.core.errors import BindError, Where
-from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.names import asset_key, did_you_mean
 from tidemill.sql.statements import Summary
 
 ASSET_KINDS = ("table", "view", "model", "load", "assert")
@@ -21,11 +21,6 @@ class Graph:
     reads: Mapping[str, tuple[str, ...]]
     outside: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
-
-
-def asset_key(name: str) -> str:
-    """The key of an asset: case folded, without the default schema in front."""
-    return name_key(name).removeprefix("main.")
 
 
 def place(summary: Summary) -> Where:

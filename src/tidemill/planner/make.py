@@ -8,8 +8,8 @@ from dataclasses import dataclass, field
 
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
-from tidemill.core.names import did_you_mean
-from tidemill.planner.graph import Graph, asset_key, build_graph
+from tidemill.core.names import asset_key, did_you_mean
+from tidemill.planner.graph import Graph, build_graph
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.sql.statements import Summary
 

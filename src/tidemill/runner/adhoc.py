@@ -13,9 +13,8 @@ from tidemill.core.errors import (
     TidemillError,
     UnsupportedError,
 )
-from tidemill.core.names import did_you_mean
+from tidemill.core.names import asset_key, did_you_mean
 from tidemill.core.rows import Rows, rows_of_table
-from tidemill.planner.graph import asset_key
 from tidemill.planner.make import ACTIONS
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.runner.claim import claimed_run

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from tidemill.core.errors import SourceError, Where
-from tidemill.core.names import name_key, quote_name
+from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.sources.encoding import count_lines, find_encoding, open_text
-from tidemill.sources.files import FileScan, Reader, describe, first_row, keep_rows, rows, text_literal
+from tidemill.sources.files import FileScan, Reader, describe, first_row, keep_rows, rows
 
 FEW_SHORT = 0.05
 DELIMITERS = (",", ";", "\t", "|")
@@ -46,7 +46,7 @@ def scan_csv(reader: Reader, scan: FileScan) -> FileScan:
         note = f"the file is not UTF-8 (first on line {line}): read as Latin-1, so look at its accented letters"
         scan = scan.with_options(("encoding", "'latin-1'"), note=note)
     elif encoding != "utf-8":
-        scan = scan.with_options(("encoding", text_literal(encoding)))
+        scan = scan.with_options(("encoding", quote_text(encoding)))
     scan, sniffed = _with_shape(reader, scan)
     scan = _with_formats(_with_header(reader, scan, sniffed), sniffed)
     read = keep_rows(reader, _with_types(reader, scan, sniffed.types))
@@ -63,7 +63,7 @@ def _sniff(reader: Reader, scan: FileScan) -> Sniffed:
     delimiter, has_header, skipped, columns, date_format, stamp_format = first_row(
         reader,
         "SELECT Delimiter, HasHeader, SkipRows, Columns, DateFormat, TimestampFormat"
-        f" FROM sniff_csv({text_literal(str(scan.path))}, sample_size = -1{given})",
+        f" FROM sniff_csv({quote_text(str(scan.path))}, sample_size = -1{given})",
     )
     return Sniffed(
         delimiter=delimiter,
@@ -148,13 +148,13 @@ def _with_formats(scan: FileScan, sniffed: Sniffed) -> FileScan:
     """Say how dates are read when they are not written as ISO 8601 has them."""
     for option, form in (("dateformat", sniffed.date_format), ("timestampformat", sniffed.stamp_format)):
         if form and not form.startswith("%Y-%m-%d"):
-            literal = text_literal(form)
+            literal = quote_text(form)
             scan = scan.with_options((option, literal), note=f"dates are read as {literal}: check day and month")
     return scan
 
 
 def _delimiter_literal(delimiter: str) -> str:
-    return "'\\t'" if delimiter == "\t" else text_literal(delimiter)
+    return "'\\t'" if delimiter == "\t" else quote_text(delimiter)
 
 
 def _header_is_data(reader: Reader, scan: FileScan, sniffed: Sniffed) -> bool:
@@ -162,7 +162,7 @@ def _header_is_data(reader: Reader, scan: FileScan, sniffed: Sniffed) -> bool:
     if any(type_ != "VARCHAR" for type_ in sniffed.types):
         return False
     name = sniffed.names[0]
-    found = first_row(reader, f"SELECT count(*) FILTER ({quote_name(name)} = {text_literal(name)}) FROM {scan.sql()}")
+    found = first_row(reader, f"SELECT count(*) FILTER ({quote_name(name)} = {quote_text(name)}) FROM {scan.sql()}")
     return int(found[0]) > 1
 
 
@@ -211,7 +211,7 @@ def _with_missing(reader: Reader, scan: FileScan, relation: str) -> FileScan:
     chosen = {token: count for token, count in tokens.items() if token not in kept}
     if not chosen:
         return scan
-    literal = "[" + ", ".join(text_literal(token) for token in ["", *sorted(chosen)]) + "]"
+    literal = "[" + ", ".join(quote_text(token) for token in ["", *sorted(chosen)]) + "]"
     said = ", ".join(f"{token} ({count:,} cell{'s' * (count > 1)})" for token, count in sorted(chosen.items()))
     return scan.with_options(("nullstr", literal), note=f"written for a missing value in this file: {said}")
 
@@ -224,7 +224,7 @@ def _text_columns(reader: Reader, relation: str) -> list[str]:
 def _tokens_in(reader: Reader, relation: str, name: str) -> dict[str, dict[str, int]]:
     """Missing-value words of a column under 'missing'; those that are values of it under ''."""
     column = quote_name(name)
-    listed = ", ".join(text_literal(token) for token in MISSING_NUMBER)
+    listed = ", ".join(quote_text(token) for token in MISSING_NUMBER)
     counts = rows(
         reader, f"SELECT {column}, count(*) FROM {relation} WHERE {column} IN ({listed}) GROUP BY ALL ORDER BY ALL"
     )

@@ -8,8 +8,8 @@ import textwrap
 from collections.abc import Sequence
 from typing import Any
 
+from tidemill.core.names import quote_text
 from tidemill.sources.choose import Choice, Feature
-from tidemill.sources.files import text_literal
 from tidemill.sources.sniff import FEW, ColumnProfile, TableProfile, looks_like_identifier, plain_name, sql_name
 
 WIDTH = 110
@@ -159,7 +159,7 @@ def _listed(column: ColumnProfile) -> str:
 
 def _literal(value: Any) -> str:
     return (
-        text_literal(value) if isinstance(value, str) else str(value).upper() if isinstance(value, bool) else str(value)
+        quote_text(value) if isinstance(value, str) else str(value).upper() if isinstance(value, bool) else str(value)
     )
 
 
@@ -261,7 +261,7 @@ def _options(choice: Choice) -> list[str]:
     )  # fmt: skip
     items = [
         (f"model_type = '{kind}'", f"with {_count(rows, 'row')} a linear model is hard to beat" if small else ""),
-        (f"input_label_cols = [{text_literal(choice.label.name)}]", ""),
+        (f"input_label_cols = [{quote_text(choice.label.name)}]", ""),
     ]
     if not small:
         depth = 6 if rows >= LARGE else 4
@@ -275,7 +275,7 @@ def _options(choice: Choice) -> list[str]:
         items += [
             ("data_split_method = 'SEQ'", "the file stands in the order of time: judge on its last fifth"),
             ("data_split_eval_fraction = 0.2", ""),
-            (f"data_split_col = {text_literal(choice.order)}", ""),
+            (f"data_split_col = {quote_text(choice.order)}", ""),
         ]
     elif small:
         items += [

@@ -7,6 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
+from tidemill.core.names import quote_text
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -53,7 +55,7 @@ class FileScan:
 
     def sql(self, path: str = "") -> str:
         """The relation: ``'file.csv'`` where that is enough, else a call of the reader."""
-        shown = text_literal(path or str(self.path))
+        shown = quote_text(path or str(self.path))
         bare = self.path.name.lower().endswith((".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson"))
         if not self.options and bare:
             return shown
@@ -66,11 +68,6 @@ class FileScan:
         """The same scan with more options."""
         notes = (*self.notes, note) if note else self.notes
         return FileScan(path=self.path, reader=self.reader, options=(*self.options, *options), notes=notes)
-
-
-def text_literal(text: str) -> str:
-    """A SQL string literal."""
-    return "'" + text.replace("'", "''") + "'"
 
 
 def first_row(reader: Reader, sql: str) -> tuple[Any, ...]:

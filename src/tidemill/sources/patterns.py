@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import glob
-from collections.abc import Iterable
 from pathlib import Path
 
 REMOTE = ("http://", "https://", "s3://", "gs://", "gcs://", "r2://", "hf://", "az://", "azure://", "abfss://")
@@ -23,8 +22,3 @@ def files_of(pattern: str, root: Path) -> list[Path]:
         return [Path(path)] if Path(path).is_file() else []
     # Path.glob cannot start at an absolute pattern.
     return sorted(Path(found) for found in glob.glob(path, recursive=True) if Path(found).is_file())  # noqa: PTH207
-
-
-def local_patterns(patterns: Iterable[str]) -> list[str]:
-    """The patterns that name files here, each once, in order."""
-    return [pattern for pattern in dict.fromkeys(patterns) if not is_remote(pattern)]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidemill.core.names import name_key, quote_name
+from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.sources.files import (
     ROW_NUMBER,
     FileScan,
@@ -17,7 +17,6 @@ from tidemill.sources.files import (
     first_row,
     keep_rows,
     rows,
-    text_literal,
 )
 
 if TYPE_CHECKING:
@@ -228,7 +227,7 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         return replace(draft, type="DOUBLE", kind="number", expression=f"TRY_CAST({bare} AS DOUBLE)", note=note)
     for form, parsed in zip(DATE_FORMATS, dates, strict=True):
         if written >= 2 and parsed == filled:
-            made = f"CAST(strptime({sql_name(draft.source)}, {text_literal(form)}) AS DATE)"
+            made = f"CAST(strptime({sql_name(draft.source)}, {quote_text(form)}) AS DATE)"
             note = f"text in the file, all of it dates written {form}"
             return replace(draft, type="DATE", kind="date", expression=made, note=note)
     return draft
@@ -236,7 +235,7 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
 
 def _readings(column: str) -> str:
     """How many values there are, how many are blank, numbers, whole, start with 0, have marks, and are such dates."""
-    formats = ", ".join(f"count(try_strptime({column}, {text_literal(form)}))" for form in DATE_FORMATS)
+    formats = ", ".join(f"count(try_strptime({column}, {quote_text(form)}))" for form in DATE_FORMATS)
     return (
         f"count({column}), count(*) FILTER (trim({column}) = ''), count(TRY_CAST({column} AS DOUBLE)),"
         rf" count(*) FILTER (regexp_full_match(trim({column}), '[+-]?\d+')),"
@@ -250,7 +249,7 @@ def _why_cast(blank: int, odd_rows: int, odd: Sequence[tuple[Any, ...]]) -> str:
     if blank:
         parts.append(f"{blank:,} row{'s are' if blank > 1 else ' is'} blank")
     if odd:
-        shown = ", ".join(text_literal(str(value)[:20]) for (value,) in odd)
+        shown = ", ".join(quote_text(str(value)[:20]) for (value,) in odd)
         parts.append(f"{odd_rows:,} row{'s hold' if odd_rows > 1 else ' holds'} no number ({shown})")
     return f"text in the file, as {' and '.join(parts)}: NULL here" if parts else "text in the file"
 

@@ -119,10 +119,6 @@ def generate_array(node: exp.GenerateSeries) -> exp.Expr | None:
     )
 
 
-def _atom(value: exp.Expr) -> exp.Expr:
-    return value.copy() if isinstance(value, exp.Literal) else exp.paren(value)
-
-
 def range_bucket(node: exp.RangeBucket) -> exp.Expr:
     """How many points lie at or below a value."""
     element = exp.to_identifier(ELEMENT)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass, field
 
-from tidemill.core.names import name_key
+from tidemill.core.names import asset_key
 from tidemill.warehouse.control.database import Database, Tx, reading, to_json, writing
 from tidemill.warehouse.control.leases import Lease, require
 
@@ -52,14 +52,6 @@ class Asset:
     def key(self) -> str:
         """The name as names are compared."""
         return asset_key(self.name)
-
-
-def asset_key(name: str) -> str:
-    """Tables, views and models share one space of names, in which case does not matter.
-
-    ``main`` is the lake's default schema: ``main.orders`` is ``orders``.
-    """
-    return name_key(name).removeprefix("main.")
 
 
 def load_assets(db: Database | Tx) -> dict[str, Asset]:

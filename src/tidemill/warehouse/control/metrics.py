@@ -11,8 +11,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable, Mapping
 
+from tidemill.core.names import asset_key
 from tidemill.model_types.base import Iteration
-from tidemill.warehouse.control.assets import asset_key
 from tidemill.warehouse.control.database import Database, Tx, reading, writing
 
 

@@ -15,8 +15,7 @@ from datetime import datetime
 from typing import Any
 
 from tidemill.core.errors import NotFoundError
-from tidemill.core.names import did_you_mean
-from tidemill.warehouse.control.assets import asset_key
+from tidemill.core.names import asset_key, did_you_mean
 from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, to_json, writing
 from tidemill.warehouse.control.leases import Lease, require
 

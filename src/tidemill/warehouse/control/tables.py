@@ -6,7 +6,7 @@
 
 from __future__ import annotations
 
-from tidemill.warehouse.control.assets import asset_key
+from tidemill.core.names import asset_key
 from tidemill.warehouse.control.database import Database, Tx, parse_time, reading, time_text, writing
 from tidemill.warehouse.control.leases import Lease, require
 from tidemill.warehouse.protocol import TableVersion
