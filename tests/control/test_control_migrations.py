@@ -24,7 +24,9 @@ def fail_after_notes(tx: Tx) -> None:
     raise RuntimeError("half way")
 
 
-SECOND = Migration(number=2, name="notes", apply=add_notes)
+NEXT = len(MIGRATIONS) + 1
+SHIPPED = {migration.number: migration.name for migration in MIGRATIONS}
+SECOND = Migration(number=NEXT, name="notes", apply=add_notes)
 
 
 def test_opening_again_applies_nothing(db: Database) -> None:
@@ -32,21 +34,21 @@ def test_opening_again_applies_nothing(db: Database) -> None:
 
 
 def test_a_new_migration_is_applied_once_with_its_record(db: Database) -> None:
-    assert migrate(db, (*MIGRATIONS, SECOND)) == [2]
+    assert migrate(db, (*MIGRATIONS, SECOND)) == [NEXT]
     assert migrate(db, (*MIGRATIONS, SECOND)) == []
     with db.read() as tx:
-        assert applied(tx) == {1: "first_tables", 2: "notes"}
+        assert applied(tx) == {**SHIPPED, NEXT: "notes"}
         assert tx.has_table("notes")
 
 
 def test_a_migration_that_fails_leaves_no_trace(db: Database) -> None:
     with pytest.raises(RuntimeError):
-        migrate(db, (*MIGRATIONS, Migration(number=2, name="notes", apply=fail_after_notes)))
+        migrate(db, (*MIGRATIONS, Migration(number=NEXT, name="notes", apply=fail_after_notes)))
 
     with db.read() as tx:
-        assert applied(tx) == {1: "first_tables"}
+        assert applied(tx) == SHIPPED
         assert not tx.has_table("notes")
-    assert migrate(db, (*MIGRATIONS, SECOND)) == [2]
+    assert migrate(db, (*MIGRATIONS, SECOND)) == [NEXT]
 
 
 def test_a_schema_newer_than_the_code_is_refused_with_advice(control_url: str) -> None:
@@ -57,20 +59,22 @@ def test_a_schema_newer_than_the_code_is_refused_with_advice(control_url: str) -
         open_database(control_url, clock=Clock())
 
     assert "upgrade" in caught.value.hint
-    assert caught.value.facts == {"found": 2, "known": 1}
+    assert caught.value.facts == {"found": NEXT, "known": NEXT - 1}
 
 
 def test_a_schema_of_another_build_is_refused(control_url: str) -> None:
     with closing(open_database(control_url, clock=Clock(), migrations=(*MIGRATIONS, SECOND))):
         pass
-    other = Migration(number=2, name="remarks", apply=add_notes)
+    other = Migration(number=NEXT, name="remarks", apply=add_notes)
 
-    with pytest.raises(StateError, match="notes as migration 2"):
+    with pytest.raises(StateError, match=f"notes as migration {NEXT}"):
         open_database(control_url, clock=Clock(), migrations=(*MIGRATIONS, other))
 
 
 @pytest.mark.parametrize(
-    ("number", "name"), [(1, "notes"), (3, "notes"), (2, "first_tables")], ids=["same number", "gap", "same name"]
+    ("number", "name"),
+    [(1, "notes"), (NEXT + 1, "notes"), (NEXT, "first_tables")],
+    ids=["same number", "gap", "same name"],
 )
 def test_migrations_that_clash_or_leave_a_gap_are_refused(db: Database, number: int, name: str) -> None:
     with pytest.raises(InternalError, match="numbered"):
@@ -82,8 +86,11 @@ def test_a_copy_is_kept_before_an_old_sqlite_file_is_changed(tmp_path: Path) -> 
     with closing(open_database(sqlite_url(path), clock=Clock())) as db:
         migrate(db, (*MIGRATIONS, SECOND))
 
-    with closing(open_database(sqlite_url(tmp_path / "c.sqlite.before-2"), clock=Clock())) as copy, copy.read() as tx:
-        assert applied(tx) == {1: "first_tables"}
+    with (
+        closing(open_database(sqlite_url(tmp_path / f"c.sqlite.before-{NEXT}"), clock=Clock())) as copy,
+        copy.read() as tx,
+    ):
+        assert applied(tx) == SHIPPED
 
 
 def test_processes_that_open_at_once_migrate_once(control_url: str) -> None:
@@ -97,4 +104,4 @@ def test_processes_that_open_at_once_migrate_once(control_url: str) -> None:
 
     assert [opener.wait() for opener in openers] == [0, 0, 0]
     with closing(open_database(control_url, clock=Clock())) as db, db.read() as tx:
-        assert applied(tx) == {1: "first_tables"}
+        assert applied(tx) == SHIPPED

@@ -11,6 +11,7 @@ from typing import Any
 
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.names import did_you_mean
+from tidemill.core.sections import DeploymentSettings, ServerSettings, deployment_settings, server_settings
 
 SETTINGS_FILE = "tidemill.toml"
 
@@ -56,6 +57,10 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
+SECTIONS = ("server", "deployments")
+"""Tables of the file; their rows stand in `core.sections`."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
     """A project's settings, checked."""
@@ -69,6 +74,8 @@ class Settings:
     lease_seconds: int
     grace_hours: int
     control_url: str
+    server: ServerSettings
+    deployments: Mapping[str, DeploymentSettings]
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -99,8 +106,9 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
     """Check plain values against the table and fill in the defaults."""
     known = {setting.name: setting for setting in SETTINGS}
     for key in given:
-        if key not in known:
-            raise SettingsError(f"unknown setting {key}", where=_place(text, key), hint=did_you_mean(key, known))
+        if key not in known and key not in SECTIONS:
+            hint = did_you_mean(key, [*known, *SECTIONS])
+            raise SettingsError(f"unknown setting {key}", where=_place(text, key), hint=hint)
     values: dict[str, Any] = {}
     for setting in SETTINGS:
         variable = f"TIDEMILL_{setting.name.upper()}"
@@ -110,7 +118,11 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
             value, where = _from_text(setting, environment[variable], variable), None
         values[setting.name] = _check(setting, value, where)
     values["name"] = values["name"] or root.resolve().name
-    return Settings(**values)
+    return Settings(
+        **values,
+        server=server_settings(given.get("server", {}), lambda path: _place(text, path)),
+        deployments=deployment_settings(given.get("deployments", {}), lambda path: _place(text, path)),
+    )
 
 
 def _from_text(setting: Setting, text: str, variable: str) -> str | int:
@@ -135,10 +147,23 @@ def _check(setting: Setting, value: object, where: Where | None) -> str | int:
     return value
 
 
-def _place(text: str, key: str) -> Where | None:
-    """Find the line of a top-level key or table, for the caret."""
+def _place(text: str, path: str) -> Where | None:
+    """Find the line of a dotted key, or of the table it stands in, for the caret."""
+    table, _, key = path.rpartition(".")
+    inside, header = not table, None
     for number, line in enumerate(text.splitlines(), start=1):
-        bare = line.lstrip().lstrip("[").lstrip()
-        if bare.startswith(key):
-            return Where(file=SETTINGS_FILE, line=number, column=line.index(key) + 1, length=len(key), text=line)
-    return None
+        bare = line.strip()
+        if bare.startswith("["):
+            name = bare.lstrip("[").partition("]")[0].strip().replace('"', "")
+            if name == path:
+                return _mark(line, number, name)
+            inside = name == table
+            header = _mark(line, number, name) if inside else header
+        elif inside and bare.partition("=")[0].strip().strip('"') == key:
+            return _mark(line, number, key)
+    return header
+
+
+def _mark(line: str, number: int, word: str) -> Where:
+    column = max(line.find(word), 0) + 1
+    return Where(file=SETTINGS_FILE, line=number, column=column, length=len(word), text=line)

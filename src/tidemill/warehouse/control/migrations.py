@@ -11,6 +11,11 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables
+from tidemill.warehouse.control.schema_serving import (
+    create_deployment_tables,
+    create_log_tables,
+    create_scoring_tables,
+)
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.connection import Database, Tx
@@ -25,7 +30,12 @@ class Migration:
     apply: Callable[[Tx], None]
 
 
-MIGRATIONS: tuple[Migration, ...] = (Migration(number=1, name="first_tables", apply=create_first_tables),)
+MIGRATIONS: tuple[Migration, ...] = (
+    Migration(number=1, name="first_tables", apply=create_first_tables),
+    Migration(number=2, name="deployments", apply=create_deployment_tables),
+    Migration(number=3, name="prediction_log", apply=create_log_tables),
+    Migration(number=4, name="scoring_jobs", apply=create_scoring_tables),
+)
 
 
 def migrate(db: Database, migrations: tuple[Migration, ...]) -> list[int]:
