@@ -57,6 +57,19 @@ _DEPLOYMENTS = (
     """,
     # "Exactly one champion" is the database's promise, not only the code's.
     "CREATE UNIQUE INDEX one_champion ON deployment_versions (deployment_key) WHERE state = 'champion'",
+    # Losses of labelled answers by version, since a stage began: the collector counts them, servers judge by them.
+    """
+    CREATE TABLE outcomes (
+        deployment_key TEXT NOT NULL REFERENCES deployments (deployment_key),
+        stage_since TEXT NOT NULL,
+        version BIGINT NOT NULL,
+        answers BIGINT NOT NULL,
+        loss_sum DOUBLE PRECISION NOT NULL,
+        loss_squares DOUBLE PRECISION NOT NULL,
+        updated_at TEXT NOT NULL,
+        PRIMARY KEY (deployment_key, stage_since, version)
+    )
+    """,
     """
     CREATE TABLE gate_results (
         deployment_key TEXT NOT NULL REFERENCES deployments (deployment_key),
