@@ -11,6 +11,8 @@ TidemillError
     LabelError              the label is missing, NULL, constant or of the wrong kind
     ContractError           a constraint fails; the old version stays
     SourceError             a file or source cannot be read
+    InputError              a row given to a served model is not what the model takes
+      BodyError               the text of a request is not what can be read at all
   StateError              what exists
     NotFoundError           no such table, model, version, run
     ExistsError             the name is taken
@@ -157,6 +159,19 @@ class SourceError(DataError):
     """A file or source cannot be read."""
 
     code = "TM-DATA-SOURCE"
+
+
+class InputError(DataError):
+    """A row given to a served model is not what the model takes; the facts say which row and column."""
+
+    code = "TM-DATA-INPUT"
+
+
+class BodyError(InputError):
+    """The text of a request is no JSON, or not of the form that is read."""
+
+    code = "TM-DATA-BODY"
+    http_status = 400
 
 
 class StateError(TidemillError):
