@@ -1,0 +1,67 @@
+"""Loads versions for serving, from their digest-checked files, and refuses those that do not answer as they did."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from tidemill.core.errors import CorruptError
+from tidemill.registry.store import ArtifactStore
+from tidemill.registry.versions import load
+from tidemill.serving.board import SCORE_BINS
+from tidemill.serving.online.model import OnlineModel
+from tidemill.training.artifact import EVALUATION
+from tidemill.warehouse.control.database import Database
+
+TOLERANCE = 1e-5
+"""How far an answer may be from the one that training gave, relative to the largest."""
+
+_MOST_SCORES = 100_000
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A version that answers, and where the bins of a histogram of its scores meet."""
+
+    model: OnlineModel
+    score_edges: tuple[float, ...]
+
+
+def load_version(db: Database, store: ArtifactStore, name: str, version: int) -> Loaded:
+    """Load one version, and let it answer the sample rows it was trained with.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such version.
+    CorruptError
+        A file is not what was written, or the version gives other answers here than in training.
+    """
+    found = load(db, store, name, version)
+    model = OnlineModel.open(found.files, name=found.name, version=found.version, digest=found.digest)
+    away = model.check_golden()
+    if away is not None and not away <= TOLERANCE:
+        raise CorruptError(
+            f"{found.name} version {found.version} answers its sample rows up to {away:.3g} away from training",
+            hint="the libraries here differ from those it was trained with: tidemill models NAME VERSION lists them; "
+            "install those, or train it again",
+            model=found.name,
+            version=found.version,
+            difference=away,
+        )
+    return Loaded(model, score_edges(found.files))
+
+
+def score_edges(files: Mapping[str, bytes]) -> tuple[float, ...]:
+    """Quantiles of the scores that training evaluated: the bins between them hold about as many each."""
+    import numpy as np
+
+    with np.load(io.BytesIO(files[EVALUATION]), allow_pickle=False) as arrays:
+        scores = arrays["scores"][:_MOST_SCORES]
+    if scores.ndim > 1:
+        scores = scores[:, -1] if scores.shape[1] == 2 else scores.max(axis=1)
+    if not len(scores):
+        return ()
+    edges: Sequence[float] = np.unique(np.quantile(scores, np.linspace(0, 1, SCORE_BINS + 1)[1:-1])).tolist()
+    return tuple(edges)

@@ -1,0 +1,102 @@
+"""What a trial's counts say: go back, go on, or wait. Pure; the evidence is what the audit trail keeps."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from tidemill.core.sections import RollbackSettings, RolloutSettings
+from tidemill.evaluation.sequential import Counts, Verdict, judge_rollout
+from tidemill.serving.board import ArmCounts, TrialCounts
+from tidemill.warehouse.control.outcomes import Outcomes
+
+Decision = Literal["wait", "advance", "roll back"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judgement:
+    """A decision, why, and the figures behind it."""
+
+    decision: Decision
+    why: str
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+
+
+def judge(
+    counts: TrialCounts,
+    *,
+    stage: str,
+    seconds: float,
+    rollout: RolloutSettings,
+    rollback: RollbackSettings,
+    outcomes: tuple[Outcomes, Outcomes] = (Outcomes(), Outcomes()),
+) -> Judgement:
+    """Judge a stage by all that was counted in it.
+
+    Parameters
+    ----------
+    seconds
+        How long the stage has lasted.
+    outcomes
+        Labelled answers of champion and challenger.
+    """
+    seen = counts.challenger.answers
+    told = _evidence(counts, stage)
+    if seen >= rollback.min_requests:
+        verdicts = judge_rollout(
+            _counts(counts.champion, outcomes[0]),
+            _counts(counts.challenger, outcomes[1]),
+            rollback,
+            stages=len(rollout.shares) + 1,
+        )
+        told["verdicts"] = [_told(verdict) for verdict in verdicts]
+        breaches = [verdict for verdict in verdicts if verdict.breached]
+        if breaches:
+            return Judgement(
+                decision="roll back", why="; ".join(verdict.summary for verdict in breaches), evidence=told
+            )
+    wanted = rollout.shadow_requests if stage == "shadow" else rollout.requests_per_share
+    least = 0.0 if stage == "shadow" else rollout.seconds_per_share
+    if seen >= max(wanted, rollback.min_requests) and seconds >= least:
+        return Judgement(decision="advance", why=f"{seen:,} answers without a breach", evidence=told)
+    return Judgement(decision="wait", why=f"{seen:,} of {max(wanted, rollback.min_requests):,} answers", evidence=told)
+
+
+def _counts(arm: ArmCounts, outcomes: Outcomes) -> Counts:
+    return Counts(
+        answers=arm.answers,
+        errors=arm.errors,
+        latency=arm.latency,
+        scores=arm.scores,
+        labelled=outcomes.answers,
+        loss_sum=outcomes.loss_sum,
+        loss_squares=outcomes.loss_squares,
+    )
+
+
+def _evidence(counts: TrialCounts, stage: str) -> dict[str, Any]:
+    told: dict[str, Any] = {
+        "stage": stage,
+        "champion": {"answers": counts.champion.answers, "errors": counts.champion.errors},
+        "challenger": {"answers": counts.challenger.answers, "errors": counts.challenger.errors},
+    }
+    if counts.agree or counts.differ:
+        told["shadow"] = {
+            "same_decision": counts.agree,
+            "other_decision": counts.differ,
+            "largest_score_difference": counts.largest_difference,
+        }
+    return told
+
+
+def _told(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "signal": verdict.signal,
+        "breached": verdict.breached,
+        "statistic": verdict.statistic,
+        "threshold": verdict.threshold,
+        "champion_n": verdict.champion_n,
+        "challenger_n": verdict.challenger_n,
+        "summary": verdict.summary,
+    }
