@@ -125,6 +125,36 @@ class WarehouseContract:
         assert [version.run_id for version in warehouse.history("t")] == ["b", "a"]
         assert [version.rows for version in warehouse.history("t")] == [1, 10]
 
+    def test_a_session_reads_exactly_the_past_snapshot_it_is_asked_for(self, warehouse: Warehouse) -> None:
+        first = put(warehouse, "t", TEN, run_id="a")
+        put(warehouse, "t", "SELECT 1 AS id", run_id="b")
+        warehouse.drop("t", run_id="c", step="drop", guard=no_guard)
+        put(warehouse, "u", "SELECT 1 AS id", run_id="d")
+
+        with warehouse.session(at=first.version) as past, warehouse.session() as now:
+            assert past.version == first.version
+            assert rows_of(past, "SELECT count(*) AS n FROM t") == [{"n": 10}]
+            with pytest.raises(BindError):
+                past.query("SELECT * FROM u")
+            with pytest.raises(BindError):
+                now.query("SELECT * FROM t")
+        assert warehouse.tables(first.version) == {"t": first.version}
+        warehouse.require_intact(["t"], first.version)
+
+    def test_a_snapshot_that_never_was_is_refused(self, warehouse: Warehouse) -> None:
+        with pytest.raises(NotFoundError, match="no snapshot 7"):
+            warehouse.session(at=7)
+        put(warehouse, "t", TEN)
+        with pytest.raises(NotFoundError, match="no snapshot 99"):
+            warehouse.session(at=99)
+
+    def test_a_session_knows_its_snapshot(self, warehouse: Warehouse) -> None:
+        with warehouse.session() as empty:
+            assert empty.version is None
+        made = put(warehouse, "t", TEN)
+        with warehouse.session() as session:
+            assert session.version == made.version
+
     def test_a_second_publish_of_the_same_step_returns_the_first(self, warehouse: Warehouse) -> None:
         first = put(warehouse, "t", TEN, run_id="a")
         again = put(warehouse, "t", "SELECT 1 AS id", run_id="a")

@@ -79,6 +79,10 @@ class Problem:
 class Session(Protocol):
     """A reader: one consistent snapshot, its own settings, cheap to open; not shared between threads."""
 
+    @property
+    def version(self) -> int | None:
+        """The snapshot it reads; None while nothing was ever published."""
+
     def query(
         self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, rows_per_batch: int = 65_536
     ) -> pa.RecordBatchReader:
@@ -113,11 +117,21 @@ class Warehouse(Protocol):
     dialect: str  # the sqlglot name of the SQL it runs
 
     def session(
-        self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None, at_least: int | None = None
+        self,
+        *,
+        system: Mapping[str, Callable[[], pa.Table]] | None = None,
+        at_least: int | None = None,
+        at: int | None = None,
     ) -> Session:
         """A reader at the newest snapshot. ``system`` tables appear as ``tidemill.NAME``, read when asked for.
 
-        With ``at_least`` any snapshot from that version on will do: one that is open already costs nothing.
+        With ``at_least`` any snapshot from that version on will do: one that is open already costs nothing. With
+        ``at`` it reads exactly that snapshot, however old.
+
+        Raises
+        ------
+        NotFoundError
+            There is no snapshot ``at``.
         """
 
     def stage(
@@ -148,8 +162,8 @@ class Warehouse(Protocol):
     def landed(self, run_id: str, step: str) -> TableVersion | None:
         """The version that a run's step committed, if it did: asked before any retry."""
 
-    def tables(self) -> dict[str, int]:
-        """Visible tables and the version that last changed each."""
+    def tables(self, at: int | None = None) -> dict[str, int]:
+        """Visible tables and the version that last changed each; with ``at`` as they were at that snapshot."""
 
     def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
         """A table's columns."""
@@ -166,8 +180,10 @@ class Warehouse(Protocol):
     def damaged(self) -> frozenset[str]:
         """Tables whose newest files are gone or have another size; cheap enough to ask before every plan."""
 
-    def require_intact(self, tables: Sequence[str]) -> None:
+    def require_intact(self, tables: Sequence[str], at: int | None = None) -> None:
         """Refuse to go on when a data file of these tables' newest versions is not what was written.
+
+        With ``at`` it is asked of the versions they had at that snapshot.
 
         Raises
         ------

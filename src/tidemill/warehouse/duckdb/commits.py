@@ -95,16 +95,20 @@ class Commits:
                 return commit
         return None
 
-    def visible(self, *, known: bool = False) -> dict[str, Commit]:
+    def visible(self, *, known: bool = False, at: int | None = None) -> dict[str, Commit]:
         """The newest commit of each table that exists, by the table's name.
 
         Parameters
         ----------
+        at
+            Look no further than this version.
         known
             Do not look for newer commits: the caller holds the writer's lock and has just looked.
         """
         tables: dict[str, Commit] = {}
         for commit in self._known if known else self.all():
+            if at is not None and commit.version > at:
+                break
             if commit.action == "drop":
                 tables.pop(name_key(commit.table), None)
             else:

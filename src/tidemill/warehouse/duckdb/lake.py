@@ -83,15 +83,23 @@ class Lake:
         self._intact: set[str] = set()
 
     def session(
-        self, *, system: Mapping[str, Callable[[], pa.Table]] | None = None, at_least: int | None = None
+        self,
+        *,
+        system: Mapping[str, Callable[[], pa.Table]] | None = None,
+        at_least: int | None = None,
+        at: int | None = None,
     ) -> DuckSession:
-        """A reader at the newest snapshot, or at an open one from ``at_least`` on."""
+        """A reader at the newest snapshot, at an open one from ``at_least`` on, or exactly ``at`` one."""
         self._settle()
-        version = None if at_least is None else self.engine.held_snapshot(at_least)
+        version = at
+        if at is not None:
+            self._require_snapshot(at)
+        elif at_least is not None:
+            version = self.engine.held_snapshot(at_least)
         if version is None:
             commits = self.commits.all()
             version = commits[-1].version if commits else None
-        return DuckSession(self.engine, version=version, tables=lambda: list(self.tables()), system=system)
+        return DuckSession(self.engine, version=version, tables=lambda: list(self.tables(at)), system=system)
 
     def stage(
         self,
@@ -144,9 +152,9 @@ class Lake:
         found = self.commits.landed(run_id, step)
         return found.as_version() if found is not None else None
 
-    def tables(self) -> dict[str, int]:
-        """Visible tables and the version that last changed each."""
-        return {table: found.version for table, found in self.commits.visible().items()}
+    def tables(self, at: int | None = None) -> dict[str, int]:
+        """Visible tables and the version that last changed each; with ``at`` as they were at that snapshot."""
+        return {table: found.version for table, found in self.commits.visible(at=at).items()}
 
     def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
         """A table's columns."""
@@ -165,9 +173,9 @@ class Lake:
         """The data files behind a version."""
         return self._existing(table, version).files
 
-    def require_intact(self, tables: Sequence[str]) -> None:
+    def require_intact(self, tables: Sequence[str], at: int | None = None) -> None:
         """Refuse to go on when a data file of these tables' newest versions is not what was written."""
-        visible = {name_key(name): found for name, found in self.commits.visible().items()}
+        visible = {name_key(name): found for name, found in self.commits.visible(at=at).items()}
         for table in tables:
             found = visible.get(name_key(table))
             # What this process has hashed itself, writing or checking, it need not hash again.
@@ -254,6 +262,12 @@ class Lake:
                 if old is not None:
                     moves.settle(self.engine, old)
         self._settled = True
+
+    def _require_snapshot(self, at: int) -> None:
+        commits = self.commits.all()
+        if all(commit.version != at for commit in commits):
+            newest = f"the newest is {commits[-1].version}" if commits else "nothing was published yet"
+            raise NotFoundError(f"the warehouse has no snapshot {at}", hint=newest, snapshot=at)
 
     def _known(self, table: str, version: int | None = None) -> Commit:
         """The newest commit of a table, were it a drop."""
