@@ -39,7 +39,7 @@ def feed(inputs: Sequence[GraphInput], batch: pa.RecordBatch) -> Feed:
         if given.field:
             array = plain(pc.struct_field(array, given.field))
         if given.kind in ("vector", "texts", "sparse"):
-            tensors |= _of_values(given, array.to_pylist())
+            tensors |= tensors_of(given, array.to_pylist())
         elif given.kind == "number":
             tensors[given.name] = numbers(array).astype(np.float64).reshape(-1, 1)
         elif given.kind in ("text", "bytes"):
@@ -57,13 +57,20 @@ def feed_row(inputs: Sequence[GraphInput], row: Mapping[str, Any]) -> Feed:
         if given.field and value is not None:
             value = value_of(value, given.field)
         try:
-            tensors |= _of_values(given, [value])
+            tensors |= tensors_of(given, [value])
         except (ValueError, TypeError) as error:
             raise DataError(f"column {given.name}: {value!r} is not a {given.kind}", column=given.name) from error
     return tensors
 
 
-def _of_values(given: GraphInput, values: Sequence[Any]) -> Feed:
+def tensors_of(given: GraphInput, values: Sequence[Any]) -> Feed:
+    """The tensors of one graph input over some rows; values as `row.RowEncoder` takes them.
+
+    Raises
+    ------
+    ValueError, TypeError, DataError
+        A value is of another type.
+    """
     name = given.name
     match given.kind:
         case "number":

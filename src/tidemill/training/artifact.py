@@ -7,7 +7,8 @@ manifest.json
     (features), ``transform_columns`` (all columns of TRANSFORM by name, with the label, in its order),
     ``options`` (all, lower-case names), ``given`` (names the user gave), ``seed``, ``threads``,
     ``split`` {method, column}, ``rows_train``, ``rows_eval``, ``evaluated_on`` (evaluation, training),
-    ``metrics`` {name: number}, ``onnx`` {inputs: raw | features, reason}, ``libraries`` {name: version}.
+    ``metrics`` {name: number}, ``onnx`` {inputs: raw | features, reason, feed: what the graph is fed, each with name,
+    column, kind, field, size}, ``libraries`` {name: version}.
 features.json
     `features.plan.plan_to_dict`.
 info.json

@@ -8,7 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np  # noqa: TID253
@@ -364,7 +364,11 @@ def _manifest(made: _Made, evaluated: _Evaluated, graph: Graph) -> dict[str, Any
         "rows_eval": made.split.rows_eval,
         "evaluated_on": evaluated.on,
         "metrics": evaluated.metrics,
-        "onnx": {"inputs": "features" if graph.reason else "raw", "reason": graph.reason},
+        "onnx": {
+            "inputs": "features" if graph.reason else "raw",
+            "reason": graph.reason,
+            "feed": [asdict(given) for given in graph.inputs],
+        },
         "libraries": library_versions(),
     }
 

@@ -1,0 +1,1 @@
+"""One version of a model answers JSON in a server process: raw columns in, through its one graph."""
