@@ -13,16 +13,27 @@ TidemillError
     SourceError             a file or source cannot be read
     InputError              a row given to a served model is not what the model takes
       BodyError               the text of a request is not what can be read at all
+  RequestError            your HTTP request
+    TokenError              it has no token, or one that opens nothing
+    AccessError             its token, its host or its page may not do this
+    MethodError             this address takes other methods
+    MediaTypeError          its body is of a type that is not read here
+    TooLargeError           it is larger than the server reads
+    ReusedKeyError          its Idempotency-Key came with another request before
   StateError              what exists
     NotFoundError           no such table, model, version, run
     ExistsError             the name is taken
     ConflictError           somebody else changed it first
     CorruptError            a file is not what was written
+    GateError               a version did not pass its gates
     SettingsError           tidemill.toml or a flag is wrong
   UserCodeError           code of yours raised
   TransientError          try again
     BusyError               somebody holds the lock or the lease
     SpaceError              the disk is full
+    OverloadError           the server has more requests in work than it takes
+    DeadlineError           the request waited longer than it may
+    UnavailableError        nothing can answer at the moment
   InternalError           our bug
 """
 
@@ -174,6 +185,56 @@ class BodyError(InputError):
     http_status = 400
 
 
+class RequestError(TidemillError):
+    """An HTTP request can be mended by who sends it."""
+
+    code = "TM-REQUEST"
+    exit_status = 4
+    http_status = 400
+
+
+class TokenError(RequestError):
+    """The request has no token, or one that opens nothing."""
+
+    code = "TM-TOKEN"
+    http_status = 401
+
+
+class AccessError(RequestError):
+    """The token's role, the host it is addressed to, or the page it comes from may not do this."""
+
+    code = "TM-ACCESS"
+    http_status = 403
+
+
+class MethodError(RequestError):
+    """The address exists and takes other methods."""
+
+    code = "TM-METHOD"
+    http_status = 405
+
+
+class MediaTypeError(RequestError):
+    """The body is of a type, or packed in a way, that is not read here."""
+
+    code = "TM-MEDIA-TYPE"
+    http_status = 415
+
+
+class TooLargeError(RequestError):
+    """The request is larger than the server reads."""
+
+    code = "TM-TOO-LARGE"
+    http_status = 413
+
+
+class ReusedKeyError(RequestError):
+    """The Idempotency-Key came with another request before."""
+
+    code = "TM-REUSED-KEY"
+    http_status = 422
+
+
 class StateError(TidemillError):
     """What exists is in the way."""
 
@@ -205,6 +266,12 @@ class CorruptError(StateError):
     """A file is not what was written: its digest differs."""
 
     code = "TM-CORRUPT"
+
+
+class GateError(StateError):
+    """A version did not pass its gates: it takes no traffic."""
+
+    code = "TM-GATE"
 
 
 class SettingsError(StateError):
@@ -242,6 +309,26 @@ class SpaceError(TransientError):
 
     code = "TM-DISK-FULL"
     http_status = 507
+
+
+class OverloadError(TransientError):
+    """The server has more requests in work than it takes."""
+
+    code = "TM-OVERLOAD"
+    http_status = 429
+
+
+class DeadlineError(TransientError):
+    """The request waited longer than it may."""
+
+    code = "TM-DEADLINE"
+    http_status = 504
+
+
+class UnavailableError(TransientError):
+    """Nothing can answer at the moment: no version is loaded, or the log cannot be written."""
+
+    code = "TM-UNAVAILABLE"
 
 
 class InternalError(TidemillError):

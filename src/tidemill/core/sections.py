@@ -77,6 +77,13 @@ SERVER: tuple[Entry, ...] = (
         doc="How long requests in work may take to end after SIGTERM, in seconds.",
     ),
     Entry(
+        name="settle_seconds",
+        default=2.0,
+        low=0,
+        high=120,
+        doc="How long after SIGTERM the server goes on answering while it says that it is not ready, in seconds.",
+    ),
+    Entry(
         name="idempotency_hours",
         default=24,
         low=1,
@@ -229,6 +236,7 @@ class ServerSettings:
     deadline_ms: int
     queue: int
     drain_seconds: float
+    settle_seconds: float
     idempotency_hours: int
 
 

@@ -22,6 +22,7 @@ KINDS["json"] = "text that holds JSON"
 WHO_MENDS = {
     "StatementError": "you, in the SQL",
     "DataError": "you, in the rows or the files; the old version stays",
+    "RequestError": "who sends the HTTP request",
     "StateError": "you, by what exists: a name, a version, a damaged file",
     "UserCodeError": "you, in code of yours that raised",
     "TransientError": "time: try again",
