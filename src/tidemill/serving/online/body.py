@@ -8,19 +8,29 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import msgspec
 from msgspec.structs import astuple
 
 from tidemill.core.errors import BodyError, InputError
 from tidemill.core.names import name_key
-from tidemill.serving.online.feed import FeedMaker
+from tidemill.features.onnx_feed import Feed
 from tidemill.serving.online.parsed import Parsed, key_text
 from tidemill.serving.online.tolerant import Tolerant
 from tidemill.serving.online.types import JsonType, strict_type
 
 _KEY = "key_"
+
+
+class Maker(Protocol):
+    """Makes the tensors of a graph from the values of a model's columns (`feed`, `transformed`)."""
+
+    def of_row(self, values: Sequence[Any]) -> Feed:
+        """The tensors of one row."""
+
+    def of_columns(self, values: Sequence[Sequence[Any]]) -> Feed:
+        """The tensors of many rows, whose values come by column."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +58,7 @@ class BodyReader:
         Makes the tensors.
     """
 
-    def __init__(self, columns: Sequence[tuple[str, JsonType]], maker: FeedMaker) -> None:
+    def __init__(self, columns: Sequence[tuple[str, JsonType]], maker: Maker) -> None:
         self._columns = tuple(columns)
         self._width = len(self._columns)
         self._maker = maker
@@ -72,7 +82,7 @@ class BodyReader:
                     if each:
                         return self._patiently(body, form, key=key, each=each)
                     raise
-                keys = [key_text(values[form.key_at])] if form.key_at >= 0 else [None]
+                keys: list[str | None] = [key_text(values[form.key_at]) if form.key_at >= 0 else None]
                 if form.extra:
                     rows[0].key_ = msgspec.UNSET  # it is no input: left out of `inputs_json`
                 return Parsed(1, keys, feed, rows=rows, body=body)
@@ -96,7 +106,9 @@ class BodyReader:
     def _rows(self, rows: list[msgspec.Struct], form: _Form, body: bytes) -> Parsed:
         columns = list(zip(*map(astuple, rows), strict=True))
         feed = self._maker.of_columns(columns)
-        keys = [key_text(value) for value in columns[form.key_at]] if form.key_at >= 0 else [None] * len(rows)
+        keys: list[str | None] = [None] * len(rows)
+        if form.key_at >= 0:
+            keys = [key_text(value) for value in columns[form.key_at]]
         if form.extra:
             for row in rows:
                 row.key_ = msgspec.UNSET  # type: ignore[attr-defined]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from operator import itemgetter
 from typing import Any
 
@@ -130,7 +131,7 @@ class FeedMaker:
             try:
                 feed.update(_read(other, values[other.at]))
             except (ValueError, TypeError, DataError):
-                raise self._wrong(values, values[other.at], lambda value, other=other: _read(other, [value])) from None
+                raise self._wrong(values, values[other.at], partial(_read_one, other)) from None
 
     def _wrong(
         self, values: Sequence[Sequence[Any]], column: Sequence[Any], read: Callable[[Any], object]
@@ -154,7 +155,7 @@ def _group(members: Sequence[tuple[str, int]]) -> _Group | None:
     if not members:
         return None
     places = [at for _, at in members]
-    pick: Pick = itemgetter(*places) if len(places) > 1 else lambda values, at=places[0]: (values[at],)  # type: ignore[misc]
+    pick: Pick = itemgetter(*places) if len(places) > 1 else itemgetter(slice(places[0], places[0] + 1))
     return _Group(names=tuple(name for name, _ in members), pick=pick)
 
 
@@ -173,6 +174,10 @@ def _read(other: _Other, column: Sequence[Any]) -> Feed:
     if given.kind == "timestamp":
         found = [value.removesuffix(" UTC") if isinstance(value, str) else value for value in found]
     return tensors_of(given, found)
+
+
+def _read_one(other: _Other, value: Any) -> Feed:
+    return _read(other, [value])
 
 
 def _field(value: Mapping[str, Any] | None, name: str) -> Any:

@@ -79,7 +79,7 @@ def open_graph(data: bytes, *, outputs: Sequence[str], name: str) -> Run:
     bare = getattr(getattr(session, "_sess", None), "run", None)
     if bare is None:
         return lambda feed: list(session.run(wanted, feed))
-    return lambda feed: bare(wanted, feed, None)  # type: ignore[no-any-return]
+    return lambda feed: bare(wanted, feed, None)
 
 
 def _check_domains(message: Any, field: int, name: str) -> None:

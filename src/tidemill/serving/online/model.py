@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import InputError, StateError
 from tidemill.features.plan import FeaturePlan, plan_from_dict
 from tidemill.serving.online.answers import AnswerEncoder, Answers, RowError, row_error
-from tidemill.serving.online.body import BodyReader
+from tidemill.serving.online.body import BodyReader, Maker
 from tidemill.serving.online.feed import FeedMaker
 from tidemill.serving.online.graph import Run, check_graph, open_graph
 from tidemill.serving.online.inputs import graph_inputs
@@ -33,7 +33,7 @@ class Input:
 
     @property
     def kind(self) -> JsonKind:
-        """What it holds: number, integer, decimal, text, bool, bytes, date, time, datetime, timestamp, array, struct."""
+        """What it holds: a row of `types.JsonKind`."""
         return self.json.kind
 
 
@@ -63,7 +63,7 @@ class OnlineModel:
         manifest: Mapping[str, Any],
         plan: FeaturePlan,
         run: Run,
-        maker: FeedMaker | TransformedFeed,
+        maker: Maker,
         size: int,
         files: Mapping[str, bytes],
     ) -> None:
@@ -122,7 +122,7 @@ class OnlineModel:
         run = open_graph(graph, outputs=[output], name=f"{name} version {version}")
         columns = [(column.name, json_type(column.type)) for column in plan.inputs]
         given = graph_inputs(plan, manifest["onnx"])
-        maker: FeedMaker | TransformedFeed
+        maker: Maker
         if plan.transforms and manifest["onnx"]["inputs"] == "features":
             if transform is None:
                 raise StateError(

@@ -186,7 +186,11 @@ def checked(type_: JsonType, value: Any) -> Any:
         case _:
             if isinstance(value, str):
                 return _text(value)
-    raise ValueError(f"takes {type_.said}, and {_shown(value)} is none")
+    raise _no(type_, value)
+
+
+def _no(type_: JsonType, value: Any) -> ValueError:
+    return ValueError(f"takes {type_.said}, and {_shown(value)} is none")
 
 
 def _number(type_: JsonType, value: Any) -> float | int:
@@ -194,9 +198,9 @@ def _number(type_: JsonType, value: Any) -> float | int:
         try:
             value = float(value) if not value.lstrip("+-").isdigit() else int(value)
         except ValueError:
-            raise ValueError(f"takes {type_.said}, and {_shown(value)} is none") from None
+            raise _no(type_, value) from None
     if isinstance(value, bool) or not isinstance(value, int | float):
-        raise ValueError(f"takes {type_.said}, and {_shown(value)} is none")
+        raise _no(type_, value)
     if isinstance(value, float):
         if value - value != 0.0:
             raise ValueError(f"takes {type_.said}; NULL is null, not {value}")
