@@ -39,6 +39,24 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
     return tokens
 
 
+def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, dict[str, str]]:
+    """For each pattern, the files behind it as seen from the project, and their SHA-256.
+
+    Files on other machines have none: nobody can say later what they held.
+    """
+    wanted = list(dict.fromkeys(patterns))
+    if not wanted:
+        return {}
+    known = load_input_files(db)
+    fresh: list[InputFile] = []
+    found = {
+        pattern: {os.path.relpath(path, root): _digest(path, known, fresh) for path in files_of(pattern, root)}
+        for pattern in wanted
+    }
+    save_input_files(db, fresh)
+    return found
+
+
 def _digest(path: Path, known: dict[str, InputFile], fresh: list[InputFile]) -> str:
     stat = path.stat()
     entry = known.get(str(path))

@@ -48,9 +48,9 @@ class Stations:
         """How many threads a fit or a scorer may use."""
         return self.settings.threads or len(os.sched_getaffinity(0))
 
-    def session(self, *, at_least: int | None = None) -> Session:
-        """A reader at the newest snapshot (or any from ``at_least`` on), with the control tables in it."""
-        return self.warehouse.session(system=self.system, at_least=at_least)
+    def session(self, *, at_least: int | None = None, at: int | None = None) -> Session:
+        """A reader at the newest snapshot (any from ``at_least`` on, or exactly ``at``), with the control tables."""
+        return self.warehouse.session(system=self.system, at_least=at_least, at=at)
 
     def load_model(self, name: str, version: int | None = None) -> LoadedModel:
         """A registered version, its digests checked when its files are read."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from tidemill.contracts.audit import CheckResult, audit, require
 from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError, UnsupportedError
@@ -32,6 +32,8 @@ from tidemill.warehouse.control.leases import Lease
 from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.sql.bound import BoundQuery
     from tidemill.warehouse.control.database import Tx
     from tidemill.warehouse.protocol import Session, TableVersion
 
@@ -136,12 +138,28 @@ def asset_of(step: Step, statement: Statement | None, job: Job, *, version: int 
     )
 
 
-def bind(query: Query, job: Job, session: Session) -> tuple[OpenQuery, Any]:
-    """A query of the project, bound and opened on a session."""
+def bind(
+    query: Query, job: Job, session: Session, *, loaded: dict[str, int] | None = None
+) -> tuple[OpenQuery, BoundQuery]:
+    """A query of the project, bound and opened on a session.
+
+    Parameters
+    ----------
+    loaded
+        Filled with the versions of the models that the query names without one.
+    """
     from tidemill.sql.bind import bind_query
 
     bound = bind_query(query, views=job.views, engine=job.stations.warehouse.dialect)
-    return open_query(bound, job.stations.context(session)), bound
+    context = job.stations.context(session)
+
+    def load(name: str, version: int | None) -> LoadedModel:
+        model = context.load_model(name, version)
+        if version is None and loaded is not None:
+            loaded[model.name] = model.version
+        return model
+
+    return open_query(bound, replace(context, load_model=load)), bound
 
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
@@ -227,6 +245,7 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
 def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:
     from tidemill.evaluation.judge import judge
     from tidemill.registry.versions import register
+    from tidemill.runner.lineage import lineage_of, require_same_files
     from tidemill.sql.options import check_create_model
     from tidemill.training.task import TrainTask
     from tidemill.training.train import train
@@ -238,10 +257,23 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
             f"model {step.asset} has no query to train on", where=start_of(statement.source), hint="add AS SELECT ..."
         )
 
+    loaded: dict[str, int] = {}
     with job.session() as session:
-        opened, bound = bind(statement.query, job, session)
+        opened, bound = bind(statement.query, job, session, loaded=loaded)
         # A flipped bit in a Parquet file reads as other numbers: what a model learns from is checked first.
-        stations.warehouse.require_intact(bound.tables)
+        stations.warehouse.require_intact(bound.tables, session.version)
+        previous = _previous(step.asset, job) if checked.values.get("warm_start") else None
+        lineage = lineage_of(
+            step,
+            statement,
+            bound,
+            stations=stations,
+            session=session,
+            views=job.views,
+            loaded=loaded,
+            previous=previous.version if previous else None,
+            run_id=job.run_id,
+        )
         trained = train(
             TrainTask(
                 session=session,
@@ -253,7 +285,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
                 options=checked.values,
                 given=checked.given,
                 transform=statement.transform,
-                previous=_previous_files(step.asset, job) if checked.values.get("warm_start") else None,
+                previous=previous.files if previous else None,
                 seed=stations.settings.seed,
                 threads=stations.threads,
                 where=start_of(statement.source),
@@ -261,6 +293,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
             ),
             judge=judge,
         )
+        require_same_files(lineage, statement, stations)
     version = register(
         stations.db,
         stations.store,
@@ -269,7 +302,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         fingerprint=step.fingerprint,
         run_id=job.run_id,
         step=step.name,
-        lineage={"statement": statement.source.text, "dialect": statement.source.dialect, "reads": step.reads},
+        lineage=lineage.as_json(),
         lease=job.lease,
         # In the commit of the version: a run killed after it does not train again.
         also=lambda tx, made: save_asset(tx, asset_of(step, statement, job, version=made.version)),
@@ -282,10 +315,10 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
     )
 
 
-def _previous_files(name: str, job: Job) -> Mapping[str, bytes] | None:
-    """Files of the version that a step replaces; None where it is the first."""
+def _previous(name: str, job: Job) -> LoadedModel | None:
+    """The version that a step replaces; None where it is the first."""
     try:
-        return job.stations.load_model(name).files
+        return job.stations.load_model(name)
     except NotFoundError:
         return None
 
