@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Self
 from tidemill.core.clock import Clock
 from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings, read_settings
+from tidemill.core.who import current_user
 from tidemill.planner.graph import SYSTEM_SCHEMA
 from tidemill.planner.make import Known, State, make_plan
 from tidemill.planner.plan import Plan
@@ -23,15 +24,20 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tidemill.registry.store import ArtifactStore
+    from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
     from tidemill.runner.result import Result
     from tidemill.runner.stations import Stations
+    from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
     from tidemill.sql.statements import Summary
+    from tidemill.warehouse.control.audit import AuditRow
     from tidemill.warehouse.control.database import Database
+    from tidemill.warehouse.control.deployments import Deployment, GateResult
     from tidemill.warehouse.control.leases import Lease
     from tidemill.warehouse.control.models import Model as ModelRow
+    from tidemill.warehouse.control.tokens import Token
     from tidemill.warehouse.protocol import Problem, TableVersion, Warehouse
 
 KEEP = ".tidemill"
@@ -146,6 +152,110 @@ class Project:
         from tidemill.registry.verify import verify_artifacts
 
         return [*self.warehouse.verify(table), *(verify_artifacts(self.db, self.store) if table is None else [])]
+
+    def deploy(
+        self,
+        name: str,
+        *,
+        version: int | None = None,
+        who: str = "",
+        why: str = "",
+        override: str = "",
+        gates_only: bool = False,
+        listen: Callable[[str], None] = lambda _: None,
+    ) -> Deployed:
+        """Let a version of a model through its gates, and begin its rollout.
+
+        Parameters
+        ----------
+        name
+            A deployment of tidemill.toml, or a model, which then has a deployment of its own name.
+        override
+            A reason to go on although a gate does not pass.
+
+        Raises
+        ------
+        GateError
+            A gate did not let the version pass.
+        """
+        from tidemill.runner.deploy import deploy
+
+        return deploy(
+            self.stations,
+            name,
+            version=version,
+            who=who or current_user(),
+            why=why,
+            override=override,
+            gates_only=gates_only,
+            listen=listen,
+        )
+
+    def gates(self, name: str, version: int | None = None) -> list[GateResult]:
+        """What the gates of a deployment said of a version (the model's newest when not given), at its last attempt."""
+        from tidemill.runner.deploy import gates_of
+
+        return gates_of(self.stations, name, version)
+
+    def promote(self, name: str, *, who: str = "", why: str = "") -> Deployment:
+        """Make the version on trial champion at once."""
+        from tidemill.runner.deploy import promote
+
+        return promote(self.stations, name, who=who or current_user(), why=why)
+
+    def rollback(self, name: str, *, who: str = "", why: str = "") -> Deployment:
+        """Take the version on trial back; without one, let the champion before this one answer again."""
+        from tidemill.runner.deploy import roll_back
+
+        return roll_back(self.stations, name, who=who or current_user(), why=why)
+
+    def pause(self, name: str, *, traffic: bool = False, who: str = "", why: str = "") -> Deployment:
+        """Let a rollout stand still; with ``traffic`` let the fallback answer everything."""
+        from tidemill.runner.deploy import pause
+
+        return pause(self.stations, name, traffic=traffic, who=who or current_user(), why=why)
+
+    def resume(self, name: str, *, who: str = "", why: str = "") -> Deployment:
+        """Take back every pause."""
+        from tidemill.runner.deploy import resume
+
+        return resume(self.stations, name, who=who or current_user(), why=why)
+
+    def status(self, *, changes: int = 5) -> list[Status]:
+        """How every deployment stands, with its last few changes (0 for all)."""
+        from tidemill.runner.status import statuses
+
+        return statuses(self.stations, changes=changes)
+
+    def audit(self) -> list[AuditRow]:
+        """Every change of state, oldest first."""
+        from tidemill.warehouse.control.audit import rows
+
+        return rows(self.db)
+
+    def verify_audit(self, *, head: str = "") -> list[str]:
+        """What is wrong with the audit trail, in sentences; ``head`` is a hash that must be in it."""
+        from tidemill.warehouse.control.audit import verify
+
+        return verify(self.db, head=head)
+
+    def tokens(self) -> list[Token]:
+        """Every token of the HTTP doors."""
+        from tidemill.warehouse.control.tokens import list_tokens
+
+        return list_tokens(self.db)
+
+    def create_token(self, name: str, role: str, *, who: str = "", days: float | None = None) -> str:
+        """Make a token; its text is given back once and kept nowhere."""
+        from tidemill.warehouse.control.tokens import create_token
+
+        return create_token(self.db, name, role, who=who or current_user(), days=days)
+
+    def revoke_token(self, name: str, *, who: str = "", why: str = "") -> None:
+        """Make a token worthless."""
+        from tidemill.warehouse.control.tokens import revoke_token
+
+        revoke_token(self.db, name, who=who or current_user(), why=why)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -29,6 +29,14 @@ COMMANDS: dict[str, str] = {
     "history": "List the versions of a table.",
     "verify": "Check every data file and artifact against its digest.",
     "models": "List the models and how they were judged.",
+    "deploy": "Let a version of a model through its gates, and begin its rollout.",
+    "status": "Say how the deployments stand.",
+    "promote": "Make the version on trial champion at once.",
+    "rollback": "Take a version back, and let the one before it answer.",
+    "pause": "Let a rollout stand still, or let the fallback answer.",
+    "resume": "Take back what pause did.",
+    "audit": "Show who changed what, or verify the trail.",
+    "token": "List, make or revoke tokens of the server.",
     "doctor": "Check this machine and this project.",
 }
 """Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""

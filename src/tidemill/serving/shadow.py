@@ -39,9 +39,10 @@ def _answer(deployment: LiveDeployment, challenger: OnlineModel, mirrored: Mirro
         deployment.board.count(CHALLENGER, seconds=0.0, rows=mirrored.parsed.n, error=True, scores=())
         return
     seconds = time.perf_counter() - began
-    deployment.board.count(CHALLENGER, seconds=seconds, rows=parsed.n, error=False, scores=answers.scores)
+    scores = answers.scores.tolist()
+    deployment.board.count(CHALLENGER, seconds=seconds, rows=parsed.n, error=False, scores=scores)
     agree = sum(map(_same, mirrored.answers.predictions, answers.predictions))
-    pairs = zip(mirrored.answers.scores, answers.scores, strict=True)
+    pairs = zip(mirrored.answers.scores.tolist(), scores, strict=True)
     deployment.board.compare(
         agree=agree, differ=parsed.n - agree, largest=max((abs(new - old) for new, old in pairs), default=0.0)
     )

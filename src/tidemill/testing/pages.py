@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import json
 from collections.abc import Iterator
 from enum import Enum
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from tidemill.cli.main import COMMANDS, make_command
 from tidemill.core import errors
 from tidemill.core.errors import TidemillError
+from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
 from tidemill.core.settings import SETTINGS, Setting
 from tidemill.warehouse.control.system import TABLES
 
@@ -38,6 +40,10 @@ ABOUT_TABLES = {
     "model_versions": "Each version of each model, also of dropped ones: options, lineage, digest, files.",
     "metrics": "Each metric of each model version, one row a metric.",
     "training_info": "Each iteration of each training.",
+    "deployments": "Each deployment: its champion, the version on trial, and its stage.",
+    "deployment_versions": "What became of each version in each deployment.",
+    "gates": "What each gate said of each version, at each attempt, and who overrode it.",
+    "audit": "Each change of a deployment, an alias or a token: who, what, why, chained by hashes.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
 }
 
@@ -53,11 +59,47 @@ def settings_page() -> str:
         "| setting | default | bounds | variable | what it is |\n|---|---|---|---|---|\n",
     ]
     lines += [_row(*_setting(setting)) for setting in SETTINGS]
+    lines += _sections()
     lines.append(
         "\n`TIDEMILL_PROJECT` names the project's folder for every command, as `--project` does; `NO_COLOR` turns "
         "colours off.\n"
     )
     return "".join(lines)
+
+
+def _sections() -> Iterator[str]:
+    """The sections about serving: each a table of its own."""
+    parts = {"server": SERVER, "deployments.NAME": DEPLOYMENT}
+    parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
+    for name, entries in parts.items():
+        yield f"\n## [{name}]\n\n{ABOUT_SECTIONS[name]}\n\n"
+        yield "| setting | default | takes | what it is |\n|---|---|---|---|\n"
+        for entry in entries:
+            default = "" if entry.default is None else f"`{json.dumps(entry.default)}`"
+            yield _row(f"`{entry.name}`", default, _takes_values(entry), entry.doc)
+
+
+ABOUT_SECTIONS = {
+    "server": "How `tidemill serve` listens, and what it refuses.",
+    "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
+    "deployments.NAME.gates": "What a version must show before it takes traffic.",
+    "deployments.NAME.rollout": "How a version that passed its gates takes over.",
+    "deployments.NAME.rollback": "What takes a version on trial back.",
+}
+
+
+def _takes_values(entry: Entry) -> str:
+    if entry.default is None:
+        return "any value"
+    if entry.choices:
+        return ", ".join(entry.choices)
+    if isinstance(entry.default, tuple):
+        return "a list of numbers" if entry.default else "a list of texts"
+    if isinstance(entry.default, str):
+        return "text"
+    if entry.low is not None and entry.high is not None:
+        return f"{entry.low:,} to {entry.high:,}"
+    return f"at least {entry.low:,}" if entry.low is not None else "a number"
 
 
 def _setting(setting: Setting) -> tuple[str, ...]:

@@ -85,8 +85,14 @@ def rows(db: Database | Tx, *, object: str | None = None) -> list[AuditRow]:  # 
     return [_row(row) for row in found]
 
 
-def verify(db: Database | Tx) -> list[str]:
-    """Check the whole chain; one sentence for each row that does not fit."""
+def verify(db: Database | Tx, *, head: str = "") -> list[str]:
+    """Check the whole chain; one sentence for each row that does not fit.
+
+    Parameters
+    ----------
+    head
+        A hash that was written down earlier: a trail that was cut, or set back to an older copy, lacks it.
+    """
     problems: list[str] = []
     previous, expected = FIRST, 1
     with reading(db) as tx:
@@ -102,6 +108,8 @@ def verify(db: Database | Tx) -> list[str]:
         if digest_value({name: row[name] for name in _HASHED}) != row["hash"]:
             problems.append(f"row {number} ({row['action']} {row['object']}) was changed after it was written")
         previous, expected = row["hash"], number + 1
+    if head and head not in {row["hash"] for row in found}:
+        problems.append(f"no row has the hash {head}: the trail was cut, or is an older copy")
     return problems
 
 

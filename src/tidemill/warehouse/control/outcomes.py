@@ -25,7 +25,8 @@ def save_outcomes(db: Database | Tx, name: str, since: datetime, outcomes: Mappi
         for version, found in outcomes.items():
             tx.execute(
                 "INSERT INTO outcomes"
-                " (deployment_key, stage_since, version, answers, loss_sum, loss_squares, updated_at) VALUES (:key, :since, :version, :answers, :loss_sum, :loss_squares, :now)"
+                " (deployment_key, stage_since, version, answers, loss_sum, loss_squares, updated_at)"
+                " VALUES (:key, :since, :version, :answers, :loss_sum, :loss_squares, :now)"
                 " ON CONFLICT (deployment_key, stage_since, version) DO UPDATE SET answers = excluded.answers,"
                 " loss_sum = excluded.loss_sum, loss_squares = excluded.loss_squares, updated_at = excluded.updated_at",
                 key=name_key(name),

@@ -26,6 +26,7 @@ class SystemTable:
 
 
 _MODEL = "JOIN models ON models.model_key = {0}.model_key"
+_DEPLOYMENT = "JOIN deployments ON deployments.deployment_key = v.deployment_key"
 
 TABLES: dict[str, SystemTable] = {
     "runs": SystemTable(
@@ -164,6 +165,65 @@ TABLES: dict[str, SystemTable] = {
         },
         sql=f"SELECT models.name AS model, training_info.* FROM training_info {_MODEL.format('training_info')}"
         " ORDER BY training_info.model_key, version, iteration",
+    ),
+    "deployments": SystemTable(
+        columns={
+            "name": "text",
+            "model": "text",
+            "champion": "int",
+            "challenger": "int",
+            "previous": "int",
+            "stage": "text",
+            "share": "float",
+            "held": "bool",
+            "stopped": "bool",
+            "stage_since": "time",
+            "cool_down_until": "time",
+            "updated_at": "time",
+        },
+        sql="SELECT * FROM deployments ORDER BY deployment_key",
+    ),
+    "deployment_versions": SystemTable(
+        columns={
+            "deployment": "text",
+            "version": "int",
+            "state": "text",
+            "digest": "text",
+            "since": "time",
+            "reason": "text",
+        },
+        sql=f"SELECT deployments.name AS deployment, v.* FROM deployment_versions v {_DEPLOYMENT}"
+        " ORDER BY v.deployment_key, v.version",
+    ),
+    "gates": SystemTable(
+        columns={
+            "deployment": "text",
+            "version": "int",
+            "attempt": "int",
+            "gate": "text",
+            "status": "text",
+            "summary": "text",
+            "overridden_by": "text",
+            "override_reason": "text",
+            "created_at": "time",
+            "evidence": "json",
+        },
+        sql=f"SELECT deployments.name AS deployment, v.* FROM gate_results v {_DEPLOYMENT}"
+        " ORDER BY v.deployment_key, v.version, v.attempt, v.number",
+    ),
+    "audit": SystemTable(
+        columns={
+            "number": "int",
+            "at": "time",
+            "who": "text",
+            "action": "text",
+            "object": "text",
+            "why": "text",
+            "evidence": "json",
+            "previous": "text",
+            "hash": "text",
+        },
+        sql="SELECT * FROM audit ORDER BY number",
     ),
     "checks": SystemTable(
         columns={

@@ -1,0 +1,68 @@
+"""What the commands about deployments share: who acts, why, and how a state reads."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidemill.cli.words import paint, wants_colour
+from tidemill.core.who import current_user
+from tidemill.runner.result import text_table
+
+if TYPE_CHECKING:
+    from tidemill.warehouse.control.deployments import Deployment, GateResult
+
+DeploymentName = Annotated[str, typer.Argument(help="The deployment's name.")]
+Why = Annotated[str, typer.Option("--why", metavar="REASON", help="A reason, for the audit trail.")]
+
+_COLOURS = {"pass": "32", "fail": "31", "not enough evidence": "33"}
+
+
+def who_acts() -> str:
+    """The name the audit trail writes down."""
+    return current_user()
+
+
+def state_line(one: Deployment) -> str:
+    """How a deployment stands, in one line."""
+    if one.stopped:
+        return f"{one.name}: stopped, the fallback answers (tidemill resume {one.name})"
+    champion = "no champion" if one.champion is None else f"version {one.champion} is champion"
+    if one.challenger is None:
+        return f"{one.name}: {champion}"
+    trial = "in the shadow" if one.stage == "shadow" else f"answers {one.share:.4g} of the traffic"
+    held = ", held" if one.held else ""
+    return f"{one.name}: {champion}, version {one.challenger} {trial}{held}"
+
+
+def gates_text(gates: Sequence[GateResult]) -> str:
+    """What the gates said, one line each."""
+    colour = wants_colour()
+    rows = [(paint(gate.status, _COLOURS[gate.status], when=colour), gate.gate, _summary(gate)) for gate in gates]
+    return text_table(["gate says", "gate", "because"], rows, widest=200)
+
+
+def _summary(gate: GateResult) -> str:
+    if gate.overridden_by is None:
+        return gate.summary
+    return f"{gate.summary} (overridden by {gate.overridden_by}: {gate.override_reason})"
+
+
+def print_state(one: Deployment, *, as_json: bool) -> None:
+    """Print how a deployment stands after a change."""
+    if not as_json:
+        print(state_line(one))
+        return
+    told = {
+        "deployment": one.name,
+        "champion": one.champion,
+        "challenger": one.challenger,
+        "stage": one.stage,
+        "share": one.share,
+        "held": one.held,
+        "stopped": one.stopped,
+    }
+    print(json.dumps(told, indent=2))

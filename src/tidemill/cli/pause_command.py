@@ -1,0 +1,25 @@
+"""tidemill pause: let a rollout stand still, or let no version answer."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.deployments import DeploymentName, Why, print_state, who_acts
+from tidemill.cli.options import AsJson, ProjectFolder, entered
+
+
+def pause(
+    name: DeploymentName,
+    traffic: Annotated[
+        bool, typer.Option("--traffic", help="Let no version answer: every request gets the fallback.")
+    ] = False,
+    why: Why = "",
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Pause, and print how the deployment stands."""
+    with entered(project) as opened:
+        print_state(opened.pause(name, traffic=traffic, who=who_acts(), why=why), as_json=as_json)
