@@ -30,10 +30,16 @@ _K1 = 0xB492B66FBE98F273
 _K2 = 0x9AE16A3B2F90404F
 
 
-def fingerprint(text: str) -> int:
-    """The unsigned 64-bit fingerprint of a string's UTF-8 bytes."""
-    data = text.encode()
+def fingerprint(value: str | bytes) -> int:
+    """The unsigned 64-bit fingerprint of bytes, or of a string's UTF-8 bytes."""
+    data = value.encode() if isinstance(value, str) else value
     return int(_hash(data, len(data)))
+
+
+def signed_fingerprint(value: str | bytes) -> int:
+    """The fingerprint as BigQuery's INT64."""
+    unsigned = fingerprint(value)
+    return unsigned - 2**64 if unsigned >= 2**63 else unsigned
 
 
 def fingerprints(values: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -16,8 +16,8 @@ from tidemill.serving.online.types import JsonType
 #: Raw columns (values as JSON has them) to the columns of TRANSFORM (Python values), by name.
 RowTransform = Callable[[Mapping[str, Sequence[Any]]], Mapping[str, Sequence[Any]]]
 
-#: Makes a `RowTransform` from (name, Arrow type) of the raw columns and (name, SQL) of TRANSFORM's.
-OpenTransform = Callable[[Sequence[tuple[str, str]], Sequence[tuple[str, str]]], RowTransform]
+#: Makes a `RowTransform` from (name, Arrow type) of the raw columns and (name, SQL, Arrow type) of TRANSFORM's.
+OpenTransform = Callable[[Sequence[tuple[str, str]], Sequence[tuple[str, str, str]]], RowTransform]
 
 
 class TransformedFeed:
@@ -34,7 +34,7 @@ class TransformedFeed:
         self._names = [name for name, _ in columns]
         raw = [(column.name, column.type) for column in plan.inputs]
         read = {name_key(given.column) for given in inputs}
-        made = [(column.name, column.sql) for column in plan.transforms if name_key(column.name) in read]
+        made = [(column.name, column.sql, column.type) for column in plan.transforms if name_key(column.name) in read]
         self._transform = transform(raw, made)
 
     def transformed(self, values: Sequence[Sequence[Any]]) -> Mapping[str, Sequence[Any]]:

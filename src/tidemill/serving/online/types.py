@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal, Optional
 
 import msgspec
 
+from tidemill.core.arrow_text import ArrowText, read_arrow_text
 from tidemill.core.errors import UnsupportedError
 from tidemill.core.names import name_key
 from tidemill.features.values import integer_of
@@ -65,21 +66,19 @@ def json_type(arrow: str) -> JsonType:
     UnsupportedError
         Nothing in JSON stands for it.
     """
-    text = arrow.strip()
-    head = text.split("<", 1)[0].split("(", 1)[0].split("[", 1)[0]
-    if head in ("list", "large_list", "fixed_size_list", "list_view", "large_list_view"):
-        return JsonType("array", item=json_type(_named(_inside(text))[1]))
-    if head == "struct":
-        return JsonType(
-            "struct", fields=tuple((name, json_type(of)) for name, of in map(_named, _parts(_inside(text))))
-        )
-    if head == "dictionary":
-        return json_type(_inside(text).split("values=", 1)[1].split(", indices=", 1)[0])
-    if head == "timestamp":
-        return JsonType("timestamp" if "tz=" in text else "datetime")
-    kind = next((kind for start, kind in _SCALARS if head.startswith(start)), None)
+    return _of(read_arrow_text(arrow), arrow)
+
+
+def _of(type_: ArrowText, whole: str) -> JsonType:
+    if type_.name == "list":
+        return JsonType("array", item=_of(type_.fields[0][1], whole))
+    if type_.name == "struct":
+        return JsonType("struct", fields=tuple((name, _of(of, whole)) for name, of in type_.fields))
+    if type_.name == "timestamp":
+        return JsonType("timestamp" if "tz=" in type_.rest else "datetime")
+    kind = next((kind for start, kind in _SCALARS if type_.name.startswith(start)), None)
     if kind is None:
-        raise UnsupportedError(f"a column of type {arrow} cannot be given as JSON", type=arrow)
+        raise UnsupportedError(f"a column of type {whole} cannot be given as JSON", type=whole)
     return JsonType(kind)
 
 
@@ -102,26 +101,6 @@ _SCALARS: tuple[tuple[str, JsonKind], ...] = (
     ("fixed_size_binary", "bytes"),
     ("extension", "bytes"),
 )
-
-
-def _inside(text: str) -> str:
-    return text[text.index("<") + 1 : text.rindex(">")]
-
-
-def _named(text: str) -> tuple[str, str]:
-    name, _, type_ = text.partition(": ")
-    return name, type_.removesuffix(" not null")
-
-
-def _parts(text: str) -> list[str]:
-    """Split at the commas that stand in no bracket."""
-    parts, depth, start = [], 0, 0
-    for i, char in enumerate(text):
-        depth += (char in "<([") - (char in ">)]")
-        if char == "," and depth == 0:
-            parts.append(text[start:i].strip())
-            start = i + 1
-    return [*parts, text[start:].strip()] if text.strip() else []
 
 
 def strict_type(type_: JsonType, *, name: str = "Value") -> Any:

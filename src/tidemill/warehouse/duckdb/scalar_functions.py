@@ -30,3 +30,13 @@ def add_functions(connection: DuckDBPyConnection) -> None:
     connection.create_function(farm.FUNCTION, unsigned, ["VARCHAR"], "UBIGINT", type=arrow)
     connection.create_function(farm.SIGNED, signed, ["VARCHAR"], "BIGINT", type=arrow)
     connection.create_function(farm.SIGNED_BYTES, signed, ["BLOB"], "BIGINT", type=arrow)
+
+
+def add_row_functions(connection: DuckDBPyConnection) -> None:
+    """Register the same functions for few rows at a time: a Python value each, and no Arrow in the process."""
+    from duckdb.func import PythonUDFType
+
+    native = PythonUDFType.NATIVE
+    connection.create_function(farm.FUNCTION, farm.fingerprint, ["VARCHAR"], "UBIGINT", type=native)
+    connection.create_function(farm.SIGNED, farm.signed_fingerprint, ["VARCHAR"], "BIGINT", type=native)
+    connection.create_function(farm.SIGNED_BYTES, farm.signed_fingerprint, ["BLOB"], "BIGINT", type=native)
