@@ -10,7 +10,7 @@ import sqlite3
 import threading
 from collections.abc import Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -33,7 +33,11 @@ WHERE c.author = '{AUTHOR}' AND s.snapshot_id > {{last}} ORDER BY s.snapshot_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit of ours. ``action`` is replace, append or drop; rows, bytes and files are the table's after it."""
+    """One commit of ours. ``action`` is replace, append or drop; rows, bytes and files are the table's after it.
+
+    An append names the commit it adds to: a table of many appends would otherwise hold each file as often as there
+    are appends after it.
+    """
 
     version: int
     created_at: datetime
@@ -43,7 +47,20 @@ class Commit:
     run_id: str
     step: str
     columns: tuple[Column, ...] = ()
-    files: tuple[DataFile, ...] = ()
+    added: tuple[DataFile, ...] = ()
+    before: Commit | None = field(default=None, repr=False, compare=False)
+    rows: int = 0
+    bytes: int = 0
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        """Every file of the table, oldest first."""
+        chain: list[Commit] = []
+        commit: Commit | None = self
+        while commit is not None:
+            chain.append(commit)
+            commit = commit.before
+        return tuple(file for link in reversed(chain) for file in link.added)
 
     def as_version(self) -> TableVersion:
         """The table's version that this commit made."""
@@ -53,8 +70,8 @@ class Commit:
             created_at=self.created_at,
             run_id=self.run_id,
             step=self.step,
-            rows=sum(file.rows for file in self.files),
-            bytes=sum(file.bytes for file in self.files),
+            rows=self.rows,
+            bytes=self.bytes,
             message=self.message,
         )
 
@@ -189,9 +206,9 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
             hint="restore catalog.sqlite from a backup",
             version=version,
         ) from error
+    before = None
     if action == "append":
         before = next((c for c in reversed(earlier) if name_key(c.table) == name_key(table)), None)
-        files = (before.files if before is not None else ()) + files
     return Commit(
         version=version,
         created_at=moment,
@@ -201,5 +218,8 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
         run_id=run_id,
         step=step,
         columns=columns,
-        files=files,
+        added=files,
+        before=before,
+        rows=sum(file.rows for file in files) + (before.rows if before is not None else 0),
+        bytes=sum(file.bytes for file in files) + (before.bytes if before is not None else 0),
     )

@@ -33,7 +33,7 @@ def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]
 
 
 def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
-    named = {file_name(file.path) for commit in commits.all() for file in commit.files}
+    named = {file_name(file.path) for commit in commits.all() for file in commit.added}
     if engine.places.catalogue.exists():
         named |= {file_name(path) for (path,) in read_catalogue(engine, "SELECT path FROM ducklake_data_file")}
     for path in sorted(engine.places.data.rglob("*")):
