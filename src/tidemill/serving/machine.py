@@ -103,6 +103,8 @@ def roll_back(deployment: Deployment, *, now: datetime, cool_down_s: float) -> M
     until = now + timedelta(seconds=cool_down_s)
     idle = replace(deployment, challenger=None, stage="idle", share_number=-1, share=0.0, cool_down_until=until)
     if deployment.challenger is not None:
+        if deployment.challenger == deployment.previous:  # on trial again: nowhere to go back to any more
+            idle = replace(idle, previous=None)
         return Move(action="roll back", after=idle, states={deployment.challenger: QUARANTINED})
     if deployment.champion is None or deployment.previous is None:
         raise StateError(

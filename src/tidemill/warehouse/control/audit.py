@@ -101,7 +101,7 @@ def verify(db: Database | Tx, *, head: str = "") -> list[str]:
         number = row["number"]
         if number != expected:
             last = number - 1
-            gone = f"row {last} of the audit trail is" if last == expected else f"rows {expected} to {last} are"
+            gone = f"row {last} is" if last == expected else f"rows {expected} to {last} are"
             problems.append(f"{gone} gone")
         if row["previous"] != previous:
             problems.append(f"row {number} ({row['action']} {row['object']}) does not follow from the row before it")
