@@ -131,8 +131,8 @@ class Project:
 
         return run_text(self.stations, text, dialect=dialect or self.settings.dialect, listen=on_event or _silent)
 
-    def model(self, name: str, version: int | None = None) -> Model:
-        """A registered model, its newest version unless another is asked for."""
+    def model(self, name: str, version: int | str | None = None) -> Model:
+        """A registered model: its newest version, or the one of a number or an alias."""
         from tidemill.runner.model import Model
 
         return Model(self.stations, self.stations.load_model(name, version))

@@ -374,6 +374,13 @@ def test_two_calls_of_one_query_may_read_two_versions_of_a_model() -> None:
 
 
 @pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
+def test_a_call_may_read_the_version_an_alias_names(dialect: str) -> None:
+    bound = bind("SELECT * FROM ML.WEIGHTS(MODEL m AT (VERSION => 'champion'))", dialect=dialect)
+
+    assert [call.version for call in bound.calls] == ["champion"]
+
+
+@pytest.mark.parametrize("dialect", ["duckdb", "bigquery"])
 @pytest.mark.parametrize(
     "behind",
     [
@@ -382,6 +389,7 @@ def test_two_calls_of_one_query_may_read_two_versions_of_a_model() -> None:
         "BEFORE (VERSION => 2)",
         "AT (VERSION => 1.5)",
         "AT (VERSION => '1')",
+        "AT (VERSION => '')",
         "AT (VERSION => -1)",
         "AT (VERSION 1)",
         "VERSION 1",
@@ -391,7 +399,7 @@ def test_anything_but_a_version_behind_a_model_is_refused_at_its_place(behind: s
     error = refuse(f"SELECT * FROM ML.EVALUATE(MODEL m {behind})", dialect)
 
     assert "version" in error.message
-    assert error.hint == "write MODEL name AT (VERSION => 1)"
+    assert error.hint.startswith("write MODEL name AT (VERSION => 1)")
     assert error.where is not None
     assert error.where.column == 35
 

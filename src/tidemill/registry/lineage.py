@@ -34,7 +34,7 @@ class Lineage:
     views
         Each view it read: the query behind it and that query's dialect, as they were then.
     models
-        Each model whose predictions it read, and the version.
+        Each model whose predictions it read, by `name_of` what the query said, and the version.
     files
         Each pattern of files that the query itself reads: path, as seen from the project, to SHA-256.
     reads
@@ -82,6 +82,11 @@ def read_lineage(raw: Mapping[str, Any]) -> Lineage:
     """Read the lineage of a row; names this version does not know are passed over."""
     known = {one.name for one in fields(Lineage)} - {"pinned"}
     return Lineage(**{name: value for name, value in raw.items() if name in known}, pinned="snapshot" in raw)
+
+
+def name_of(model: str, alias: str | None) -> str:
+    """How a model is named in ``models``: ``name``, or ``name@alias`` where the query named an alias."""
+    return f"{model}@{alias}" if alias else model
 
 
 def made_with(engine: Mapping[str, Any], libraries: Mapping[str, str]) -> dict[str, str]:

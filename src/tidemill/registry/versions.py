@@ -18,6 +18,7 @@ from tidemill.core.errors import CorruptError, InternalError, NotFoundError
 from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Iteration
+from tidemill.registry.aliases import resolve
 from tidemill.registry.store import MEND, ArtifactStore
 from tidemill.training.result import TrainedModel, artifact_digest
 from tidemill.warehouse.control import metrics, models
@@ -124,18 +125,18 @@ def register(
     return version
 
 
-def load(db: Database, store: ArtifactStore, name: str, version: int | None = None) -> LoadedModel:
-    """Open a version of a model; without a number, the current one.
+def load(db: Database, store: ArtifactStore, name: str, version: int | str | None = None) -> LoadedModel:
+    """Open a version of a model, by number or alias; without either, the current one.
 
     Raises
     ------
     NotFoundError
-        There is no such model or version.
+        There is no such model, version or alias.
     CorruptError
         The manifest is damaged. Other files are checked when they are read.
     """
     with db.read() as tx:
-        found = models.get_version(tx, name, version)
+        found = resolve(tx, name, version)
         judged = metrics.load_metrics(tx, name, found.version)
         iterations = metrics.load_training_info(tx, name, found.version)
     files = StoredFiles(store, found)

@@ -27,7 +27,7 @@ class Context:
     """What a query needs to run: a session, models by name, functions by name."""
 
     session: Session
-    load_model: Callable[[str, int | None], LoadedModel]
+    load_model: Callable[[str, int | str | None], LoadedModel]
     functions: Mapping[str, TableFunction]
     threads: int = 1
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import NotFoundError, StateError
 from tidemill.core.names import name_key
-from tidemill.registry.lineage import Lineage, read_lineage
+from tidemill.registry.lineage import Lineage, name_of, read_lineage
 from tidemill.runner.execute import open_query
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.shape import start_of
@@ -162,11 +162,13 @@ def _session(lineage: Lineage, label: str, stations: Stations) -> Session:
 
 
 def _context(lineage: Lineage, stations: Stations, session: Session) -> Context:
-    """A context in which a model without a version is the one that was current then."""
+    """A context in which a model without a number is the version that it was then."""
     then = {name_key(name): version for name, version in lineage.models.items()}
 
-    def load(name: str, version: int | None) -> LoadedModel:
-        return stations.load_model(name, then.get(name_key(name)) if version is None else version)
+    def load(name: str, version: int | str | None) -> LoadedModel:
+        if not isinstance(version, int):
+            version = then.get(name_key(name_of(name, version)), version)
+        return stations.load_model(name, version)
 
     return replace(stations.context(session), load_model=load)
 

@@ -52,8 +52,8 @@ class Stations:
         """A reader at the newest snapshot (any from ``at_least`` on, or exactly ``at``), with the control tables."""
         return self.warehouse.session(system=self.system, at_least=at_least, at=at)
 
-    def load_model(self, name: str, version: int | None = None) -> LoadedModel:
-        """A registered version, its digests checked when its files are read."""
+    def load_model(self, name: str, version: int | str | None = None) -> LoadedModel:
+        """A registered version, by number or alias, its digests checked when its files are read."""
         from tidemill.registry.versions import load
 
         return load(self.db, self.store, name, version)

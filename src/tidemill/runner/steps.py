@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tidemill.contracts.audit import CheckResult, audit, require
 from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError, UnsupportedError
 from tidemill.planner.plan import Step
+from tidemill.registry.lineage import name_of
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.placing import line_at, place
 from tidemill.runner.shape import load_query, start_of, typed_query
@@ -146,17 +147,17 @@ def bind(
     Parameters
     ----------
     loaded
-        Filled with the versions of the models that the query names without one.
+        Filled with the versions of the models that the query names without a number (see `lineage.name_of`).
     """
     from tidemill.sql.bind import bind_query
 
     bound = bind_query(query, views=job.views, engine=job.stations.warehouse.dialect)
     context = job.stations.context(session)
 
-    def load(name: str, version: int | None) -> LoadedModel:
+    def load(name: str, version: int | str | None) -> LoadedModel:
         model = context.load_model(name, version)
-        if version is None and loaded is not None:
-            loaded[model.name] = model.version
+        if not isinstance(version, int) and loaded is not None:
+            loaded[name_of(model.name, version)] = model.version
         return model
 
     return open_query(bound, replace(context, load_model=load)), bound

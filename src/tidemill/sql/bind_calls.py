@@ -29,7 +29,7 @@ class CallFacts:
 
     function: MLFunction
     model: str
-    version: int | None
+    version: int | str | None
     model_where: Where | None
     inputs: tuple[MLArg, ...]
     settings: dict[str, Any]

@@ -21,7 +21,7 @@ class BoundCall:
     model
         The model's name, or '' for a function without one.
     version
-        The version of the model, or None for the newest.
+        The version of the model by number or alias, or None for the newest.
     inputs
         The bound data queries, in order (none, one, or two).
     settings
@@ -39,7 +39,7 @@ class BoundCall:
     relation: str
     function: str
     model: str = ""
-    version: int | None = None
+    version: int | str | None = None
     inputs: tuple[BoundQuery, ...] = ()
     settings: dict[str, Any] = field(default_factory=dict)
     arguments: tuple[Any, ...] = ()

@@ -21,7 +21,7 @@ from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 from sqlglot.tokens import Tokenizer  # noqa: TID253
 
 from tidemill.core.errors import SettingsError
-from tidemill.core.names import did_you_mean
+from tidemill.core.names import did_you_mean, quote_text
 from tidemill.sql.text import Text
 
 T = TypeVar("T")
@@ -34,7 +34,7 @@ QUERY_WORDS = ("SELECT", "WITH", "FROM", "VALUES", "TABLE")
 # What dialects say before a time or a version that a table is read at.
 TRAVEL_WORDS = ("AT", "BEFORE", "FOR", "VERSION", "TIMESTAMP")
 VERSION_ONLY = "a model is read at one of its versions, not at a time"
-VERSION_HINT = "write MODEL name AT (VERSION => 1)"
+VERSION_HINT = "write MODEL name AT (VERSION => 1), or with an alias AT (VERSION => 'champion')"
 PATH_WORDS = {"MODEL": "model", "TABLE": "table", "CONNECTION": "connection"}
 
 
@@ -60,9 +60,9 @@ class MLArg(exp.Expression):
         return cast("str", self.args.get("label") or "")
 
     @property
-    def version(self) -> int | None:
-        """The version of a model that is read; None for the newest."""
-        return cast("int | None", self.args.get("version"))
+    def version(self) -> int | str | None:
+        """The version of a model that is read, by number or alias; None for the newest."""
+        return cast("int | str | None", self.args.get("version"))
 
 
 class MLCall(exp.Expression, exp.Func):
@@ -90,7 +90,7 @@ class MLCall(exp.Expression, exp.Func):
         return next((str(arg.this) for arg in self.arguments if arg.kind == "model"), "")
 
     @property
-    def version(self) -> int | None:
+    def version(self) -> int | str | None:
         """The model's version, or None for the newest."""
         return next((arg.version for arg in self.arguments if arg.kind == "model"), None)
 
@@ -126,7 +126,8 @@ def _write_argument(generator: Generator, node: MLArg) -> str:
     if node.kind == "query":
         value = f"({value})"
     if node.version is not None:
-        value += f" AT (VERSION => {node.version})"
+        version = node.version
+        value += f" AT (VERSION => {quote_text(version) if isinstance(version, str) else version})"
     if node.kind in ("model", "table", "connection"):
         return f"{node.kind.upper()} {value}"
     return f"{node.label} => {value}" if node.kind == "named" else value
@@ -309,7 +310,7 @@ class MLParserMixin:
         return MLArg(kind="struct" if isinstance(value, exp.Struct) else "value", this=value)
 
     def _parse_ml_model(self) -> MLArg:
-        """``name`` or ``name AT (VERSION => n)``."""
+        """``name``, ``name AT (VERSION => n)`` or ``name AT (VERSION => 'alias')``."""
         p = self._p
         first = p._curr
         table = p._parse_table_parts(schema=True)
@@ -319,13 +320,14 @@ class MLParserMixin:
         version = None
         if isinstance(when, exp.HistoricalData):
             number = when.expression
+            alias = isinstance(number, exp.Literal) and number.is_string and not number.name.isdigit() and number.name
             whole = isinstance(number, exp.Literal) and not number.is_string and number.name.isdigit()
             start, stop = _behind_name(table, p)
             if str(when.this).upper() != "AT" or when.args.get("kind") != "VERSION":
                 raise PlacedError(VERSION_ONLY, start, stop, VERSION_HINT)
-            if not whole:
-                raise PlacedError("the version of a model is a whole number", start, stop, VERSION_HINT)
-            version = int(number.name)
+            if not whole and not alias:
+                raise PlacedError("the version of a model is a whole number or an alias", start, stop, VERSION_HINT)
+            version = alias or int(number.name)
             table.set("when", None)
         arg = MLArg(kind="model", this=path_of(table, p), version=version)
         arg.meta.update(name_start=first.start, name_stop=_name_stop(table, p))
