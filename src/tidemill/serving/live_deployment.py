@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import itertools
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -59,9 +59,8 @@ class Standing:
 
 @dataclass(frozen=True, slots=True)
 class Mirrored:
-    """A request on its way to the shadow."""
+    """A request on its way to the shadow: what the champion read and answered."""
 
-    parse: Callable[[OnlineModel], Parsed]
     parsed: Parsed
     answers: Answers
     request: str
@@ -134,13 +133,11 @@ class LiveDeployment:
             number = CHAMPION if arm.route == "champion" else CHALLENGER
             self.board.count(number, seconds=seconds, rows=rows, error=error, scores=scores)
 
-    def mirror(self, parse: Callable[[OnlineModel], Parsed], parsed: Parsed, answers: Answers, *, request: str) -> None:
+    def mirror(self, parsed: Parsed, answers: Answers, *, request: str) -> None:
         """Let the challenger answer a request in the shadow, once there is time.
 
         Parameters
         ----------
-        parse
-            Reads the request anew for another version, whose columns may differ.
         parsed, answers
             What the champion read, and what it answered.
         request
@@ -151,4 +148,4 @@ class LiveDeployment:
         if len(self.waiting) >= MOST_WAITING:
             self.passed_over += 1
             return
-        self.waiting.append(Mirrored(parse, parsed, answers, request))
+        self.waiting.append(Mirrored(parsed, answers, request))

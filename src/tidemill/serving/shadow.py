@@ -32,7 +32,7 @@ def work_off(deployment: LiveDeployment, tell: Tell, *, most: int = 64) -> int:
 def _answer(deployment: LiveDeployment, challenger: OnlineModel, mirrored: Mirrored, tell: Tell) -> None:
     began = time.perf_counter()
     try:
-        parsed = mirrored.parse(challenger)
+        parsed = challenger.reread(mirrored.parsed)
         answers = challenger.answer(parsed)
     except TidemillError:
         # The champion could answer it: that the challenger cannot is the challenger's error.
