@@ -23,7 +23,6 @@ _CONFIG: dict[str, str | bool | int | float | list[str]] = {
     "threads": "1",
     "memory_limit": "256MB",
     "temp_directory": "",
-    "enable_external_access": "false",
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
     "python_enable_replacements": "false",
@@ -142,6 +141,8 @@ def _locked_down(functions: bool) -> DuckDBPyConnection:
     connection.execute("SET TimeZone = 'UTC'")
     if functions:
         add_row_functions(connection)
+    # In the configuration it would come before temp_directory, which could then not be set.
+    connection.execute("SET enable_external_access = false")
     connection.execute("SET lock_configuration = true")
     return connection
 
