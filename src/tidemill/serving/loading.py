@@ -11,6 +11,7 @@ from tidemill.registry.store import ArtifactStore
 from tidemill.registry.versions import load
 from tidemill.serving.board import SCORE_BINS
 from tidemill.serving.online.model import OnlineModel
+from tidemill.serving.online.transformed import RowTransform
 from tidemill.training.artifact import EVALUATION
 from tidemill.warehouse.control.database import Database
 
@@ -39,7 +40,9 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
         A file is not what was written, or the version gives other answers here than in training.
     """
     found = load(db, store, name, version)
-    model = OnlineModel.open(found.files, name=found.name, version=found.version, digest=found.digest)
+    model = OnlineModel.open(
+        found.files, name=found.name, version=found.version, digest=found.digest, transform=open_transform
+    )
     away = model.check_golden()
     if away is not None and not away <= TOLERANCE:
         raise CorruptError(
@@ -51,6 +54,13 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
             difference=away,
         )
     return Loaded(model, score_edges(found.files))
+
+
+def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str, str]]) -> RowTransform:
+    """Open the engine for a TRANSFORM that ONNX cannot say: only such a model pays for it."""
+    from tidemill.warehouse.duckdb.row_transform import RowTransform as EngineTransform
+
+    return EngineTransform(raw, made)
 
 
 def score_edges(files: Mapping[str, bytes]) -> tuple[float, ...]:
