@@ -50,6 +50,19 @@ SETTINGS: tuple[Setting, ...] = (
         name="grace_hours", default=24, low=0, high=8760, doc="How old a file nobody names must be before it is swept."
     ),
     Setting(
+        name="keep_versions",
+        default=0,
+        low=0,
+        doc="How many of a model's newest versions a run leaves; 0 leaves all. What is referred to always stays.",
+    ),
+    Setting(
+        name="keep_days",
+        default=30,
+        low=0,
+        high=36500,
+        doc="Versions younger than this stay, whatever keep_versions says, in days.",
+    ),
+    Setting(
         name="control_url",
         default="",
         doc="The control database: empty for SQLite in .tidemill, or postgresql://user@host/database.",
@@ -73,6 +86,8 @@ class Settings:
     parallel_steps: int
     lease_seconds: int
     grace_hours: int
+    keep_versions: int
+    keep_days: int
     control_url: str
     server: ServerSettings
     deployments: Mapping[str, DeploymentSettings]

@@ -19,6 +19,7 @@ from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Iteration
 from tidemill.registry.aliases import resolve
+from tidemill.registry.retention import kept_files, require_unused
 from tidemill.registry.store import MEND, ArtifactStore
 from tidemill.training.result import TrainedModel, artifact_digest
 from tidemill.warehouse.control import metrics, models
@@ -170,10 +171,13 @@ def drop_model(db: Database, name: str, *, if_exists: bool = False, lease: Lease
 
     Raises
     ------
+    StateError
+        A deployment or an alias names one of its versions.
     NotFoundError
         There is none, and ``if_exists`` was not said.
     """
     with db.write() as tx:
+        require_unused(tx, name)
         dropped = models.drop_model(tx, name, lease=lease)
         if not dropped and not if_exists:
             known = [model.name for model in models.list_models(tx)]
@@ -182,10 +186,9 @@ def drop_model(db: Database, name: str, *, if_exists: bool = False, lease: Lease
 
 
 def sweep(db: Database, store: ArtifactStore, *, older_than_s: float) -> list[str]:
-    """Remove files that no version names and that are older than the grace period; returns their paths."""
+    """Remove files that no version needs (`retention.kept_files`), older than the grace period; their paths."""
     with db.write() as tx:
-        keep = {file.sha256 for version in models.list_versions(tx) for file in version.files}
-        return store.sweep(keep, older_than_s=older_than_s, now_s=tx.clock.now().timestamp())
+        return store.sweep(kept_files(tx), older_than_s=older_than_s, now_s=tx.clock.now().timestamp())
 
 
 def _save_judgement(tx: Tx, version: ModelVersion, trained: TrainedModel) -> None:

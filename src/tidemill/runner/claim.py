@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import ConflictError, TidemillError, TransientError
 from tidemill.core.version import VERSION
-from tidemill.registry import versions
+from tidemill.core.who import current_user
+from tidemill.registry import retention, versions
 from tidemill.runner.report import RunReport
 from tidemill.runner.run import run_plan
 from tidemill.runner.steps import Job
@@ -76,8 +78,16 @@ def claimed_run(
 
 
 def _sweep(stations: Stations) -> None:
-    """Remove what killed runs left behind, once it is older than the grace period."""
+    """Remove what the settings let go, and what killed runs left behind, once it is older than the grace period."""
     grace_s = stations.settings.grace_hours * 3600.0
     with suppress(TransientError):  # somebody else is writing: the next run sweeps
+        if stations.settings.keep_versions:
+            retention.prune(
+                stations.db,
+                keep=stations.settings.keep_versions,
+                older_than=timedelta(days=stations.settings.keep_days),
+                who=current_user(),
+                why="keep_versions and keep_days",
+            )
         stations.warehouse.sweep(older_than_s=grace_s)
         versions.sweep(stations.db, stations.store, older_than_s=grace_s)

@@ -4,12 +4,13 @@
   even by a dropped version) and makes it current; the same (run_id, step) again gives the version of the first time.
 - ``get_version(db, name, version=None) -> ModelVersion`` (None = current), ``find_version(db, run_id, step)``.
 - ``list_models(db) -> list[Model]``, ``list_versions(db, name=None) -> list[ModelVersion]`` (newest first).
-- ``drop_model(db, name, *, lease=None) -> bool``.
+- ``drop_model(db, name, *, lease=None) -> bool``, ``drop_versions(tx, name, versions)``.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
@@ -204,6 +205,15 @@ def drop_model(db: Database | Tx, name: str, *, lease: Lease | None = None) -> b
             key=key,
         )
     return there > 0
+
+
+def drop_versions(tx: Tx, name: str, versions: Sequence[int]) -> None:
+    """Take some versions away; their rows stay for the record. The caller has made sure that none is in use."""
+    tx.execute_many(
+        "UPDATE model_versions SET dropped_at = :now WHERE model_key = :key AND version = :version"
+        " AND dropped_at IS NULL",
+        [{"now": tx.now(), "key": asset_key(name), "version": version} for version in versions],
+    )
 
 
 def _version(row: Row) -> ModelVersion:
