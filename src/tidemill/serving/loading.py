@@ -58,9 +58,9 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
 
 def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str, str]]) -> RowTransform:
     """Open the engine for a TRANSFORM that ONNX cannot say: only such a model pays for it."""
-    from tidemill.warehouse.duckdb.row_transform import RowTransform as EngineTransform
+    from tidemill.warehouse.duckdb.row_transform import open_row_transform
 
-    return EngineTransform(raw, made)
+    return open_row_transform(raw, made)
 
 
 def score_edges(files: Mapping[str, bytes]) -> tuple[float, ...]:
