@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -77,6 +78,8 @@ def create_project(root: Path, *, file: Path | None = None, predict: str = "") -
     if file is None:
         return _write(NewProject(root=root, files=()), {**texts, "sql/start.sql": EXAMPLE})
     project, statements = _draft(root, file, predict)
+    if project.choice:
+        texts[SETTINGS_FILE] += deployment_text(project.model, project.choice.key)
     return _write(project, {**texts, **statements})
 
 
@@ -86,6 +89,20 @@ def settings_text() -> str:
     for setting in SETTINGS:
         value = f'"{setting.default}"' if isinstance(setting.default, str) else str(setting.default)
         lines += ["", f"# {setting.doc}", f"# {setting.name} = {value}"]
+    return "\n".join(lines) + "\n"
+
+
+def deployment_text(model: str, key: str) -> str:
+    """The section that lets a model answer over HTTP, with the settings people change first."""
+    lines = [
+        "",
+        "# tidemill deploy lets a version of the model through its gates, tidemill serve answers with it.",
+        f"[deployments.{model}]",
+        f'model = "{model}"',
+        f"key = {json.dumps(key)}" if key else '# key = "the column that names the customer, machine, ..."',
+        '# log = "durable"',
+        '# fallback = "the answer when no version can give one"',
+    ]
     return "\n".join(lines) + "\n"
 
 

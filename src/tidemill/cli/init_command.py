@@ -37,6 +37,8 @@ def init(
     print("  tidemill run")
     if project.model:
         print(f'  tidemill sql -e "SELECT * FROM ML.EVALUATE(MODEL {project.model})"')
+        print(f"  tidemill deploy {project.model}")
+        print("  tidemill serve")
 
 
 def _about_model(project: NewProject, choice: Choice) -> str:

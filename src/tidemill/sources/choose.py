@@ -53,6 +53,7 @@ class Choice:
     features: tuple[Feature, ...]
     left_out: tuple[LeftOut, ...]
     order: str = ""  # the column along which time passes
+    key: str = ""  # the column that names the row's entity
     notes: tuple[str, ...] = ()
 
 
@@ -96,6 +97,7 @@ def choose(reader: Reader, table: TableProfile, predict: str) -> Choice:
         features=tuple(features),
         left_out=tuple(left_out),
         order=order,
+        key=_find_key(table, label, features),
         notes=(note,) if note else (),
     )
 
@@ -120,6 +122,17 @@ def _sort_out(
         else:
             features.append(Feature(name=column.name))
     return features, left_out
+
+
+def _find_key(table: TableProfile, label: ColumnProfile, features: list[Feature]) -> str:
+    """The first column that names the row's entity: each row has its own value, and no model learns from it."""
+    learnt = {feature.name for feature in features}
+    names = [
+        column.name
+        for column in table.columns
+        if column is not label and column.name not in learnt and column.is_unique and looks_like_identifier(column)
+    ]
+    return names[0] if names else ""
 
 
 def choose_task(label: ColumnProfile, file: str) -> Task:
