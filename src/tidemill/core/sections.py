@@ -130,7 +130,7 @@ GATES: tuple[Entry, ...] = (
     Entry(name="confidence", default=0.95, low=0.5, high=0.9999, doc="Confidence of the gates' intervals."),
     Entry(name="min_rows", default=100, low=1, doc="Fewer held-out rows than this are not enough evidence."),
     Entry(name="slices", default=(), doc="Columns whose values each get a comparison of their own."),
-    Entry(name="slice_min_rows", default=50, low=1, doc="Slices with fewer held-out rows are listed, not judged."),
+    Entry(name="slice_min_rows", default=200, low=1, doc="Slices with fewer held-out rows are listed, not judged."),
     Entry(name="slice_margin", default=0.05, low=0, high=1, doc="The margin within one slice."),
     Entry(name="groups", default=(), doc="Columns of protected groups, whose gap in outcomes is bounded."),
     Entry(
@@ -155,6 +155,24 @@ GATES: tuple[Entry, ...] = (
         doc="A single feature that separates the label better than this is a leak.",
     ),
     Entry(name="waive_leaks", default=(), doc="Features that are known to tell the label, and may."),
+    Entry(
+        name="max_repeated",
+        default=0.1,
+        low=0,
+        high=1,
+        doc="Largest share of held-out rows that occur, value for value, among the training rows.",
+    ),
+    Entry(
+        name="label_time",
+        default="",
+        doc="The column of the training query that says when the label came to be; features of that time know it.",
+    ),
+    Entry(name="forbidden_columns", default=(), doc="Columns that no version may read."),
+    Entry(
+        name="new_columns",
+        default=(),
+        doc="Columns that callers send already although the champion does not read them: a version may.",
+    ),
 )
 
 ROLLOUT: tuple[Entry, ...] = (
@@ -257,6 +275,10 @@ class GateSettings:
     max_megabytes: float
     max_leak_auc: float
     waive_leaks: tuple[str, ...]
+    max_repeated: float
+    label_time: str
+    forbidden_columns: tuple[str, ...]
+    new_columns: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

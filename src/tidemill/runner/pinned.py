@@ -57,11 +57,11 @@ def pinned_training(stations: Stations, version: ModelVersion, *, progress: Prog
     lineage = read_lineage(version.lineage)
     if not lineage.pinned:
         raise StateError(f"what {label} read was not recorded when it was trained", hint=AGAIN)
-    statement = _statement(lineage, label)
+    statement = recorded_statement(lineage, label)
     assert statement.query is not None  # noqa: S101 - it was trained
     _require_files(lineage, label, stations)
     checked = check_create_model(statement)
-    bound = bind_query(statement.query, views=_views(lineage), engine=stations.warehouse.dialect)
+    bound = bind_query(statement.query, views=recorded_views(lineage), engine=stations.warehouse.dialect)
     with _session(lineage, label, stations) as session:
         stations.warehouse.require_intact(bound.tables, lineage.snapshot)
         opened = open_query(bound, _context(lineage, stations, session))
@@ -103,7 +103,14 @@ def retrain(stations: Stations, version: ModelVersion, *, progress: Progress = n
         return train(pinned.task, judge=judge)
 
 
-def _statement(lineage: Lineage, label: str) -> CreateModel:
+def recorded_statement(lineage: Lineage, label: str) -> CreateModel:
+    """The CREATE MODEL statement that was recorded.
+
+    Raises
+    ------
+    StateError
+        It is none, or has no query.
+    """
     from tidemill.sql.parse import parse_text
     from tidemill.sql.statements import CreateModel
 
@@ -114,7 +121,7 @@ def _statement(lineage: Lineage, label: str) -> CreateModel:
     return found[0]
 
 
-def _views(lineage: Lineage) -> dict[str, Query]:
+def recorded_views(lineage: Lineage) -> dict[str, Query]:
     """The views as they were then."""
     from tidemill.sql.parse import parse_text
     from tidemill.sql.statements import Select

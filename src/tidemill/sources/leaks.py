@@ -6,13 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from tidemill.sources.column_codes import codes, is_measure, is_number, numbers, ranks
+
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
 NEVER_RIGHT = 0.01  # a column leaks when it leaves less than this share of the errors of a constant guess
 MOST_SUMMANDS = 60
-BINS = 100
 MEASURED_ROWS = 500  # in fewer, an honest measurement may part the classes too
 PARTED = 0.9995
 
@@ -50,63 +51,24 @@ def find_leaks(table: pa.Table, label: str, *, regression: bool) -> list[Leak]:
     kept = kept.take(pa.array(np.argsort(np.arange(kept.num_rows, dtype="uint64") * 2_654_435_761 % 2**32)))
     names = [name for name in kept.column_names if name != label]
     if not regression:
-        labels = _codes(kept[label])
+        labels = codes(kept[label])
         return [Leak(columns=(name,), why=why) for name in names if (why := _tells_class(kept[name], labels))]
-    y = _numbers(kept[label])
+    y = numbers(kept[label])
     leaks = _sums(kept, names, label, y)
     known = {name for leak in leaks for name in leak.columns}
-    ranks = _ranks(y)
+    y_ranks = ranks(y)
     for name in names:
         if name in known:
             continue
-        why = _tells_number(kept[name], y, ranks)
+        why = _tells_number(kept[name], y, y_ranks)
         if why and np.unique(y).size > 2:
             leaks.append(Leak(columns=(name,), why=why))
     return leaks
 
 
-def _is_number(column: pa.ChunkedArray) -> bool:
-    import pyarrow.types as kinds
-
-    kind = column.type
-    return bool(kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind))
-
-
-def _is_measure(column: pa.ChunkedArray) -> bool:
-    """Whether it holds numbers with too many values to meet each again."""
-    import numpy as np
-
-    if not _is_number(column):
-        return False
-    values = _numbers(column)
-    return np.unique(values[~np.isnan(values)]).size > max(2, values.size // 20)
-
-
-def _numbers(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Values as float64; NULL is NaN, and so is what no sum survives."""
-    import numpy as np
-    import pyarrow as pa
-
-    values = np.array(column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False), dtype="float64")
-    values[~np.isfinite(values)] = np.nan
-    return values
-
-
-def _codes(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    """Each value as a small integer, NULL too; numbers with many values in bins of like size."""
-    import numpy as np
-
-    if _is_measure(column):
-        values = _numbers(column)
-        edges = np.unique(np.nanquantile(values, np.linspace(0, 1, BINS + 1)[1:-1]))
-        return np.where(np.isnan(values), edges.size + 1, np.searchsorted(edges, values, side="right"))
-    coded = column.combine_chunks().dictionary_encode(null_encoding="encode")
-    return np.asarray(coded.indices.to_numpy(zero_copy_only=False), dtype="int64")
-
-
 def _tells_class(column: pa.ChunkedArray, labels: np.ndarray[Any, Any]) -> str:
-    keys = _codes(column)
-    measured = _is_measure(column)
+    keys = codes(column)
+    measured = is_measure(column)
     if not (measured and labels.size < MEASURED_ROWS) and _error_left(keys, labels) < NEVER_RIGHT:
         return "its value gives the answer away"
     if measured and labels.size >= MEASURED_ROWS and _parts_two(column, labels):
@@ -123,13 +85,13 @@ def _parts_two(column: pa.ChunkedArray, labels: np.ndarray[Any, Any]) -> bool:
     """Whether a number ranks one of two classes wholly below the other: the area under its ROC curve."""
     import numpy as np
 
-    values = _numbers(column)
+    values = numbers(column)
     kept = ~np.isnan(values)
     positive = labels[kept] == 1
     ones, zeros = int(positive.sum()), int((~positive).sum())
     if labels.max() != 1 or ones < 5 or zeros < 5:
         return False
-    above = _ranks(values[kept])[positive].sum() - ones * (ones + 1) / 2
+    above = ranks(values[kept])[positive].sum() - ones * (ones + 1) / 2
     area = float(above) / (ones * zeros)
     return max(area, 1 - area) > PARTED
 
@@ -152,17 +114,17 @@ def _error_left(keys: np.ndarray[Any, Any], labels: np.ndarray[Any, Any]) -> flo
     return float((guess[keys[odd]] != labels[odd]).sum()) / wrong_always
 
 
-def _tells_number(column: pa.ChunkedArray, y: np.ndarray[Any, Any], ranks: np.ndarray[Any, Any]) -> str:
+def _tells_number(column: pa.ChunkedArray, y: np.ndarray[Any, Any], y_ranks: np.ndarray[Any, Any]) -> str:
     import numpy as np
 
-    if _is_number(column):
-        values = _numbers(column)
+    if is_number(column):
+        values = numbers(column)
         kept = ~np.isnan(values)
         if kept.sum() < 50 or np.ptp(values[kept]) == 0 or np.ptp(y[kept]) == 0:
             return ""
-        rank = abs(float(np.corrcoef(_ranks(values[kept]), ranks[kept])[0, 1]))
+        rank = abs(float(np.corrcoef(ranks(values[kept]), y_ranks[kept])[0, 1]))
         return "it rises and falls exactly as the answer does" if rank > 0.9999 else ""
-    keys = _codes(column)
+    keys = codes(column)
     even, odd = slice(0, None, 2), slice(1, None, 2)
     width = int(keys.max()) + 1
     count = np.bincount(keys[even], minlength=width)
@@ -173,20 +135,11 @@ def _tells_number(column: pa.ChunkedArray, y: np.ndarray[Any, Any], ranks: np.nd
     return "its value gives the answer away" if spread and left / spread < NEVER_RIGHT**2 else ""
 
 
-def _ranks(values: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
-    """Ranks with ties at their mean."""
-    import numpy as np
-
-    _, place, count = np.unique(values, return_inverse=True, return_counts=True)
-    last = np.cumsum(count)
-    return (last - (count - 1) / 2)[place]
-
-
 def _sums(table: pa.Table, names: Sequence[str], label: str, y: np.ndarray[Any, Any]) -> list[Leak]:
     """The label as an exact linear combination of number columns, if it is one, with no column to spare."""
     import numpy as np
 
-    columns = {name: _numbers(table[name]) for name in names if _is_number(table[name])}
+    columns = {name: numbers(table[name]) for name in names if is_number(table[name])}
     columns = {name: values for name, values in columns.items() if np.isnan(values).mean() < 0.5}
     if not columns:
         return []
