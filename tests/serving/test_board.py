@@ -64,7 +64,7 @@ def test_a_worker_that_enters_its_own_trial_again_keeps_its_counts(tmp_path: Pat
         assert again.counts(7).champion.answers == 1
 
 
-def test_a_version_killed_by_one_process_is_killed_in_the_other(tmp_path: Path) -> None:
+def test_a_trial_killed_by_one_process_is_killed_in_the_other(tmp_path: Path) -> None:
     path = tmp_path / "d.board"
     with Board(path, worker=0) as board:
         child = multiprocessing.get_context("spawn").Process(target=_kill, args=(path,))
@@ -72,23 +72,13 @@ def test_a_version_killed_by_one_process_is_killed_in_the_other(tmp_path: Path) 
         child.join()
 
         assert child.exitcode == 0
-        assert board.killed(3)
-        assert not board.killed(2)
+        assert board.killed(7)
+        assert not board.killed(8)
 
 
 def _kill(path: Path) -> None:
     with Board(path, worker=1) as board:
-        board.kill(3, trial=7)
-
-
-def test_a_killed_version_comes_back_only_with_another_trial(tmp_path: Path) -> None:
-    with Board(tmp_path / "d.board", worker=0) as board:
-        board.kill(3, trial=7)
-        board.revive(3, trial=7)
-        assert board.killed(3)
-
-        board.revive(3, trial=8)
-        assert not board.killed(3)
+        board.kill(7)
 
 
 def test_more_workers_than_blocks_are_refused(tmp_path: Path) -> None:

@@ -1,8 +1,8 @@
 """The board of a deployment: a small file that all workers of a server map into memory.
 
 Each worker counts into a block of its own, so that counting takes no lock; each sees the sum of all. One word in the
-head is the kill switch: a worker that sees the challenger do harm writes its version there, and from the next request
-on no worker asks it, with no database in the way.
+head is the kill switch: a worker that sees the challenger do harm writes the trial there, and from the next request
+on no worker asks the challenger, with no database in the way.
 
 Counts belong to a trial, named by when its stage began. A block of another trial counts for nothing.
 """
@@ -29,7 +29,7 @@ _HEAD, _ARM = 8, 2 + LATENCY_BINS + SCORE_BINS
 # trial; agreeing and differing shadow answers, largest difference in millionths; then the two arms
 _BLOCK = 4 + 2 * _ARM
 _WORDS = _HEAD + WORKERS * _BLOCK
-_KILLED, _KILLED_TRIAL = 0, 1
+_KILLED = 0
 _ANSWERS, _ERRORS, _LATENCY, _SCORE = 0, 1, 2, 2 + LATENCY_BINS
 _AGREE, _DIFFER, _LARGEST = 1, 2, 3
 
@@ -134,19 +134,13 @@ class Board:
             largest_difference=largest / 1e6,
         )
 
-    def kill(self, version: int, trial: int) -> None:
-        """Let no worker ask this version any more while it is on this trial."""
-        self._words[_KILLED_TRIAL] = trial
-        self._words[_KILLED] = version
+    def kill(self, trial: int) -> None:
+        """End a trial for all workers: its challenger is asked no more."""
+        self._words[_KILLED] = trial
 
-    def killed(self, version: int) -> bool:
-        """Whether a version was killed."""
-        return self._words[_KILLED] == version
-
-    def revive(self, version: int, trial: int) -> None:
-        """Let a version answer that a later trial begins with: what was killed was an earlier one."""
-        if self._words[_KILLED] == version and self._words[_KILLED_TRIAL] != trial:
-            self._words[_KILLED] = 0
+    def killed(self, trial: int) -> bool:
+        """Whether a trial was ended so."""
+        return self._words[_KILLED] == trial
 
     def close(self) -> None:
         """Give the map back."""

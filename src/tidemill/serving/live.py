@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tidemill.core.clock import Clock
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import StateError, TidemillError
 from tidemill.core.sections import one_deployment
 from tidemill.core.settings import Settings
 from tidemill.registry.store import ArtifactStore
@@ -22,6 +22,7 @@ from tidemill.serving.live_deployment import Arm, LiveDeployment, Standing
 from tidemill.serving.loading import load_version
 from tidemill.serving.online.model import OnlineModel
 from tidemill.serving.shadow import Tell, work_off
+from tidemill.serving.trail import Trail
 from tidemill.serving.trial import Trial
 from tidemill.warehouse.control.database import Database, open_database, sqlite_url
 from tidemill.warehouse.control.deployments import Deployment, list_deployments
@@ -33,6 +34,8 @@ JUDGE_S = 0.2
 """How often the watching thread looks at the boards; a breach is acted on within this time."""
 LOOK_S = 0.4
 """How often it looks at the control database."""
+BUSY_S = 1.0
+"""How long it waits for somebody who writes to the control database."""
 RETRY_S = 5.0
 """How long it waits before it loads a version again that could not be loaded."""
 
@@ -86,7 +89,9 @@ class Live:
         self._trials: dict[str, Trial] = {}
         self._retry_at: dict[str, float] = {}
         self._edges: dict[str, tuple[float, ...]] = {}
+        self._trail = Trail(keep / "serve" / "audit.head")
         self._db: Database | None = None
+        self._file: int | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -154,13 +159,27 @@ class Live:
             trial.look(deployment, self._database)
 
     def _database(self) -> Database:
-        if self._db is None:
-            url = self.settings.control_url or sqlite_url(self.keep / "control.sqlite")
-            self._db = open_database(url, clock=self.clock, busy_timeout_s=1.0)
+        """The control database; never a new one in the place of one that is gone.
+
+        Raises
+        ------
+        StateError
+            Its file is not there.
+        """
+        if self.settings.control_url:
+            url, file = self.settings.control_url, None
+        else:
+            path = self.keep / "control.sqlite"
+            url, file = sqlite_url(path), _inode(path)
+        if self._db is None or file != self._file:
+            if self._db is not None:
+                self._db.close()
+            self._db, self._file = open_database(url, clock=self.clock, busy_timeout_s=BUSY_S), file
         return self._db
 
     def _look(self, db: Database) -> None:
         """Take over what changed: tokens, then deployments whose generation grew."""
+        self._trail.check(db)
         now = self.clock.now()
         tokens = [*self._given, *(token for token in list_tokens(db) if token.valid(now))]
         self.principals = {bytes.fromhex(token.sha256): _principal(token) for token in tokens}
@@ -200,7 +219,6 @@ class Live:
         trial = 0
         if challenger is not None and champion is not None and row.stage_since is not None:
             trial = int(row.stage_since.timestamp() * 1e6)
-            deployment.board.revive(challenger.version, trial)
             deployment.board.enter(trial, score_edges=self._edges[champion.digest])
         deployment.standing = Standing(
             generation=row.generation,
@@ -253,6 +271,16 @@ class Live:
         key = f"deployment {name}"
         rest = {other: text for other, text in self.problems.items() if other != key}
         self.problems = {**rest, key: "; ".join(problems)} if problems else rest
+
+
+def _inode(path: Path) -> int:
+    try:
+        return path.stat().st_ino
+    except OSError as error:
+        raise StateError(
+            f"the control database {path} cannot be found: {error.strerror}",
+            hint="put it back; what is loaded goes on answering",
+        ) from error
 
 
 def _principal(token: Token) -> Principal:

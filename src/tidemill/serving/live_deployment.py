@@ -114,7 +114,7 @@ class LiveDeployment:
         if standing.stopped:
             return None
         trial = standing.challenger
-        if trial is not None and standing.share and not self.board.killed(trial.model.version):
+        if trial is not None and standing.share and not self.board.killed(standing.trial):
             if key is None:
                 chosen = turn_in_share(next(self._turns), standing.share)
             else:

@@ -23,7 +23,7 @@ def work_off(deployment: LiveDeployment, tell: Tell, *, most: int = 64) -> int:
     while deployment.waiting and done < most:
         mirrored = deployment.waiting.popleft()
         challenger = deployment.challenger
-        if challenger is not None and not deployment.board.killed(challenger.version):
+        if challenger is not None and not deployment.board.killed(deployment.standing.trial):
             _answer(deployment, challenger, mirrored, tell)
         done += 1
     return done
@@ -32,7 +32,7 @@ def work_off(deployment: LiveDeployment, tell: Tell, *, most: int = 64) -> int:
 def _answer(deployment: LiveDeployment, challenger: OnlineModel, mirrored: Mirrored, tell: Tell) -> None:
     began = time.perf_counter()
     try:
-        parsed = challenger.reread(mirrored.parsed)
+        parsed = challenger.reread(mirrored.parsed, key=deployment.settings.key)
         answers = challenger.answer(parsed)
     except TidemillError:
         # The champion could answer it: that the challenger cannot is the challenger's error.

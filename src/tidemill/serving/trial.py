@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from tidemill.core.clock import Clock
-from tidemill.core.errors import TidemillError
 from tidemill.core.sections import DeploymentSettings
 from tidemill.serving.changes import apply_move
 from tidemill.serving.live_deployment import LiveDeployment
@@ -70,8 +69,7 @@ class Trial:
                 outcomes=self._outcomes,
             )
         if self.verdict.decision == "roll back":
-            if self.row.challenger is not None:
-                deployment.board.kill(self.row.challenger, self.number)
+            deployment.board.kill(self.number)
             self._write(database, self._back)
         elif self.verdict.decision == "advance" and not deployment.standing.held:
             self._write(database, self._on)
@@ -84,13 +82,7 @@ class Trial:
             same = (now.challenger, now.stage_since) == (self.row.challenger, self.row.stage_since)
             return choose(now) if same else None
 
-        try:
-            apply_move(database(), self.row.name, still, who=WHO, why=self.verdict.why, evidence=self.verdict.evidence)
-        except TidemillError as error:
-            if error.retryable:
-                raise
-            self._done = True
-            raise
+        apply_move(database(), self.row.name, still, who=WHO, why=self.verdict.why, evidence=self.verdict.evidence)
         self._done = True
 
     def _back(self, now: Deployment) -> Move:

@@ -77,6 +77,12 @@ def head(db: Database | Tx) -> tuple[int, str]:
     return (0, FIRST) if row is None else (row["number"], row["hash"])
 
 
+def has(db: Database | Tx, number: int, hashed: str) -> bool:
+    """Whether the trail has this row."""
+    with reading(db) as tx:
+        return tx.value("SELECT hash FROM audit WHERE number = :number", number=number) == hashed
+
+
 def rows(db: Database | Tx, *, object: str | None = None) -> list[AuditRow]:  # noqa: A002 - the column's name
     """All rows, or those of one object, oldest first."""
     given = {} if object is None else {"object": object}
