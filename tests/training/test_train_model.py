@@ -259,7 +259,8 @@ def test_transform_outputs_are_the_features_and_raw_columns_the_inputs(session: 
     manifest = read_json_file(trained.files, "manifest.json")
     assert [column["name"] for column in manifest["inputs"]] == ["n", "c"]
     assert [column["name"] for column in manifest["transform"]] == ["z", "c"]
-    assert manifest["onnx"] == {"inputs": "raw", "reason": ""}
+    assert (manifest["onnx"]["inputs"], manifest["onnx"]["reason"]) == ("raw", "")
+    assert [(fed["name"], fed["kind"]) for fed in manifest["onnx"]["feed"]] == [("n", "number"), ("c", "text")]
     assert manifest["transform_columns"] == ["z", "c", "value"]
     # Scaled by the training rows alone.
     z = plan_from_dict(read_json_file(trained.files, "features.json")).features[0].encoding

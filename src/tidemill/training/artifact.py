@@ -24,6 +24,9 @@ scores.onnx
     Trees: encoded float32 matrix ``x`` (n, width) to ``scores``.
 booster.json, weights.npz
     The native model.
+golden.json
+    ``rows`` (at most 20, as `golden.golden_rows` makes them from the raw columns of training rows) and their
+    ``scores``. Versions of before it had them do without.
 
 Nothing here holds a time, a duration or a run's id: those are rows of the control database.
 """
@@ -38,6 +41,7 @@ from typing import Any
 FORMAT = 1
 MANIFEST, FEATURES, INFO = "manifest.json", "features.json", "info.json"
 EVALUATION, MODEL_ONNX, SCORES_ONNX = "evaluation.npz", "model.onnx", "scores.onnx"
+GOLDEN = "golden.json"
 
 # Those that can change what a model answers.
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "pyarrow", "tidemill", "xgboost-cpu")

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.names import quote_name
 from tidemill.features.learn import Learned, draft_plan, finish, learn_categories, settle
 from tidemill.features.plan import FeaturePlan, FrozenColumn, InputColumn, cardinality, encoded_columns, plan_to_dict
 from tidemill.model_types._arrays import write_arrays
@@ -22,6 +23,7 @@ from tidemill.training.artifact import (
     EVALUATION,
     FEATURES,
     FORMAT,
+    GOLDEN,
     INFO,
     MANIFEST,
     MODEL_ONNX,
@@ -31,6 +33,7 @@ from tidemill.training.artifact import (
 )
 from tidemill.training.describe import describe_features, describe_inputs
 from tidemill.training.explain import explain_globally
+from tidemill.training.golden import golden_rows
 from tidemill.training.graphs import Graph, model_graph, scores_graph
 from tidemill.training.labels import LabelFacts, learn_label
 from tidemill.training.load import SAMPLE_ROWS, Loaded, load_rows
@@ -303,15 +306,17 @@ def _files(made: _Made, fitted: Fitted, evaluated: _Evaluated, info: dict[str, A
     scores = None
     if made.plan.style == "tree":
         scores = scores_graph(fitted, width=made.plan.width, classes=classes)
+    sample = made.loaded.x[made.loaded.sample_at]
+    raw = _raw_sample(made)
     check_agreement(
         made.plan,
         fitted,
         made.label.labels,
         graph=graph,
         scores=scores,
-        x=made.loaded.x[made.loaded.sample_at],
+        x=sample,
         columns=made.loaded.sample,
-        raw=_raw_sample(made, graph),
+        raw=made.loaded.sample if graph.reason else raw,
     )
     arrays = {"y": evaluated.y[:_MOST_KEPT], "scores": evaluated.scores[:_MOST_KEPT]}
     files = {
@@ -320,19 +325,20 @@ def _files(made: _Made, fitted: Fitted, evaluated: _Evaluated, info: dict[str, A
         INFO: json_file(info),
         EVALUATION: write_arrays(arrays),
         MODEL_ONNX: graph.data,
+        GOLDEN: json_file(golden_rows(raw, fitted.scores(sample))),
         **fitted.files(),
     }
     return files if scores is None else files | {SCORES_ONNX: scores}
 
 
-def _raw_sample(made: _Made, graph: Graph) -> pa.RecordBatch:
-    """The sample's rows with the columns that the graph is fed: the query's own where TRANSFORM is in the graph."""
+def _raw_sample(made: _Made) -> pa.RecordBatch:
+    """The sample's rows with the columns of the query that a prediction needs."""
     import pyarrow as pa
 
-    if not made.frozen or graph.reason:
+    if not made.frozen:
         return made.loaded.sample
     parts: list[pa.RecordBatch] = []
-    for batch in made.rows.query("*"):
+    for batch in made.rows.query(", ".join(quote_name(column.name) for column in made.plan.inputs)):
         parts.append(batch)
         if sum(part.num_rows for part in parts) >= SAMPLE_ROWS:
             break

@@ -18,7 +18,7 @@ from tidemill.serving.online.inputs import graph_inputs
 from tidemill.serving.online.parsed import Parsed
 from tidemill.serving.online.transformed import OpenTransform, TransformedFeed
 from tidemill.serving.online.types import JsonKind, JsonType, json_type
-from tidemill.training.artifact import FEATURES, FORMAT, MANIFEST, MODEL_ONNX, read_json_file
+from tidemill.training.artifact import FEATURES, FORMAT, GOLDEN, MANIFEST, MODEL_ONNX, read_json_file
 from tidemill.training.graphs import PROBABILITIES
 
 
@@ -225,6 +225,23 @@ class OnlineModel:
                 if probabilities is not None and found.probabilities is not None:
                     probabilities[i] = found.probabilities[at]
         return Answers(predictions, probabilities, scores), errors
+
+    def check_golden(self) -> float | None:
+        """Answer the golden rows of the artifact; how far the farthest answer is from training's.
+
+        Relative to the largest score where that is above 1, as agreement is judged in training (1e-5). None for a
+        version that has no golden rows.
+        """
+        if GOLDEN not in self._files:
+            return None
+        golden = read_json_file(self._files, GOLDEN)
+        if not golden["rows"]:
+            return None
+        answers = self.answer(self.rows_of_dicts(golden["rows"]))
+        found = answers.predictions if answers.probabilities is None else answers.probabilities
+        expected = np.array(golden["scores"], np.float64)
+        scale = max(1.0, float(np.abs(expected).max()))
+        return float(np.abs(np.array(found, np.float64) - expected).max()) / scale
 
     def encode_predictions(self, answers: Answers, ids: Sequence[str], errors: Sequence[RowError | None] = ()) -> bytes:
         """The JSON of a response: model, version and predictions."""
