@@ -226,6 +226,10 @@ class OnlineModel:
                     probabilities[i] = found.probabilities[at]
         return Answers(predictions, probabilities, scores), errors
 
+    def golden_rows(self) -> list[dict[str, Any]]:
+        """Rows that training kept, as JSON has them; none for versions of before."""
+        return list(read_json_file(self._files, GOLDEN)["rows"]) if GOLDEN in self._files else []
+
     def check_golden(self) -> float | None:
         """Answer the golden rows of the artifact; how far the farthest answer is from training's.
 
