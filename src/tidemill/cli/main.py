@@ -37,6 +37,7 @@ COMMANDS: dict[str, str] = {
     "resume": "Take back what pause did.",
     "audit": "Show who changed what, or verify the trail.",
     "token": "List, make or revoke tokens of the server.",
+    "serve": "Answer over HTTP with what is deployed.",
     "doctor": "Check this machine and this project.",
 }
 """Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""

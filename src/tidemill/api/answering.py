@@ -1,0 +1,367 @@
+"""The way of a request from its body to its answer: read, choose a version, answer, log. The same for each protocol.
+
+A newer version that fails is never the client's trouble: the champion answers in its place, and where no version can,
+the deployment's fallback does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from tidemill.api.context import Context
+from tidemill.api.ids import row_ids
+from tidemill.api.request import JSON, ClientGone, Header, Request, Response
+from tidemill.core.errors import (
+    BodyError,
+    DeadlineError,
+    InputError,
+    NotFoundError,
+    TooLargeError,
+    TransientError,
+    UnavailableError,
+)
+from tidemill.serving.live import Arm, LiveDeployment
+from tidemill.serving.log.records import PredictionRecord, encode
+from tidemill.serving.log.redact import redact, redact_keys
+
+if TYPE_CHECKING:
+    from tidemill.serving.online.answers import Answers, RowError
+    from tidemill.serving.online.model import OnlineModel, Parsed
+
+INLINE_BYTES = 256 << 10
+"""Larger bodies are worked on by a thread, so that small ones need not wait for them."""
+
+FELL_BACK: Header = (b"x-tidemill-fallback", b"true")
+
+_encode = msgspec.json.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """What a writer of answers is given. ``model`` is None, and all predictions alike, where the fallback answers."""
+
+    model: OnlineModel | None
+    parsed: Parsed | None
+    answers: Answers | None
+    id: str
+    predictions: Sequence[Any]
+    errors: Sequence[RowError | None] = ()
+
+    @property
+    def ids(self) -> list[str]:
+        """An id a row."""
+        return row_ids(self.id, len(self.predictions))
+
+
+Read = Callable[["OnlineModel", str, bool], "Parsed"]
+Write = Callable[[Answered], tuple[bytes, tuple[Header, ...]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Ask:
+    """One request to a deployment, in the terms of its protocol.
+
+    Parameters
+    ----------
+    read
+        Reads the body for a version: the version, the key's column, and whether errors of single rows are kept.
+    write
+        Writes the answer.
+    rows
+        How many rows the body has, for the fallback where no version is there to read it.
+    version
+        The version that the client names, in the place of the one that routing chooses.
+    """
+
+    deployment: LiveDeployment
+    read: Read
+    write: Write
+    rows: Callable[[], int]
+    each: bool = False
+    version: OnlineModel | None = None
+
+
+@dataclass(slots=True)
+class _Done:
+    body: bytes
+    headers: tuple[Header, ...]
+    ticket: int | None
+    model: str
+    version: int
+    route: str
+    rows: int
+    parsed: Parsed | None = None
+    answers: Answers | None = None
+    id: str = ""
+    seen: list[tuple[Arm, float, bool]] = field(default_factory=list)
+
+
+async def answer(ctx: Context, request: Request, ask: Ask) -> Response:
+    """Answer a request, and log it before it is answered.
+
+    Raises
+    ------
+    InputError
+        The rows are not what the model takes.
+    DeadlineError
+        It waited longer than it may; nothing was logged.
+    UnavailableError
+        No version answers and there is no fallback, or a durable log cannot be written.
+    """
+    check_deadline(request)
+    if len(request.body) <= INLINE_BYTES:
+        done = _carry_out(ctx, request, ask)
+    else:
+        done = await asyncio.get_running_loop().run_in_executor(ctx.pool, _carry_out, ctx, request, ask)
+    deployment = ask.deployment
+    if done.ticket is not None and deployment.settings.log == "durable":
+        try:
+            await ctx.log.synced(done.ticket)
+        except TransientError as error:
+            raise UnavailableError(error.message, hint=error.hint) from error
+    for arm, seconds, failed in done.seen if deployment.standing.trial else ():
+        scores = () if failed or done.answers is None else done.answers.scores.tolist()
+        deployment.observe(arm, seconds=seconds, rows=done.rows, error=failed, scores=scores)
+    if done.route == "champion" and deployment.standing.stage == "shadow":
+        _mirror(deployment, done)
+    ctx.counters.predicted(deployment.name, done.version, done.route, done.rows)
+    return Response(200, done.headers, done.body)
+
+
+def check_deadline(request: Request) -> None:
+    """Drop work that nobody waits for.
+
+    Raises
+    ------
+    ClientGone
+        The client left.
+    DeadlineError
+        The time it gave is over.
+    """
+    if not request.alive():
+        raise ClientGone
+    if time.perf_counter() > request.late_at:
+        raise DeadlineError(
+            "the request waited longer than it may", hint="try again, or send a larger X-Request-Timeout-Ms"
+        )
+
+
+def _carry_out(ctx: Context, request: Request, ask: Ask) -> _Done:
+    """Everything that takes time: in the event loop for small requests, in a thread for large ones."""
+    deployment = ask.deployment
+    settings = deployment.settings
+    began = time.perf_counter()
+    reader = ask.version or deployment.champion or deployment.challenger
+    if reader is None:
+        return _fall_back(ctx, request, ask, None)
+    parsed = ask.read(reader, settings.key, ask.each)
+    if parsed.n > ctx.settings.max_rows:
+        raise TooLargeError(
+            f"the request has {parsed.n:,} rows, and at most {ctx.settings.max_rows:,} are read at once",
+            hint="send them in several requests; [server] max_rows in tidemill.toml sets the bound",
+            most=ctx.settings.max_rows,
+        )
+    seen: list[tuple[Arm, float, bool]] = []
+    first = Arm(ask.version, "champion") if ask.version is not None else deployment.choose(parsed.keys[0])
+    champion = deployment.standing.champion
+    for arm in (first, champion if first is not champion and ask.version is None else None):
+        if arm is None or (deployment.stopped and ask.version is None):
+            continue
+        try:
+            mine = parsed if arm.model is reader else arm.model.reread(parsed, key=settings.key, each=ask.each)
+            answers, errors = arm.model.answer_each(mine) if ask.each else (arm.model.answer(mine), [])
+        except InputError:
+            if arm.model is reader:
+                raise
+            seen.append((arm, time.perf_counter() - began, True))
+        except Exception:  # noqa: BLE001 - the boundary of a version: whatever it raises, another answers
+            seen.append((arm, time.perf_counter() - began, True))
+        else:
+            seconds = time.perf_counter() - began
+            if ask.version is None:
+                seen.append((arm, seconds, False))
+            return _keep(ctx, request, ask, arm, mine, answers, errors if any(errors) else (), seconds, seen)
+    return _fall_back(ctx, request, ask, parsed, seen)
+
+
+def _keep(
+    ctx: Context,
+    request: Request,
+    ask: Ask,
+    arm: Arm,
+    parsed: Parsed,
+    answers: Answers,
+    errors: Sequence[RowError | None],
+    seconds: float,
+    seen: list[tuple[Arm, float, bool]],
+) -> _Done:
+    """Write the answer and its record."""
+    check_deadline(request)
+    model, now_ns = arm.model, ctx.now_ns()
+    id_ = ctx.ids.next(now_ns)
+    body, headers = ask.write(Answered(model, parsed, answers, id_, answers.predictions, errors))
+    ticket = None
+    settings = ask.deployment.settings
+    if settings.log != "off":
+        inputs, keys = parsed.inputs_json(), parsed.keys
+        if settings.hash_columns or settings.omit_columns:
+            inputs = redact(inputs, settings.hash_columns, settings.omit_columns, ctx.log_key)
+            keys = redact_keys(keys, settings.key, settings.hash_columns, settings.omit_columns, ctx.log_key)
+        ticket = _append(
+            ctx,
+            PredictionRecord(
+                id=id_,
+                at_ns=now_ns,
+                deployment=settings.name,
+                model=model.name,
+                version=model.version,
+                digest=model.digest,
+                route=arm.route,
+                share=arm.share,
+                n=parsed.n,
+                keys=keys,
+                inputs=inputs,
+                predictions=answers.predictions,
+                probabilities=answers.probabilities,
+                classes=model.classes,
+                latency_us=int(seconds * 1e6),
+                trace=trace_id(request),
+                principal=request.who,
+            ),
+            durable=settings.log == "durable",
+        )
+    return _Done(body, headers, ticket, model.name, model.version, arm.route, parsed.n, parsed, answers, id_, seen)
+
+
+def _fall_back(
+    ctx: Context,
+    request: Request,
+    ask: Ask,
+    parsed: Parsed | None,
+    seen: Sequence[tuple[Arm, float, bool]] = (),
+) -> _Done:
+    """The declared answer, when no version gives one."""
+    deployment = ask.deployment
+    settings = deployment.settings
+    if settings.fallback is None:
+        why = "is stopped" if deployment.stopped else "has no version that can answer"
+        hint = f"tidemill status shows {deployment.name}; a fallback in tidemill.toml would answer meanwhile"
+        raise UnavailableError(f"deployment {deployment.name} {why}", hint=hint)
+    rows = parsed.n if parsed is not None else ask.rows()
+    now_ns = ctx.now_ns()
+    id_ = ctx.ids.next(now_ns)
+    predictions = [settings.fallback] * rows
+    body, headers = ask.write(Answered(None, parsed, None, id_, predictions))
+    ticket = None
+    if settings.log != "off":
+        inputs = b'{"rows":[]}' if parsed is None else parsed.inputs_json()
+        inputs = redact(inputs, settings.hash_columns, settings.omit_columns, ctx.log_key)
+        keys = parsed.keys if parsed is not None else [None] * rows
+        record = PredictionRecord(
+            id=id_,
+            at_ns=now_ns,
+            deployment=settings.name,
+            model=settings.model,
+            version=0,
+            digest="",
+            route="fallback",
+            share=0.0,
+            n=rows,
+            keys=redact_keys(keys, settings.key, settings.hash_columns, settings.omit_columns, ctx.log_key),
+            inputs=inputs,
+            predictions=predictions,
+            trace=trace_id(request),
+            principal=request.who,
+        )
+        ticket = _append(ctx, record, durable=settings.log == "durable")
+    return _Done(
+        body, (*headers, FELL_BACK), ticket, settings.model, 0, "fallback", rows, parsed, None, id_, list(seen)
+    )
+
+
+def _append(ctx: Context, record: PredictionRecord, *, durable: bool) -> int | None:
+    """Log a record. A buffered log that cannot be written is counted and seen, and the answer goes out."""
+    try:
+        return ctx.log.append(encode(record))
+    except TransientError as error:
+        if durable:
+            raise UnavailableError(error.message, hint=error.hint) from error
+        return None
+
+
+def _mirror(deployment: LiveDeployment, done: _Done) -> None:
+    parsed, answers = done.parsed, done.answers
+    if parsed is not None and answers is not None and not parsed.errors:
+        deployment.mirror(parsed, answers, request=done.id)
+
+
+def trace_id(request: Request) -> str:
+    """The trace that a request belongs to, by its ``traceparent`` header.
+
+    References
+    ----------
+    .. [1] W3C Trace Context. https://www.w3.org/TR/trace-context/
+    """
+    given = request.head.get(b"traceparent")
+    if given is None or len(given) < 55 or given[2:3] != b"-" or given[35:36] != b"-":
+        return ""
+    found = given[3:35]
+    return found.decode("ascii") if found.isalnum() and found.isascii() else ""
+
+
+def named_version(deployment: LiveDeployment, text: str) -> OnlineModel:
+    """A version that the client names.
+
+    Raises
+    ------
+    NotFoundError
+        It is not loaded.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    found = deployment.version(number)
+    if found is None:
+        loaded = ", ".join(str(one) for one in sorted(deployment.standing.models)) or "none"
+        raise NotFoundError(f"deployment {deployment.name} serves no version {text[:40]}", hint=f"it serves {loaded}")
+    return found
+
+
+def write_plain(given: Answered) -> tuple[bytes, tuple[Header, ...]]:
+    """The plain protocol's answer."""
+    if given.model is None or given.answers is None:
+        rows = [{"id": id_, "prediction": one} for id_, one in zip(given.ids, given.predictions, strict=True)]
+        return _encode({"model": None, "version": None, "predictions": rows}), _PLAIN
+    return given.model.encode_predictions(given.answers, given.ids, given.errors), _PLAIN
+
+
+_PLAIN: tuple[Header, ...] = (JSON,)
+
+
+def count_rows(body: bytes) -> int:
+    """How many rows a plain body has, where there is no model to read them.
+
+    Raises
+    ------
+    BodyError
+        It is not of that form.
+    """
+    try:
+        given = _SHAPE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BodyError(f"the body cannot be read: {error}"[:300]) from None
+    if given.rows:
+        return len(given.rows)
+    return len(next(iter(given.columns.values()), ())) if given.columns else 0
+
+
+class _Shape(msgspec.Struct):
+    rows: list[msgspec.Raw] = []
+    columns: dict[str, list[msgspec.Raw]] = {}
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)

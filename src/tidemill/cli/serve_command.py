@@ -1,0 +1,119 @@
+"""tidemill serve: answer over HTTP."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.core.errors import SettingsError
+
+TOKENS_FILE = "TIDEMILL_TOKENS_FILE"
+
+
+def serve(
+    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option("--port", help="The port; 0 takes a free one.", min=0, max=65535)] = 8050,
+    workers: Annotated[int, typer.Option("--workers", help="Processes that answer.", min=1, max=64)] = 1,
+    certfile: Annotated[str, typer.Option("--certfile", metavar="FILE", help="Certificate for HTTPS, in PEM.")] = "",
+    keyfile: Annotated[str, typer.Option("--keyfile", metavar="FILE", help="Its private key, in PEM.")] = "",
+    behind_proxy: Annotated[
+        bool, typer.Option("--behind-proxy", help="A proxy before this server speaks HTTPS with its clients.")
+    ] = False,
+    allow_host: Annotated[
+        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A host name it answers for, besides.")
+    ] = None,
+    collect: Annotated[
+        bool, typer.Option("--collect/--no-collect", help="Move the prediction log into the lake meanwhile.")
+    ] = True,
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Serve what is deployed until SIGTERM or Ctrl-C."""
+    from tidemill.api.access import is_loopback
+    from tidemill.project import open_project
+    from tidemill.serving.supervisor import ServeOptions
+    from tidemill.serving.supervisor import serve as supervise
+
+    with open_project(project) as opened:
+        root, settings, clock = opened.root, opened.settings, opened.clock
+        tokens_file = os.environ.get(TOKENS_FILE, "")
+        _check_files(certfile, keyfile, tokens_file)
+        if not is_loopback(host) and not certfile and not behind_proxy:
+            raise SettingsError(
+                f"{host} is reached from other machines: tokens and rows would cross the network unencrypted",
+                hint="give --certfile and --keyfile, or --behind-proxy where a proxy speaks HTTPS",
+            )
+        if settings.server.auth == "always" or not is_loopback(host):
+            first = _first_token(opened, tokens_file)
+            if first:
+                _tell("token", {"token": first, "role": "admin"}, as_json)
+    options = ServeOptions(
+        root=root,
+        host=host,
+        port=port,
+        workers=workers,
+        hosts=tuple(allow_host or ()),
+        certfile=str(Path(certfile).resolve()) if certfile else "",
+        keyfile=str(Path(keyfile).resolve()) if keyfile else "",
+        tokens_file=str(Path(tokens_file).resolve()) if tokens_file else "",
+        drain_s=settings.server.drain_seconds,
+        settle_s=settings.server.settle_seconds,
+        collect=collect,
+    )
+    raise typer.Exit(supervise(options, say=lambda word, facts: _tell(word, facts, as_json), clock=clock))
+
+
+def _check_files(certfile: str, keyfile: str, tokens_file: str) -> None:
+    if bool(certfile) != bool(keyfile):
+        raise SettingsError("HTTPS needs a certificate and its key", hint="give --certfile and --keyfile")
+    for path in (certfile, keyfile, tokens_file):
+        if path and not Path(path).is_file():
+            raise SettingsError(f"there is no file {path}")
+
+
+def _first_token(project: Any, tokens_file: str) -> str:
+    """Where nobody has a token, make one for an administrator; it is shown once."""
+    from tidemill.core.who import current_user
+    from tidemill.warehouse.control.tokens import create_token, list_tokens
+
+    now = project.clock.now()
+    if tokens_file or any(token.valid(now) for token in list_tokens(project.db)):
+        return ""
+    name = f"first-{now:%Y%m%d%H%M%S}"
+    return create_token(project.db, name, "admin", who=current_user())
+
+
+def _tell(word: str, facts: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        stream = sys.stdout if word in ("ready", "token") else sys.stderr
+        print(json.dumps({word: facts}, ensure_ascii=False, default=str), file=stream, flush=True)
+        return
+    stream = sys.stdout if word in ("ready", "token") else sys.stderr
+    for line in _lines(word, facts):
+        print(line, file=stream, flush=True)
+
+
+def _lines(word: str, facts: dict[str, Any]) -> list[str]:
+    if word == "token":
+        return ["No token exists yet. This one is an administrator's, and is not shown again:", f"  {facts['token']}"]
+    if word == "ready":
+        return [f"serving at {facts['address']} (interface: {facts['address']}/docs)", *_curl(facts)]
+    if word == "draining":
+        return [f"{facts['signal']}: ending the requests in work"]
+    return [f"{facts['child']} died ({facts['why']}): starting it again in {facts['pause_s']:g} s"]
+
+
+def _curl(facts: dict[str, Any]) -> list[str]:
+    sample = facts["sample"]
+    if sample is None:
+        return ["nothing is deployed yet: tidemill deploy NAME"]
+    address = f"{facts['address']}/models/{sample['deployment']}/predict"
+    body = json.dumps(sample["body"], ensure_ascii=False)
+    return [f"try: curl {address} -H 'Content-Type: application/json' -d {shlex.quote(body)}"]
