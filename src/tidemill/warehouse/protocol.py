@@ -68,6 +68,28 @@ class TableVersion:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogView:
+    """A system table whose rows rest in the warehouse, but for the newest, which are on their way there.
+
+    Parameters
+    ----------
+    table
+        The table of the warehouse that has the rows; it need not exist yet.
+    tables
+        All tables that the log's keeper writes: the newest of their versions says how far it has come.
+    sql
+        The query behind the view; ``{rows}`` stands for the rows of the table and of the tail together.
+    tail
+        The rows that are not in that version (None: in no version), with their types even when there are none.
+    """
+
+    table: str
+    tables: tuple[str, ...]
+    sql: str
+    tail: Callable[[TableVersion | None], pa.Table]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something `verify` found wrong."""
 
@@ -119,7 +141,7 @@ class Warehouse(Protocol):
     def session(
         self,
         *,
-        system: Mapping[str, Callable[[], pa.Table]] | None = None,
+        system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
         at_least: int | None = None,
         at: int | None = None,
     ) -> Session:
@@ -135,9 +157,19 @@ class Warehouse(Protocol):
         """
 
     def stage(
-        self, session: Session, sql: str, relations: Mapping[str, ArrowStream] | None, *, table: str, attempt: str
+        self,
+        session: Session,
+        sql: str,
+        relations: Mapping[str, ArrowStream] | None,
+        *,
+        table: str,
+        attempt: str,
+        system: bool = False,
     ) -> Staged:
-        """Compute a query into files of this attempt; no lock is held, readers see nothing."""
+        """Compute a query into files of this attempt; no lock is held, readers see nothing.
+
+        A table in a dataset called ``tidemill_...`` is the system's own: refused without ``system``.
+        """
 
     def discard(self, staged: Staged) -> None:
         """Remove files that will not be published."""
@@ -164,6 +196,9 @@ class Warehouse(Protocol):
 
     def tables(self, at: int | None = None) -> dict[str, int]:
         """Visible tables and the version that last changed each; with ``at`` as they were at that snapshot."""
+
+    def newest(self, tables: Sequence[str], at: int | None = None) -> TableVersion | None:
+        """The newest version of any of some tables, at a snapshot or now; None when none of them exists."""
 
     def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
         """A table's columns."""

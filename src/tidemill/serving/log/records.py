@@ -16,12 +16,15 @@ from typing import Any
 import msgspec
 
 MAGIC = b"TmL1"
-HEADER = struct.Struct("<4sII")  # magic, length of the payload, CRC-32 of the payload
-LARGEST = 1 << 30
-"""No payload is longer; a length above it is damage."""
+PREDICTION, LABELS = 1, 2
+_ARRAY_16 = 0xDC  # an array of more than 15 items: two bytes of length follow
+_SHORTEST = 3
+_HEAD = struct.Struct("<4sII")  # magic, length of the payload, CRC-32 of the payload
+_CHECK = struct.Struct("<I")  # CRC-32 of those three: a header that fits tells how far its record goes
+HEADER_BYTES = _HEAD.size + _CHECK.size
 
 
-class PredictionRecord(msgspec.Struct, array_like=True, tag=1, frozen=True, kw_only=True):
+class PredictionRecord(msgspec.Struct, array_like=True, tag=PREDICTION, frozen=True, kw_only=True, gc=False):
     """The answer to one request by one version.
 
     Parameters
@@ -61,7 +64,7 @@ class PredictionRecord(msgspec.Struct, array_like=True, tag=1, frozen=True, kw_o
     principal: str = ""
 
 
-class LabelRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
+class LabelRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
     """One label: of a prediction by its id, or of an entity by its key; ``time`` (ISO text) is when it came true."""
 
     label: Any
@@ -70,7 +73,7 @@ class LabelRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True):
     time: str | None = None
 
 
-class LabelRecord(msgspec.Struct, array_like=True, tag=2, frozen=True, kw_only=True):
+class LabelRecord(msgspec.Struct, array_like=True, tag=LABELS, frozen=True, kw_only=True, gc=False):
     """Labels as they were received with one request."""
 
     id: str
@@ -100,4 +103,21 @@ def decode(payload: bytes | memoryview) -> Record:
 
 def framed(payload: bytes) -> bytes:
     """A payload as it stands in a segment."""
-    return HEADER.pack(MAGIC, len(payload), zlib.crc32(payload)) + payload
+    head = _HEAD.pack(MAGIC, len(payload), zlib.crc32(payload))
+    return head + _CHECK.pack(zlib.crc32(head)) + payload
+
+
+def read_header(data: bytes, place: int) -> tuple[int, int] | None:
+    """Length and checksum of the payload behind the header at a place; None when no whole header stands there."""
+    if len(data) - place < HEADER_BYTES:
+        return None
+    magic, length, checksum = _HEAD.unpack_from(data, place)
+    (check,) = _CHECK.unpack_from(data, place + _HEAD.size)
+    if magic != MAGIC or zlib.crc32(data[place : place + _HEAD.size]) != check:
+        return None
+    return length, checksum
+
+
+def is_prediction(payload: bytes) -> bool:
+    """Which of the two kinds a payload is, without reading it: the first item of its array."""
+    return payload[3 if payload[0] == _ARRAY_16 else 1] == PREDICTION if len(payload) > _SHORTEST else False

@@ -17,7 +17,7 @@ from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.locks import write_lock
 from tidemill.warehouse.duckdb.places import Places, make_folder
-from tidemill.warehouse.duckdb.publish import Change, commit, split_table, staged_change
+from tidemill.warehouse.duckdb.publish import Change, commit, is_system, split_table, staged_change
 from tidemill.warehouse.duckdb.session import DuckSession
 from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
 from tidemill.warehouse.duckdb.sweep import sweep
@@ -26,6 +26,7 @@ from tidemill.warehouse.protocol import (
     ArrowStream,
     Column,
     DataFile,
+    LogView,
     Problem,
     Session,
     Staged,
@@ -85,7 +86,7 @@ class Lake:
     def session(
         self,
         *,
-        system: Mapping[str, Callable[[], pa.Table]] | None = None,
+        system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
         at_least: int | None = None,
         at: int | None = None,
     ) -> DuckSession:
@@ -99,7 +100,13 @@ class Lake:
         if version is None:
             commits = self.commits.all()
             version = commits[-1].version if commits else None
-        return DuckSession(self.engine, version=version, tables=lambda: list(self.tables(at)), system=system)
+        return DuckSession(
+            self.engine,
+            version=version,
+            tables=lambda: list(self.tables(at)),
+            newest=lambda names: self.newest(names, version),
+            system=system,
+        )
 
     def stage(
         self,
@@ -109,11 +116,12 @@ class Lake:
         *,
         table: str,
         attempt: str,
+        system: bool = False,
     ) -> Staged:
         """Compute a query into a file of this attempt; no lock is held, readers see nothing."""
         if not isinstance(session, DuckSession):
             raise TypeError("a lake stages the queries of its own sessions")
-        split_table(table)
+        split_table(table, system=system)
         with self._translated():
             folder = self._attempts.folder(attempt, table)
             try:
@@ -145,6 +153,7 @@ class Lake:
         """Drop a table; its past versions stay readable by version."""
         if self.landed(run_id, step) is None:
             known = self._existing(table)
+            split_table(known.table)
             self._change(Change(action="drop", table=known.table, run_id=run_id, step=step), guard, None)
 
     def landed(self, run_id: str, step: str) -> TableVersion | None:
@@ -155,6 +164,11 @@ class Lake:
     def tables(self, at: int | None = None) -> dict[str, int]:
         """Visible tables and the version that last changed each; with ``at`` as they were at that snapshot."""
         return {table: found.version for table, found in self.commits.visible(at=at).items()}
+
+    def newest(self, tables: Sequence[str], at: int | None = None) -> TableVersion | None:
+        """The newest version of any of some tables, at a snapshot or now; None when none of them exists."""
+        found = [commit for table in tables if (commit := self.commits.of(table, at)) and commit.action != "drop"]
+        return max(found, key=lambda commit: commit.version).as_version() if found else None
 
     def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
         """A table's columns."""
@@ -194,7 +208,8 @@ class Lake:
         return frozenset(
             table
             for table, found in self.commits.visible().items()
-            if any(size_of(self.places.lake / file.path) != file.bytes for file in found.files)
+            # The prediction log has many files and no plan depends on it: `verify` looks at them.
+            if not is_system(table) and any(size_of(self.places.lake / file.path) != file.bytes for file in found.files)
         )
 
     def verify(self, table: str | None = None) -> list[Problem]:

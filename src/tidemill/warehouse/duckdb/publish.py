@@ -34,8 +34,18 @@ class Change:
     files: tuple[DataFile, ...] = ()
 
 
-def split_table(table: str) -> tuple[str, str]:
+def is_system(table: str) -> bool:
+    """Whether a table is one of the system's own."""
+    return name_key(table).startswith("tidemill_") and "." in table
+
+
+def split_table(table: str, *, system: bool = False) -> tuple[str, str]:
     """Schema and name of a table: ``sales.orders`` stands in schema ``sales``, ``orders`` in ``main``.
+
+    Parameters
+    ----------
+    system
+        Whether the table may be one of the system's own, in a schema called ``tidemill_...``.
 
     Raises
     ------
@@ -46,7 +56,7 @@ def split_table(table: str) -> tuple[str, str]:
     if len(parts) > 2 or not all(parts):
         raise BindError(f"{table!r} is not a table's name", hint="use NAME or DATASET.NAME", table=table)
     schema, name = parts if len(parts) == 2 else ("main", table)
-    if name_key(schema) in RESERVED_SCHEMAS or name_key(schema).startswith("tidemill_"):
+    if name_key(schema) in RESERVED_SCHEMAS or (is_system(table) and not system):
         raise BindError(f"the dataset name {schema} is taken by the system", hint="use another name", table=table)
     return schema, name
 
@@ -80,7 +90,7 @@ def commit(engine: Engine, commits: Commits, change: Change, guard: Callable[[],
 
 def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) -> tuple[DataFile, ...]:
     """Move the staged files to where the table's files are."""
-    schema, name = split_table(change.table)
+    schema, name = split_table(change.table, system=True)
     folder = places.data / _folder_name(schema) / _folder_name(name)
     files = []
     for file in change.files:
@@ -116,7 +126,7 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
 
 
 def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, places: Places) -> None:
-    schema, name = split_table(change.table)
+    schema, name = split_table(change.table, system=True)
     place = f"{lake}.{quote_name(schema)}"
     table = f"{place}.{quote_name(name)}"
     there = commits.visible(known=True)

@@ -15,13 +15,13 @@ from tidemill.warehouse.duckdb.engine import SYSTEM, Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
 from tidemill.warehouse.duckdb.scalar_functions import names_any
-from tidemill.warehouse.protocol import ArrowStream
+from tidemill.warehouse.protocol import ArrowStream, LogView, TableVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-SystemTables = Mapping[str, "Callable[[], pa.Table]"]
+SystemTables = Mapping[str, "Callable[[], pa.Table] | LogView"]
 
 _SYSTEM_NAME = re.compile(rf'\b"?{SYSTEM}"?\s*\.\s*("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
 
@@ -37,11 +37,13 @@ class DuckSession:
         *,
         version: int | None,
         tables: Callable[[], Sequence[str]],
+        newest: Callable[[Sequence[str]], TableVersion | None],
         system: SystemTables | None,
     ) -> None:
         self.engine = engine
         self.version = version
         self._tables = tables
+        self._newest = newest
         self._system = dict(system or {})
         self._lake: str | None = None
         self._memory: str | None = None
@@ -182,13 +184,40 @@ class DuckSession:
                 self._fill(known[name_key(name)])
 
     def _fill(self, name: str) -> None:
-        rows = self._system[name]()
+        source = self._system[name]
+        if isinstance(source, LogView):
+            self._fill_view(name, source)
+            return
+        rows = source()
         with self.engine.system_lock:
             self.engine.attach_memory(SYSTEM)
             cursor = self.engine.cursor()
             try:
                 cursor.register("tidemill_rows", rows)
                 cursor.execute(f"CREATE OR REPLACE TABLE {SYSTEM}.main.{quote_name(name)} AS FROM tidemill_rows")
+            finally:
+                cursor.close()
+
+    def _fill_view(self, name: str, view: LogView) -> None:
+        """Show a log: the rows that rest in this session's snapshot, and those that are not there yet."""
+        tail = f"{SYSTEM}.tails.{quote_name(name)}"
+        rows = f"(FROM {tail})"
+        if self._lake is not None and self._newest([view.table]) is not None:
+            schema, table = view.table.split(".")
+            rows = f"(FROM {self._lake}.{quote_name(schema)}.{quote_name(table)} UNION ALL BY NAME FROM {tail})"
+        fresh = view.tail(self._newest(view.tables))
+        with self.engine.system_lock:
+            self.engine.attach_memory(SYSTEM)
+            cursor = self.engine.cursor()
+            try:
+                cursor.register("tidemill_rows", fresh)
+                # One transaction: no reader meets the view of one session with the tail of another.
+                cursor.execute("BEGIN TRANSACTION")
+                cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {SYSTEM}.tails")
+                cursor.execute(f"CREATE OR REPLACE TABLE {tail} AS FROM tidemill_rows")
+                query = view.sql.format(rows=rows)
+                cursor.execute(f"CREATE OR REPLACE VIEW {SYSTEM}.main.{quote_name(name)} AS {query}")
+                cursor.execute("COMMIT")
             finally:
                 cursor.close()
 
