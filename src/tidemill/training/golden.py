@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 #: As many rows are kept, if the training query has them.
 ROWS = 20
+#: Of them, so many are not chosen for their NULLs.
+_PLAIN = 5
 _EXACT = 2**53
 
 
@@ -56,7 +58,7 @@ def _candidates(raw: pa.RecordBatch) -> Iterator[int]:
     for column in raw.columns:
         if column.null_count:
             at = column.is_null().index(True).as_py()
-            if len(first) < ROWS // 2:
+            if len(first) < ROWS - _PLAIN:
                 first[at] = None
     yield from first
     yield from (at for at in range(raw.num_rows) if at not in first)

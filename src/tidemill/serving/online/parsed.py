@@ -75,9 +75,11 @@ class Parsed:
 
 
 def key_text(value: Any) -> str | None:
-    """A key as text: 7 and "7" are one key."""
+    """A key as text: 7, 7.0 and "7" are one key."""
     if value is None or value is msgspec.UNSET:
         return None
     if isinstance(value, str):
         return value
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
     return _encode(value).decode()
