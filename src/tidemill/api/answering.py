@@ -16,6 +16,7 @@ import msgspec
 
 from tidemill.api.context import Context
 from tidemill.api.ids import row_ids
+from tidemill.api.logged import logged
 from tidemill.api.request import JSON, ClientGone, Header, Request, Response
 from tidemill.core.errors import (
     BodyError,
@@ -28,7 +29,6 @@ from tidemill.core.errors import (
 )
 from tidemill.serving.live import Arm, LiveDeployment
 from tidemill.serving.log.records import PredictionRecord, encode
-from tidemill.serving.log.redact import redact, redact_keys
 
 if TYPE_CHECKING:
     from tidemill.serving.online.answers import Answers, RowError
@@ -209,10 +209,7 @@ def _keep(
     ticket = None
     settings = ask.deployment.settings
     if settings.log != "off":
-        inputs, keys = parsed.inputs_json(), parsed.keys
-        if settings.hash_columns or settings.omit_columns:
-            inputs = redact(inputs, settings.hash_columns, settings.omit_columns, ctx.log_key)
-            keys = redact_keys(keys, settings.key, settings.hash_columns, settings.omit_columns, ctx.log_key)
+        inputs, keys = logged(settings, parsed, parsed.n, ctx.log_key)
         ticket = _append(
             ctx,
             PredictionRecord(
@@ -225,7 +222,7 @@ def _keep(
                 route=arm.route,
                 share=arm.share,
                 n=parsed.n,
-                keys=keys,
+                keys=list(keys),
                 inputs=inputs,
                 predictions=answers.predictions,
                 probabilities=answers.probabilities,
@@ -260,9 +257,7 @@ def _fall_back(
     body, headers = ask.write(Answered(None, parsed, None, id_, predictions))
     ticket = None
     if settings.log != "off":
-        inputs = b'{"rows":[]}' if parsed is None else parsed.inputs_json()
-        inputs = redact(inputs, settings.hash_columns, settings.omit_columns, ctx.log_key)
-        keys = parsed.keys if parsed is not None else [None] * rows
+        inputs, keys = logged(settings, parsed, rows, ctx.log_key)
         record = PredictionRecord(
             id=id_,
             at_ns=now_ns,
@@ -273,7 +268,7 @@ def _fall_back(
             route="fallback",
             share=0.0,
             n=rows,
-            keys=redact_keys(keys, settings.key, settings.hash_columns, settings.omit_columns, ctx.log_key),
+            keys=list(keys),
             inputs=inputs,
             predictions=predictions,
             trace=trace_id(request),
@@ -296,9 +291,8 @@ def _append(ctx: Context, record: PredictionRecord, *, durable: bool) -> int | N
 
 
 def _mirror(deployment: LiveDeployment, done: _Done) -> None:
-    parsed, answers = done.parsed, done.answers
-    if parsed is not None and answers is not None and not parsed.errors:
-        deployment.mirror(parsed, answers, request=done.id)
+    if done.parsed is not None and done.answers is not None and not done.parsed.errors:
+        deployment.mirror(done.parsed, done.answers, request=done.id)
 
 
 def trace_id(request: Request) -> str:

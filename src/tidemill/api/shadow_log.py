@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tidemill.api.context import Context
+from tidemill.api.logged import logged
 from tidemill.core.errors import TransientError
 from tidemill.serving.log.records import PredictionRecord, encode
-from tidemill.serving.log.redact import redact, redact_keys
 
 if TYPE_CHECKING:
     from tidemill.serving.live_deployment import Mirrored
@@ -24,6 +24,7 @@ def tell_log(ctx: Context) -> Tell:
         if deployment is None or deployment.settings.log == "off":
             return
         settings, now_ns = deployment.settings, ctx.now_ns()
+        inputs, keys = logged(settings, parsed, parsed.n, ctx.log_key)
         record = PredictionRecord(
             id=f"{mirrored.request}-shadow",
             at_ns=now_ns,
@@ -34,8 +35,8 @@ def tell_log(ctx: Context) -> Tell:
             route="shadow",
             share=0.0,
             n=parsed.n,
-            keys=redact_keys(parsed.keys, settings.key, settings.hash_columns, settings.omit_columns, ctx.log_key),
-            inputs=redact(parsed.inputs_json(), settings.hash_columns, settings.omit_columns, ctx.log_key),
+            keys=list(keys),
+            inputs=inputs,
             predictions=answers.predictions,
             probabilities=answers.probabilities,
             classes=model.classes,
