@@ -48,6 +48,8 @@ class FunctionCall:
 
     ``settings`` are validated, with defaults filled in; ``wanted`` are the casefolded names of the output columns
     that the surrounding query can see, or None when it may see all; ``threads`` is how many the function may use.
+    ``many`` says whether the rows count as many to a scorer (`serving.scorer.MANY_ROWS`) when they are the rest of
+    others; None lets it look.
     """
 
     function: str
@@ -58,6 +60,7 @@ class FunctionCall:
     wanted: frozenset[str] | None = None
     where: Where | None = None
     threads: int = 1
+    many: bool | None = None
 
 
 TableFunction = Callable[[FunctionCall], "Rows"]

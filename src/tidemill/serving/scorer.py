@@ -89,15 +89,18 @@ class Scorer:
         """Scores of one batch."""
         return self._engine(many=batch.num_rows > MANY_ROWS)(self.encode(batch))
 
-    def score_stream(self, batches: Iterable[pa.RecordBatch]) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
+    def score_stream(
+        self, batches: Iterable[pa.RecordBatch], *, many: bool | None = None
+    ) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
         """Each batch with its scores, in order; a bounded number of batches is read ahead.
 
-        For trees the first 250,000 rows are read before the first answer, to choose the engine.
+        For trees the first 250,000 rows are read before the first answer, to choose the engine, unless ``many`` says
+        which it is: the rest of a long stream is scored as its beginning was.
         """
         stream = iter(batches)
         ahead: deque[pa.RecordBatch] = deque()
-        rows = 0
-        if self.graph is not None:
+        rows = MANY_ROWS + 1 if many else 0
+        if self.graph is not None and many is None:
             for batch in stream:
                 ahead.append(batch)
                 rows += batch.num_rows

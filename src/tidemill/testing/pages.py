@@ -14,6 +14,7 @@ from tidemill.core import errors
 from tidemill.core.errors import TidemillError
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
 from tidemill.core.settings import SETTINGS, Setting
+from tidemill.warehouse.control.log_tables import LOG_TABLES
 from tidemill.warehouse.control.system import TABLES
 
 GENERATED = "<!-- Generated from the code. Write it anew with: make docs -->\n\n"
@@ -44,7 +45,12 @@ ABOUT_TABLES = {
     "deployment_versions": "What became of each version in each deployment.",
     "gates": "What each gate said of each version, at each attempt, and who overrode it.",
     "audit": "Each change of a deployment, an alias or a token: who, what, why, chained by hashes.",
+    "scoring_jobs": "Each batch that was scored: by which version, from what, to where, by whom, how it ended.",
+    "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
+    "predictions": "Each answer a server gave, a row each. They rest in the lake; what is not there yet is read from the"
+    ' servers\' segments. `at` is a word of SQL: write `"at"`.',
+    "labels": "What came true, as it was told: a row for each label that says something new of its prediction or key.",
 }
 
 
@@ -152,7 +158,7 @@ def system_tables_page() -> str:
         '`tidemill query "SELECT * FROM tidemill.runs"`. They are read from the control database when a query asks.\n',
         "`CREATE TABLE` may read them too; a change in them makes nothing stale.\n",
     ]
-    for name, table in TABLES.items():
+    for name, table in {**TABLES, **LOG_TABLES}.items():
         lines.append(f"\n## tidemill.{name}\n\n{ABOUT_TABLES[name]}\n\n| column | holds |\n|---|---|\n")
         lines += [_row(f"`{column}`", KINDS[kind]) for column, kind in table.columns.items()]
     return "".join(lines)

@@ -171,6 +171,9 @@ class Warehouse(Protocol):
         A table in a dataset called ``tidemill_...`` is the system's own: refused without ``system``.
         """
 
+    def staged_again(self, table: str, files: Sequence[DataFile], *, attempt: str) -> Staged | None:
+        """Rows that a process which is gone staged in an attempt; None when a file is missing or changed."""
+
     def discard(self, staged: Staged) -> None:
         """Remove files that will not be published."""
 

@@ -53,7 +53,7 @@ def scored_batches(
             yield source.pick(batch)
 
     # The scorer may read ahead before it answers; it answers batch by batch in the order it read them.
-    for _, scores in scorer.score_stream(features()):
+    for _, scores in scorer.score_stream(features(), many=call.many):
         yield waiting.popleft(), scores
 
 

@@ -126,20 +126,29 @@ _PREDICTION_LOG = (
     """,
 )
 
+# A job is asked for again by its request: what is read in which state, which version scores it, and where to.
+# request_key is NULL once the job must not be met again: given up, or its output is no longer what it wrote.
+# status: running, failed (both are taken up again), done, abandoned.
 _SCORING = (
     """
     CREATE TABLE scoring_jobs (
         job_id TEXT PRIMARY KEY,
         request_key TEXT UNIQUE,
+        kind TEXT NOT NULL,
         model_key TEXT NOT NULL,
         model TEXT NOT NULL,
         version BIGINT NOT NULL,
         digest TEXT NOT NULL,
         input TEXT NOT NULL,
         input_version TEXT NOT NULL,
+        input_copy TEXT,
         output TEXT NOT NULL,
+        output_version TEXT,
         status TEXT NOT NULL,
         row_count BIGINT,
+        who TEXT NOT NULL,
+        code_version TEXT NOT NULL,
+        error TEXT,
         started_at TEXT NOT NULL,
         finished_at TEXT
     )
@@ -148,6 +157,7 @@ _SCORING = (
     CREATE TABLE scoring_chunks (
         job_id TEXT NOT NULL REFERENCES scoring_jobs (job_id),
         chunk BIGINT NOT NULL,
+        first_row BIGINT NOT NULL,
         row_count BIGINT NOT NULL,
         place TEXT NOT NULL,
         finished_at TEXT NOT NULL,

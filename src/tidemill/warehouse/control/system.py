@@ -225,6 +225,38 @@ TABLES: dict[str, SystemTable] = {
         },
         sql="SELECT * FROM audit ORDER BY number",
     ),
+    "scoring_jobs": SystemTable(
+        columns={
+            "job_id": "text",
+            "kind": "text",
+            "status": "text",
+            "model": "text",
+            "version": "int",
+            "digest": "text",
+            "input": "text",
+            "input_version": "json",
+            "output": "text",
+            "output_version": "json",
+            "rows": "int",
+            "who": "text",
+            "code_version": "text",
+            "started_at": "time",
+            "finished_at": "time",
+            "error": "json",
+        },
+        sql="SELECT scoring_jobs.*, row_count AS rows FROM scoring_jobs ORDER BY started_at, job_id",
+    ),
+    "scoring_chunks": SystemTable(
+        columns={
+            "job_id": "text",
+            "chunk": "int",
+            "first_row": "int",
+            "rows": "int",
+            "place": "json",
+            "finished_at": "time",
+        },
+        sql="SELECT scoring_chunks.*, row_count AS rows FROM scoring_chunks ORDER BY job_id, chunk",
+    ),
     "checks": SystemTable(
         columns={
             "run_id": "text",

@@ -19,7 +19,7 @@ from tidemill.warehouse.duckdb.locks import write_lock
 from tidemill.warehouse.duckdb.places import Places, make_folder
 from tidemill.warehouse.duckdb.publish import Change, commit, is_system, split_table, staged_change
 from tidemill.warehouse.duckdb.session import DuckSession
-from tidemill.warehouse.duckdb.staging import Attempts, discard, stage
+from tidemill.warehouse.duckdb.staging import Attempts, discard, stage, staged_again
 from tidemill.warehouse.duckdb.sweep import sweep
 from tidemill.warehouse.duckdb.verify import changed_files, size_of, verify
 from tidemill.warehouse.protocol import (
@@ -129,6 +129,15 @@ class Lake:
             except BaseException:
                 self._attempts.finish(folder)
                 raise
+
+    def staged_again(self, table: str, files: Sequence[DataFile], *, attempt: str) -> Staged | None:
+        """Rows that a process which is gone staged in an attempt; None when a file is missing or changed."""
+        with self._translated():
+            folder = self._attempts.folder(attempt, table)  # claimed: no sweep takes them away meanwhile
+            found = staged_again(self.engine, table, files)
+            if found is None:
+                self._attempts.finish(folder)
+            return found
 
     def discard(self, staged: Staged) -> None:
         """Remove files that will not be published."""
