@@ -21,8 +21,10 @@ from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
 
 if TYPE_CHECKING:
+    import threading
     from types import TracebackType
 
+    from tidemill.core.errors import TidemillError
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
@@ -31,6 +33,8 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
+    from tidemill.serving.log.collect import Collected
+    from tidemill.serving.log.follow import LogPlaces
     from tidemill.sql.statements import Summary
     from tidemill.warehouse.control.audit import AuditRow
     from tidemill.warehouse.control.database import Database
@@ -257,6 +261,24 @@ class Project:
 
         revoke_token(self.db, name, who=who or current_user(), why=why)
 
+    def collect(self) -> Collected:
+        """Carry what servers have logged into the lake: see ``tidemill.predictions``.
+
+        Raises
+        ------
+        BusyError
+            A collector is at work; a server brings one along.
+        """
+        from tidemill.serving.log.follow import collect_once
+
+        return collect_once(self._log_places())
+
+    def follow_log(self, *, stop: threading.Event, report: Callable[[Collected | TidemillError], None]) -> None:
+        """Collect until ``stop`` is set."""
+        from tidemill.serving.log.follow import follow
+
+        follow(self._log_places(), stop=stop, report=report)
+
     def close(self) -> None:
         """Close what was opened."""
         for name in ("warehouse", "db"):
@@ -319,6 +341,7 @@ class Project:
         """All stations, opened, for the runner."""
         from tidemill.runner.dispatch import TABLE_FUNCTIONS
         from tidemill.runner.stations import Stations
+        from tidemill.serving.log.tables import log_views
         from tidemill.warehouse.control.system import system_tables
 
         return Stations(
@@ -328,9 +351,14 @@ class Project:
             db=self.db,
             warehouse=self.warehouse,
             store=self.store,
-            system=system_tables(self.db),
+            system={**system_tables(self.db), **log_views(self.keep / "spool")},
             functions=TABLE_FUNCTIONS,
         )
+
+    def _log_places(self) -> LogPlaces:
+        from tidemill.serving.log.follow import LogPlaces
+
+        return LogPlaces(db=self.db, warehouse=self.warehouse, spool=self.keep / "spool", clock=self.clock)
 
     def _prepare(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, Callable[[str, Lease], Job]]:
         """Make the plan again, under the lease, and what its steps need to know of the statements."""

@@ -39,6 +39,7 @@ COMMANDS: dict[str, str] = {
     "token": "List, make or revoke tokens of the server.",
     "serve": "Answer over HTTP with what is deployed.",
     "doctor": "Check this machine and this project.",
+    "collect": "Carry the prediction log into the lake.",
 }
 """Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tidemill.registry.store import ArtifactStore
     from tidemill.registry.versions import LoadedModel
     from tidemill.warehouse.control.database import Database
-    from tidemill.warehouse.protocol import Session, Warehouse
+    from tidemill.warehouse.protocol import LogView, Session, Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class Stations:
     Parameters
     ----------
     system
-        Control tables by name, read when a query asks for ``tidemill.NAME``.
+        Control tables and the prediction log by name, read when a query asks for ``tidemill.NAME``.
     functions
         ML table functions by name.
     """
@@ -40,7 +40,7 @@ class Stations:
     db: Database
     warehouse: Warehouse
     store: ArtifactStore
-    system: Mapping[str, Callable[[], pa.Table]]
+    system: Mapping[str, Callable[[], pa.Table] | LogView]
     functions: Mapping[str, TableFunction]
 
     @property

@@ -113,12 +113,12 @@ class Collector:
 
     def collect(self) -> Collected:
         """Carry all over that is there now, batch by batch; then remove what is done with."""
-        total = Collected()
-        while True:
+        total, there = Collected(), self.waiting()
+        while total.bytes < there:  # what comes meanwhile is for the next time
             batch = self.collect_batch()
             total += batch
             if not batch.bytes:
-                break
+                break  # the rest is a record that is being written
         return total + Collected(segments_removed=self.remove_old())
 
     def collect_batch(self) -> Collected:

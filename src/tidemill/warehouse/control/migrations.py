@@ -13,7 +13,6 @@ from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables
 from tidemill.warehouse.control.schema_serving import (
     create_deployment_tables,
-    create_log_tables,
     create_scoring_tables,
 )
 
@@ -33,8 +32,7 @@ class Migration:
 MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=1, name="first_tables", apply=create_first_tables),
     Migration(number=2, name="deployments", apply=create_deployment_tables),
-    Migration(number=3, name="prediction_log", apply=create_log_tables),
-    Migration(number=4, name="scoring_jobs", apply=create_scoring_tables),
+    Migration(number=3, name="scoring_jobs", apply=create_scoring_tables),
 )
 
 

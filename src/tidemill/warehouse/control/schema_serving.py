@@ -1,4 +1,4 @@
-"""Tables behind the registry's aliases, deployments, the audit trail, tokens, the prediction log and batch scoring.
+"""Tables behind the registry's aliases, deployments, the audit trail, tokens and batch scoring.
 
 One function a migration. Like the first tables: text, bigint and double precision, which SQLite and PostgreSQL share.
 """
@@ -112,20 +112,6 @@ _DEPLOYMENTS = (
     """,
 )
 
-# A batch names, before it is done, the bytes of which segments it takes to the lake: so it is done exactly once.
-_PREDICTION_LOG = (
-    """
-    CREATE TABLE log_batches (
-        batch BIGINT PRIMARY KEY,
-        status TEXT NOT NULL,
-        parts TEXT NOT NULL,
-        row_count BIGINT,
-        planned_at TEXT NOT NULL,
-        landed_at TEXT
-    )
-    """,
-)
-
 # A job is asked for again by its request: what is read in which state, which version scores it, and where to.
 # request_key is NULL once the job must not be met again: given up, or its output is no longer what it wrote.
 # status: running, failed (both are taken up again), done, abandoned.
@@ -172,13 +158,8 @@ def create_deployment_tables(tx: Tx) -> None:
     _create(tx, _DEPLOYMENTS)
 
 
-def create_log_tables(tx: Tx) -> None:
-    """Migration 3."""
-    _create(tx, _PREDICTION_LOG)
-
-
 def create_scoring_tables(tx: Tx) -> None:
-    """Migration 4."""
+    """Migration 3."""
     _create(tx, _SCORING)
 
 

@@ -1,0 +1,71 @@
+"""tidemill collect: carry the prediction log into the lake."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+import threading
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.words import count
+from tidemill.core.errors import TidemillError
+
+if TYPE_CHECKING:
+    from tidemill.serving.log.collect import Collected
+
+NICENESS = 10
+PARENT_POLL_S = 0.5
+
+
+def collect(
+    once: Annotated[bool, typer.Option("--once", help="Carry over what waits now, and leave.")] = False,
+    until_parent_ends: Annotated[
+        bool, typer.Option("--until-parent-ends", help="Leave, after a last turn, when the calling process ends.")
+    ] = False,
+    as_json: AsJson = False,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Carry over what servers have logged, for as long as this runs or once. A server brings one along by itself."""
+    with entered(project) as opened:
+        if once:
+            _print(opened.collect(), as_json=as_json)
+            return
+        os.nice(NICENESS)
+        stop = _stop_event(until_parent_ends=until_parent_ends)
+        opened.follow_log(stop=stop, report=lambda news: _print(news, as_json=as_json))
+
+
+def _stop_event(*, until_parent_ends: bool) -> threading.Event:
+    """Set by SIGTERM and SIGINT, and by the end of the process that called us where that is asked for."""
+    stop = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stop.set())
+    if until_parent_ends:
+        parent = os.getppid()
+
+        def watch() -> None:
+            while os.getppid() == parent and not stop.wait(PARENT_POLL_S):
+                pass
+            stop.set()
+
+        threading.Thread(target=watch, name="parent-watch", daemon=True).start()
+    return stop
+
+
+def _print(news: Collected | TidemillError, *, as_json: bool) -> None:
+    if isinstance(news, TidemillError):
+        print(json.dumps({"error": news.as_json()}, default=str) if as_json else news.render(), file=sys.stderr)
+    elif as_json:
+        print(json.dumps(asdict(news)), flush=True)
+    else:
+        passed = [f"{count(news.torn, 'torn record')} passed over"] if news.torn else []
+        passed += [f"{count(news.damaged, 'damaged record')} put aside"] if news.damaged else []
+        said = [f"{count(news.predictions, 'prediction')} and {count(news.labels, 'label')} collected", *passed]
+        print(", ".join(said), flush=True)
