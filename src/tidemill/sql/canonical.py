@@ -34,3 +34,55 @@ def _canonical_token(text: str, token: Token) -> str:
     if token.text.upper() == written.upper() or written.upper().split() == token.text.upper().split():
         return token.text.upper()
     return f"{token.token_type.name}:{token.text}"  # a string of one kind or another
+
+
+# A new line begins at these words, so that two layouts of one statement have the same lines.
+BREAKS = frozenset(
+    (
+        *("SELECT", "FROM", "WHERE", "GROUP BY", "HAVING", "QUALIFY", "WINDOW", "ORDER BY", "LIMIT", "UNION", "EXCEPT"),
+        *("INTERSECT", "JOIN", "LEFT", "RIGHT", "INNER", "FULL", "CROSS", "OPTIONS", "TRANSFORM", "WITH"),
+    )
+)
+CLOSE_BEFORE = frozenset((",", ")", "]", ".", ";", "::"))
+CLOSE_AFTER = frozenset(("(", "[", ".", "::"))
+
+
+def canonical_lines(text: str, dialect: str) -> list[str]:
+    """A statement as lines that do not depend on its comments and layout; for reading two of them side by side.
+
+    Lines begin at clauses and after commas; what stands in brackets is indented.
+    """
+    try:
+        tokens = tokenize(text, dialect)
+    except sqlglot_errors.TokenError:
+        return text.splitlines()
+    lines: list[str] = []
+    line, depth, before = "", 0, ""
+    for token in tokens:
+        word = _readable_token(text, token)
+        if word == ";":
+            continue
+        if word in (")", "]"):
+            depth -= 1
+        joined = before == "JOIN" or before in ("LEFT", "RIGHT", "INNER", "FULL", "CROSS")
+        begins = word.upper() in BREAKS and token.token_type != TokenType.IDENTIFIER and not joined
+        if line and (begins or before == ","):
+            lines.append(line)
+            line = "  " * max(depth + (before == ","), 0)
+        glued = not line.strip() or word in CLOSE_BEFORE or before in CLOSE_AFTER or _calls(text, token, word)
+        line += word if glued else f" {word}"
+        if word in ("(", "["):
+            depth += 1
+        before = word
+    return [*lines, line] if line else lines
+
+
+def _readable_token(text: str, token: Token) -> str:
+    written = text[token.start : token.end + 1]
+    keep = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER)
+    return " ".join(written.split()) if keep or not written.isascii() else " ".join(written.upper().split())
+
+
+def _calls(text: str, token: Token, word: str) -> bool:
+    """Whether a bracket stands right behind the word before it, as those of calls do."""
+    return word == "(" and token.start > 0 and not text[token.start - 1].isspace()
