@@ -12,6 +12,7 @@ from tidemill.core.errors import InputError, StateError
 from tidemill.features.plan import FeaturePlan, plan_from_dict
 from tidemill.serving.online.answers import AnswerEncoder, Answers, RowError, row_error
 from tidemill.serving.online.body import BodyReader, Maker
+from tidemill.serving.online.explain import Explained, Explainer, Explanation
 from tidemill.serving.online.feed import FeedMaker
 from tidemill.serving.online.graph import Run, check_graph, open_graph
 from tidemill.serving.online.inputs import graph_inputs
@@ -66,6 +67,7 @@ class OnlineModel:
         maker: Maker,
         size: int,
         files: Mapping[str, bytes],
+        transform: OpenTransform | None,
     ) -> None:
         self.name = name
         self.version = version
@@ -77,9 +79,19 @@ class OnlineModel:
         self.bytes = size
         self.plan = plan
         self._run = run
-        self._reader = BodyReader([(given.name, given.json) for given in self.inputs], maker)
+        columns = [(given.name, given.json) for given in self.inputs]
+        self._reader = BodyReader(columns, maker)
         self._encoder = AnswerEncoder(name, version, self.classes)
         self._files = files
+        explained = Explained(
+            name=name,
+            version=version,
+            label=self.label,
+            classes=self.classes,
+            plan=plan,
+            model_type=str(manifest["model_type"]),
+        )
+        self._explainer = Explainer(explained, files, columns, transform)
 
     @classmethod
     def open(
@@ -143,6 +155,7 @@ class OnlineModel:
             maker=maker,
             size=len(graph),
             files=files,
+            transform=transform,
         )
 
     def rows_of_body(self, body: bytes, *, key: str = "", each: bool = False) -> Parsed:
@@ -230,6 +243,19 @@ class OnlineModel:
         """Rows that training kept, as JSON has them; none for versions of before."""
         return list(read_json_file(self._files, GOLDEN)["rows"]) if GOLDEN in self._files else []
 
+    def explain(self, parsed: Parsed) -> list[Explanation]:
+        """What each feature added to each row's score; slow, and for trees with XGBoost: not for an event loop.
+
+        Raises
+        ------
+        InputError
+            The first error of a row, where `rows_of_body` kept it.
+        StateError
+            The model has a TRANSFORM, and it was opened without an engine.
+        """
+        answers = self.answer(parsed)
+        return self._explainer.explain(parsed.values(len(self.inputs)), answers.predictions)
+
     def check_golden(self) -> float | None:
         """Answer the golden rows of the artifact; how far the farthest answer is from training's.
 
@@ -259,4 +285,4 @@ def _inputs(plan: FeaturePlan) -> tuple[Input, ...]:
     return tuple(Input(name=column.name, type=column.type, json=json_type(column.type)) for column in plan.inputs)
 
 
-__all__ = ["Answers", "Input", "InputError", "OnlineModel", "Parsed", "RowError"]
+__all__ = ["Answers", "Explanation", "Input", "InputError", "OnlineModel", "Parsed", "RowError"]

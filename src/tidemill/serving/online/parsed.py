@@ -62,13 +62,13 @@ class Parsed:
             return _encode({"rows": self._rows})
         return _encode({"columns": self._columns})
 
-    def values(self, names: Sequence[str]) -> list[tuple[Any, ...]]:
-        """The values of the rows that could be read, row by row, in the order of the model's columns."""
+    def values(self, width: int) -> list[tuple[Any, ...]]:
+        """The values of the rows that could be read, row by row: the model's columns, of which there are ``width``."""
         if self._rows is not None:
-            return [msgspec.structs.astuple(row)[: len(names)] for row in self._rows if row is not None]
+            return [msgspec.structs.astuple(row)[:width] for row in self._rows if row is not None]
         assert self._columns is not None  # noqa: S101  there are rows or columns
         if isinstance(self._columns, msgspec.Struct):
-            columns = msgspec.structs.astuple(self._columns)[: len(names)]
+            columns = msgspec.structs.astuple(self._columns)[:width]
         else:
             columns = tuple(self._columns.values())
         return list(zip(*columns, strict=True))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 from tidemill.core.errors import DataError, InputError
@@ -20,6 +20,14 @@ RowTransform = Callable[[Mapping[str, Sequence[Any]]], Mapping[str, Sequence[Any
 OpenTransform = Callable[[Sequence[tuple[str, str]], Sequence[tuple[str, str, str]]], RowTransform]
 
 
+def read_columns(plan: FeaturePlan, read: Iterable[str]) -> tuple[list[tuple[str, str]], list[tuple[str, str, str]]]:
+    """What an `OpenTransform` takes, for the columns of TRANSFORM that are read."""
+    wanted = {name_key(name) for name in read}
+    raw = [(column.name, column.type) for column in plan.inputs]
+    made = [(column.name, column.sql, column.type) for column in plan.transforms if name_key(column.name) in wanted]
+    return raw, made
+
+
 class TransformedFeed:
     """Makes the tensors of a graph that is fed the columns of TRANSFORM; stands in for a `FeedMaker`."""
 
@@ -32,10 +40,7 @@ class TransformedFeed:
     ) -> None:
         self._inputs = tuple(inputs)
         self._names = [name for name, _ in columns]
-        raw = [(column.name, column.type) for column in plan.inputs]
-        read = {name_key(given.column) for given in inputs}
-        made = [(column.name, column.sql, column.type) for column in plan.transforms if name_key(column.name) in read]
-        self._transform = transform(raw, made)
+        self._transform = transform(*read_columns(plan, {given.column for given in inputs}))
 
     def transformed(self, values: Sequence[Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
         """The columns of TRANSFORM, from the values of the raw ones."""
