@@ -41,7 +41,9 @@ class Contract:
     inputs
         Columns it reads, with their Arrow types as text.
     source
-        The columns its training query gives on today's tables, the same way; `Missing` when it no longer runs.
+        The columns its training query gives on today's tables, the same way.
+    broken
+        Why the query no longer runs on them: a table or a column is gone.
     champion_inputs
         What the champion reads, which is what callers are known to send; None without a champion.
     label, champion_label
@@ -51,6 +53,7 @@ class Contract:
     inputs: Mapping[str, str]
     source: Mapping[str, str] | Missing
     label: str
+    broken: str = ""
     champion_inputs: Mapping[str, str] | None = None
     champion_label: str = ""
 

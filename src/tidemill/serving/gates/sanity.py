@@ -52,6 +52,8 @@ def contract(case: Case) -> Verdict:
 
 
 def _source_problems(found: Contract) -> Iterator[str]:
+    if found.broken:
+        yield f"the query it was trained with no longer runs: {found.broken}"
     if isinstance(found.source, Missing):
         return
     there = {name_key(name): kind for name, kind in found.source.items()}

@@ -1,0 +1,289 @@
+"""The parts of a case, collected: what the gates judge a version by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from tidemill.core.errors import BindError, NotFoundError, SettingsError, TidemillError
+from tidemill.core.names import did_you_mean
+from tidemill.model_types.base import Labels
+from tidemill.registry.lineage import read_lineage
+from tidemill.runner.gate_rows import (
+    given_away,
+    has_measure,
+    late_shares,
+    score_table,
+    separations,
+    spelled,
+    texts,
+    trained_on,
+)
+from tidemill.runner.gate_server import ask_golden, open_online, time_answers
+from tidemill.runner.held_out import HeldOut, held_out_rows
+from tidemill.runner.pinned import recorded_statement, recorded_views
+from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Scored, Timing
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pyarrow as pa
+
+    from tidemill.core.sections import DeploymentSettings
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.runner.stations import Stations
+    from tidemill.serving.online.model import OnlineModel
+    from tidemill.warehouse.control.models import ModelVersion
+
+T = TypeVar("T")
+
+_SAMPLE = 1_000
+_ASKED = 200
+_MOST_FOR_LEAKS = 20_000
+
+
+@dataclass
+class Collector:
+    """Collects the parts of a case; each is worked out when it is first asked for."""
+
+    stations: Stations
+    settings: DeploymentSettings
+    version: ModelVersion
+    other: ModelVersion | None
+    listen: Callable[[str], None]
+
+    def case(self, files: Files) -> Case:
+        """All parts, each collected once."""
+        held = self.held
+        if isinstance(held, HeldOut):
+            _check_columns(self.settings, held)
+        contract = self.contract()
+        self.listen("scoring held-out rows")
+        scored = self.scored
+        self.listen("holding the server against SQL")
+        golden, timing = self.golden(), self.timing()
+        self.listen("looking for leaks")
+        leakage = self.leakage()
+        if self.other is not None:
+            self.listen("scoring with the champion")
+        return Case(
+            settings=self.settings.gates,
+            files=files,
+            contract=contract,
+            golden=golden,
+            timing=timing,
+            scored=scored,
+            leakage=leakage,
+            champion=self.champion(),
+            seed=self.stations.settings.seed,
+        )
+
+    @cached_property
+    def loaded(self) -> LoadedModel:
+        """The version, as SQL scores with it."""
+        return self.stations.load_model(self.version.name, self.version.version)
+
+    @cached_property
+    def labels(self) -> Labels:
+        """The label's column and classes."""
+        return _labels(self.loaded)
+
+    @cached_property
+    def inputs(self) -> dict[str, str]:
+        """The columns it reads, with their Arrow types as text."""
+        return {str(one["name"]): str(one["type"]) for one in self.loaded.manifest["inputs"]}
+
+    @cached_property
+    def held(self) -> HeldOut | Missing:
+        """The rows it is judged on."""
+        self.listen("reading held-out rows")
+        return or_missing(lambda: held_out_rows(self.stations, self.version))
+
+    @cached_property
+    def scored(self) -> Scored | Missing:
+        """Those rows with their labels and scores."""
+        held = self.held
+        if isinstance(held, Missing):
+            return held
+        return or_missing(lambda: self._scored(held))
+
+    @cached_property
+    def online(self) -> OnlineModel | Missing:
+        """The version, as the server answers with it."""
+        return or_missing(lambda: open_online(self.loaded))
+
+    def contract(self) -> Contract:
+        """What the version reads, what today's tables give, what callers send."""
+        champion = None if self.other is None else self.stations.load_model(self.other.name, self.other.version)
+        source: Mapping[str, str] | Missing
+        broken = ""
+        try:
+            source = _todays_columns(self.stations, self.version)
+        except (BindError, NotFoundError) as error:
+            source, broken = Missing(error.message), error.message
+        except TidemillError as error:
+            source = Missing(error.message)
+        return Contract(
+            inputs=self.inputs,
+            source=source,
+            broken=broken,
+            label=self.labels.column,
+            champion_inputs=None
+            if champion is None
+            else {one["name"]: one["type"] for one in champion.manifest["inputs"]},
+            champion_label="" if champion is None else _labels(champion).column,
+        )
+
+    def golden(self) -> Golden | Missing:
+        """The rows kept from training, and held-out rows through JSON, answered by the server's code."""
+        online = self.online
+        return online if isinstance(online, Missing) else ask_golden(online, *self.asked)
+
+    @cached_property
+    def asked(self) -> tuple[list[dict[str, Any]], np.ndarray]:
+        """Some rows as JSON holds them, those with a NULL first, and ML.PREDICT's answers to them."""
+        import numpy as np
+
+        from tidemill.training.golden import golden_rows
+
+        if isinstance(self.held, Missing) or isinstance(self.scored, Missing):
+            return [], np.empty(0)
+        at = _evenly(self.held.table.num_rows, _SAMPLE)
+        raw = self.held.table.take(at).select(list(self.inputs)).combine_chunks()
+        found = golden_rows(raw.to_batches()[0], self.scored.scores[at], most=_ASKED) if len(at) else {"rows": []}
+        return found["rows"], np.array(found.get("scores", []), dtype=np.float64)
+
+    def timing(self) -> Timing | Missing:
+        """One-row answers in this process."""
+        if isinstance(self.held, Missing):
+            return self.held
+        online = self.online
+        return online if isinstance(online, Missing) else time_answers(online, self.asked[0], self.stations.clock)
+
+    def leakage(self) -> Leakage | Missing:
+        """What the inputs know of the label, and the held-out rows that were trained on."""
+        held, scored = self.held, self.scored
+        if isinstance(held, Missing) or isinstance(scored, Missing):
+            return held if isinstance(held, Missing) else Missing(getattr(scored, "reason", ""))
+        at = _evenly(held.table.num_rows, _MOST_FOR_LEAKS)
+        part, y, inputs = held.table.take(at), scored.y[at], list(self.inputs)
+        classes = len(self.labels.classes)
+        label_time = spelled(held.table.column_names, self.settings.gates.label_time) or ""
+        seen = or_missing(lambda: trained_on(self.stations, self.version, held.table)) if scored.held_out else None
+        return Leakage(
+            separation=separations(part, inputs, y, classes),
+            given_away=given_away(part, inputs, held.label, regression=not classes),
+            rows=held.table.num_rows,
+            repeated=None if seen is None or isinstance(seen, Missing) else int(seen.sum()),
+            expected_repeats=not has_measure(part, inputs),
+            late=late_shares(held.table, inputs, label_time),
+            label_time=label_time,
+            label_time_read=label_time in inputs,
+        )
+
+    def champion(self) -> Champion | Missing | None:
+        """The champion's answers to the same rows."""
+        if self.other is None:
+            return None
+        held, other = self.held, self.other
+        if isinstance(held, Missing):
+            return held
+        return or_missing(lambda: self._champion(held, other))
+
+    def _champion(self, held: HeldOut, other: ModelVersion) -> Champion | Missing:
+        loaded = self.stations.load_model(other.name, other.version)
+        labels = _labels(loaded)
+        if bool(labels.classes) != bool(self.labels.classes):
+            return Missing(f"version {other.version} predicts {'classes' if labels.classes else 'numbers'}")
+        scores = score_table(self.stations, loaded, held.table)
+        seen = or_missing(lambda: trained_on(self.stations, other, held.table))
+        return Champion(
+            version=other.version,
+            scores=_in_order(scores, labels, self.labels),
+            seen=None if isinstance(seen, Missing) else seen,
+            keys=self._keys(held.table),
+        )
+
+    def _keys(self, table: pa.Table) -> np.ndarray:
+        import numpy as np
+
+        name = spelled(table.column_names, self.settings.key) if self.settings.key else None
+        if name is None:
+            return np.arange(table.num_rows)
+        return np.asarray([str(value) for value in table[name].to_pylist()], dtype=object)
+
+    def _scored(self, held: HeldOut) -> Scored:
+        from tidemill.training.labels import encode_labels
+
+        gates = self.settings.gates
+        names = {wanted: spelled(held.table.column_names, wanted) for wanted in (*gates.slices, *gates.groups)}
+        return Scored(
+            labels=self.labels,
+            y=encode_labels(held.table[held.label].combine_chunks(), self.labels.classes),
+            scores=score_table(self.stations, self.loaded, held.table),
+            held_out=held.kind == "evaluation",
+            total=held.total,
+            columns={wanted: texts(held.table[name]) for wanted, name in names.items() if name is not None},
+        )
+
+
+def _labels(model: LoadedModel) -> Labels:
+    label = model.manifest["label"]
+    return Labels(column=label["column"], classes=tuple(label["classes"]))
+
+
+def _todays_columns(stations: Stations, version: ModelVersion) -> dict[str, str]:
+    """The columns that the recorded query gives on the newest tables; no row is read."""
+    from tidemill.runner.execute import open_query
+    from tidemill.sql.bind import bind_query
+
+    lineage = read_lineage(version.lineage)
+    statement = recorded_statement(lineage, f"model {version.name} version {version.version}")
+    assert statement.query is not None  # noqa: S101 - it was trained
+    bound = bind_query(statement.query, views=recorded_views(lineage), engine=stations.warehouse.dialect)
+    with stations.session() as session:
+        opened = open_query(bound, stations.context(session))
+        schema = session.schema(opened.sql, opened.relations)
+    return {column.name: str(column.type) for column in schema}
+
+
+def _in_order(scores: np.ndarray, given: Labels, wanted: Labels) -> np.ndarray:
+    """Probabilities in the order of other classes; a class that is not known gets none."""
+    import numpy as np
+
+    if given.classes == wanted.classes:
+        return scores
+    at = {value: ordinal for ordinal, value in enumerate(given.classes)}
+    zeros = np.zeros(len(scores))
+    return np.column_stack([scores[:, at[value]] if value in at else zeros for value in wanted.classes])
+
+
+def or_missing(work: Callable[[], T]) -> T | Missing:
+    """What some work gives, or why it could not be done."""
+    try:
+        return work()
+    except TidemillError as error:
+        return Missing(error.message)
+
+
+def _evenly(rows: int, most: int) -> np.ndarray:
+    import numpy as np
+
+    if rows <= most:
+        return np.arange(rows)
+    return np.linspace(0, rows - 1, num=most, dtype=np.int64)
+
+
+def _check_columns(settings: DeploymentSettings, held: HeldOut) -> None:
+    gates, names = settings.gates, held.table.column_names
+    given = {"slices": gates.slices, "groups": gates.groups, "label_time": tuple(filter(None, (gates.label_time,)))}
+    for setting, columns in given.items():
+        for column in columns:
+            if spelled(names, column) is None:
+                raise SettingsError(
+                    f"deployments.{settings.name}.gates.{setting} names {column}, which is not among the columns of "
+                    f"the query that version {held.version} of {held.model} was trained with",
+                    hint=did_you_mean(column, names),
+                    columns=list(names),
+                )

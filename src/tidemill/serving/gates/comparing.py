@@ -1,0 +1,111 @@
+"""Comparisons of two sets of scores on the same rows, turned so that more is better, and what they say of a margin."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.errors import SettingsError
+from tidemill.core.names import did_you_mean
+from tidemill.evaluation.judge import metric_names
+from tidemill.evaluation.paired import paired_difference
+from tidemill.model_types.base import Labels
+
+# Less of these is better, and they have a unit: margins on them are shares of the other version's value.
+_ERRORS = frozenset(
+    {
+        "log_loss",
+        "mean_absolute_error",
+        "mean_squared_error",
+        "mean_squared_log_error",
+        "median_absolute_error",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gain:
+    """How much better the new scores are than the old ones, in the metric's own unit or, for errors, as a share.
+
+    Parameters
+    ----------
+    new, old
+        The metric itself.
+    gain, low, high
+        Positive: the new scores are better. For errors: (old - new) / old.
+    relative
+        Whether it is a share of the old value.
+    """
+
+    metric: str
+    rows: int
+    new: float
+    old: float
+    gain: float
+    low: float
+    high: float
+    relative: bool
+
+    def against(self, margin: float) -> Literal["pass", "fail", "not enough evidence"]:
+        """Whether the new scores are better, or worse by less than the margin; beyond chance."""
+        if not (np.isfinite(self.low) and np.isfinite(self.high)):
+            return "not enough evidence"
+        if self.low > -margin:
+            return "pass"
+        return "fail" if self.high <= -margin else "not enough evidence"
+
+    def told(self, confidence: float) -> str:
+        """The gain with its interval, in words."""
+        if self.relative:
+            return f"{self.gain:+.2%} ({confidence:.0%} interval {self.low:+.2%} to {self.high:+.2%})"
+        return f"{self.gain:+.4f} ({confidence:.0%} interval {self.low:+.4f} to {self.high:+.4f})"
+
+    @property
+    def evidence(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "metric": self.metric,
+            "rows": self.rows,
+            "new": self.new,
+            "old": self.old,
+            "gain": self.gain,
+            "low": self.low,
+            "high": self.high,
+            "relative": self.relative,
+        }
+
+
+def compare(
+    metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np.ndarray, *, confidence: float, seed: int
+) -> Gain:
+    """Hold new scores against old ones on the same rows.
+
+    Raises
+    ------
+    SettingsError
+        The metric is not one of this task.
+    """
+    known = metric_names(labels)
+    if metric not in known:
+        raise SettingsError(
+            f"gates.metric is {metric}, which says nothing of {labels.column}",
+            hint=f"{did_you_mean(metric, known)} its metrics are {', '.join(known)}".strip(),
+        )
+    found = paired_difference(metric, labels, y, new, old, confidence=confidence, seed=seed)
+    difference, low, high = found.difference, found.low, found.high
+    relative = metric in _ERRORS
+    if relative:
+        unit = abs(found.old) or 1.0
+        difference, low, high = -difference / unit, -high / unit, -low / unit
+    return Gain(
+        metric=metric,
+        rows=len(y),
+        new=found.new,
+        old=found.old,
+        gain=difference,
+        low=low,
+        high=high,
+        relative=relative,
+    )
