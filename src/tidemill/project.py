@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from tidemill.core.errors import TidemillError
+    from tidemill.registry.compare import Comparison
+    from tidemill.registry.describe import Description
+    from tidemill.registry.retention import Verdict
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
@@ -36,11 +40,13 @@ if TYPE_CHECKING:
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
     from tidemill.sql.statements import Summary
+    from tidemill.training.result import TrainedModel
     from tidemill.warehouse.control.audit import AuditRow
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.control.deployments import Deployment, GateResult
     from tidemill.warehouse.control.leases import Lease
     from tidemill.warehouse.control.models import Model as ModelRow
+    from tidemill.warehouse.control.models import ModelVersion
     from tidemill.warehouse.control.tokens import Token
     from tidemill.warehouse.protocol import Problem, TableVersion, Warehouse
 
@@ -140,6 +146,56 @@ class Project:
         from tidemill.runner.model import Model
 
         return Model(self.stations, self.stations.load_model(name, version))
+
+    def describe(self, model: str, version: int | str | None = None) -> Description:
+        """Everything that is recorded of a version, by number or alias."""
+        from tidemill.registry.describe import describe_version
+
+        return describe_version(self.db, self.store, model, version)
+
+    def compare(self, model: str, old: int | str, new: int | str, *, confidence: float = 0.95) -> Comparison:
+        """What changed between two versions, and which decisions flip on the same rows."""
+        from tidemill.runner.compare import compare_versions
+
+        return compare_versions(self.stations, model, old, new, confidence=confidence)
+
+    def card(self, model: str, version: int | str | None = None, *, html: bool = False) -> str:
+        """The model card of a version, as Markdown or as one HTML page."""
+        from tidemill.runner.card import write_card
+
+        return write_card(self.stations, model, version, html=html)
+
+    def retrain(self, model: str, version: int | str | None = None) -> tuple[ModelVersion, TrainedModel]:
+        """Train a version again from what it read; nothing is registered."""
+        from tidemill.registry.aliases import resolve
+        from tidemill.runner.pinned import retrain
+
+        found = resolve(self.db, model, version)
+        return found, retrain(self.stations, found)
+
+    def set_alias(self, model: str, alias: str, version: int | str, *, why: str = "") -> ModelVersion:
+        """Give a version a name."""
+        from tidemill.registry.aliases import set_alias
+
+        return set_alias(self.db, model, alias, version, who=current_user(), why=why)
+
+    def remove_alias(self, model: str, alias: str, *, why: str = "") -> int:
+        """Take an alias away; the version it named."""
+        from tidemill.registry.aliases import remove_alias
+
+        return remove_alias(self.db, model, alias, who=current_user(), why=why)
+
+    def prune(
+        self, model: str | None = None, *, keep: int, days: int = 0, apply: bool = False, why: str = ""
+    ) -> list[Verdict]:
+        """What becomes of each version when only the newest, the young and the used stay; done when asked to."""
+        from tidemill.registry import retention
+
+        age = timedelta(days=days)
+        found = retention.verdicts(self.db, model, keep=keep, older_than=age)
+        if apply:
+            retention.prune(self.db, model, keep=keep, older_than=age, who=current_user(), why=why)
+        return found
 
     def models(self) -> list[ModelRow]:
         """Every model that is not dropped."""

@@ -48,9 +48,21 @@ def write_results(results: Iterable[Result], format_: Format, *, output: Path | 
         for number, text in enumerate(texts):
             print(("\n" if number else "") + text, flush=True)
         return
-    whole = "\n\n".join(texts)  # the file is opened when all went well
+    write_text("\n\n".join(texts) + "\n", output)  # the file is opened when all went well
+
+
+def write_text(text: str, output: Path) -> None:
+    """Write a text to a file.
+
+    Raises
+    ------
+    SourceError
+        The place cannot be written.
+    SpaceError
+        The disk is full.
+    """
     with _translated(output):
-        output.write_text(f"{whole}\n", encoding="utf-8", newline="")
+        output.write_text(text, encoding="utf-8", newline="")
 
 
 def _last(results: Iterable[Result]) -> Result:

@@ -199,17 +199,15 @@ def _undeclared(facts: CardFacts) -> str:
 
 def _part_grid(what: str, column: str, parts: Sequence[Part]) -> Grid:
     names = list(dict.fromkeys(name for part in parts for name in part.figures))
-    columns = [column, "rows"]
-    for name in names:
-        columns += [name, "low", "high"]
-    rows = []
-    for part in parts:
-        cells: list[Any] = ["NULL" if part.value is None else str(part.value), part.rows]
-        for name in names:
-            figure = part.figures.get(name)
-            cells += [figure.value, figure.low, figure.high] if figure else [None, None, None]
-        rows.append(tuple(cells))
-    return Grid(columns=tuple(columns), rows=tuple(rows), caption=f"By {what}: {column}")
+    rows = tuple(
+        (
+            "NULL" if part.value is None else str(part.value),
+            part.rows,
+            *(_interval_text(part.figures[name]) if name in part.figures else "too few rows" for name in names),
+        )
+        for part in parts
+    )
+    return Grid(columns=(column, "rows", *names), rows=rows, caption=f"By {what}: {column}")
 
 
 def _importance(facts: CardFacts) -> list[Block]:

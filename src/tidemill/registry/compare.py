@@ -109,7 +109,7 @@ def compare_recorded(old: Description, new: Description) -> Comparison:
         new=new.row.version,
         same=old.row.digest == new.row.digest,
         sql=tuple(_sql(old, new)),
-        options=changes(old.row.options, new.row.options),
+        options=tuple(_options(old, new)),
         data=tuple(_data(old, new)),
         features=tuple(_features(old, new)),
         made_with=tuple(_made_with(old, new)),
@@ -123,6 +123,13 @@ def changes(old: Mapping[str, Any], new: Mapping[str, Any]) -> tuple[Change, ...
     return tuple(
         Change(name=name, old=old.get(name), new=new.get(name)) for name in names if old.get(name) != new.get(name)
     )
+
+
+def _options(old: Description, new: Description) -> list[Change]:
+    """Options that differ; those that only one of two model types has count where somebody gave them."""
+    both = old.row.options.keys() & new.row.options.keys()
+    said = old.given.keys() | new.given.keys()
+    return [change for change in changes(old.row.options, new.row.options) if change.name in both | said]
 
 
 def _sql(old: Description, new: Description) -> list[str]:
@@ -180,14 +187,16 @@ def _made_with(old: Description, new: Description) -> list[Change]:
 
 
 def _features(old: Description, new: Description) -> list[FeatureShift]:
-    """Features of both, those that moved most first; added and removed ones stand in the diff of the SQL."""
+    """Features of both that moved by more than chance, most first; added and removed ones stand in the SQL's diff."""
     before = {row["input"]: row for row in old.row.feature_info}
     found = [
         _shift(before[row["input"]], row, old.row.rows_train, new.row.rows_train)
         for row in new.row.feature_info
         if row["input"] in before
     ]
-    return sorted((shift for shift in found if shift.size > 0), key=lambda shift: -shift.size)
+    # Two samples of one population differ by less than this, nineteen times in twenty.
+    chance = 2 * math.sqrt(1 / max(old.row.rows_train, 1) + 1 / max(new.row.rows_train, 1))
+    return sorted((shift for shift in found if shift.size > chance), key=lambda shift: -shift.size)
 
 
 def _shift(old: Mapping[str, Any], new: Mapping[str, Any], rows_old: int, rows_new: int) -> FeatureShift:

@@ -36,6 +36,7 @@ table{border-collapse:collapse;width:100%;font-size:.92rem;font-variant-numeric:
 caption{text-align:left;color:var(--soft);padding-bottom:.35rem}
 th{text-align:left;font-weight:600;color:var(--soft);border-bottom:2px solid var(--line);white-space:nowrap}
 th,td{padding:.4rem .9rem .4rem 0;vertical-align:top}
+td:first-child{min-width:6rem;overflow-wrap:anywhere}
 td{border-bottom:1px solid var(--line)}
 .number{text-align:right}
 ul{padding-left:1.15rem;margin:.5rem 0}
@@ -64,11 +65,12 @@ svg .bar{fill:var(--accent)}
 
 _CODE = re.compile(r"`([^`]+)`")
 _BOLD = re.compile(r"\*\*([^*]+)\*\*")
+_STRESSED = re.compile(r"(?<![\w*])\*([^*\s](?:[^*]*[^*\s])?)\*(?![\w*])")
 
 
 def as_html(document: Document) -> str:
     """Write a document as a page that stands alone."""
-    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in document.facts)
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{_breakable(value)}</dd></div>" for name, value in document.facts)
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
@@ -81,6 +83,11 @@ def as_html(document: Document) -> str:
         + "".join(map(_section, document.sections))
         + "</main>\n</body>\n</html>\n"
     )
+
+
+def _breakable(text: str) -> str:
+    """A text that may break behind underscores: names of model types are long."""
+    return escape(text).replace("_", "_<wbr>")
 
 
 def _section(section: Section) -> str:
@@ -145,5 +152,9 @@ def _is_number(value: object) -> bool:
 
 
 def _inline(text: str) -> str:
-    """Escape a text; `code` and **bold** are all that is marked up."""
-    return _BOLD.sub(r"<strong>\1</strong>", _CODE.sub(r"<code>\1</code>", escape(text)))
+    """Escape a text; `code`, **bold** and *stress* are all that is marked up, and nothing inside code."""
+    parts = _CODE.split(escape(text))
+    for at, part in enumerate(parts):
+        marked = _STRESSED.sub(r"<em>\1</em>", _BOLD.sub(r"<strong>\1</strong>", part))
+        parts[at] = f"<code>{part}</code>" if at % 2 else marked
+    return "".join(parts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import DataError, StateError, StatementError
+from tidemill.core.names import name_key
 from tidemill.registry.compare import Comparison, OnSameRows, compare_recorded
 from tidemill.registry.describe import Description, describe_version
 
@@ -51,24 +52,33 @@ def compare_versions(
         rows_of=_rows_of(scored.held),
         on_same_rows=_on_same_rows(scored, confidence=confidence, seed=stations.settings.seed),
         decisions=_decisions(scored),
-        notes=_notes(before, after, scored.held),
+        notes=_notes(scored.held),
     )
 
 
 def _score(stations: Stations, before: Description, after: Description) -> _Scored:
+    """Score the same rows with both: those held out of the new version, or of the old one where it reads more."""
     from tidemill.runner.functions.facts import ModelFacts
-    from tidemill.runner.held_out import held_out_rows
+    from tidemill.runner.held_out import fair_rows
     from tidemill.runner.judging import judged_table
 
+    if before.classes != after.classes or before.label != after.label:
+        raise StateError(
+            f"version {before.row.version} predicts {_predicts(before)}, version {after.row.version} {_predicts(after)}"
+        )
     old = stations.load_model(before.row.name, before.row.version)
     new = stations.load_model(after.row.name, after.row.version)
-    if before.classes != after.classes or before.label != after.label:
-        raise StateError(f"version {before.row.version} predicts {_predicts(before)}, "
-                         f"version {after.row.version} {_predicts(after)}")  # fmt: skip
-    held = held_out_rows(stations, after.row)
+    base, other = (after, before) if _reads(before) <= _reads(after) else (before, after)
+    held = fair_rows(stations, base.row, other.row)
+    if not held.table.num_rows:
+        raise StateError(f"each row held out of version {base.row.version} trained version {other.row.version}")
     y, scores_new = judged_table(stations, new, held.table)
     _, scores_old = judged_table(stations, old, held.table)
     return _Scored(held=held, labels=ModelFacts(new).labels, y=y, old=scores_old, new=scores_new)
+
+
+def _reads(one: Description) -> set[str]:
+    return {name_key(column["name"]) for column in one.manifest.get("inputs", ())}
 
 
 def _predicts(one: Description) -> str:
@@ -76,9 +86,9 @@ def _predicts(one: Description) -> str:
 
 
 def _rows_of(held: HeldOut) -> str:
-    kept = f"{held.table.num_rows:,} of " if held.table.num_rows < held.total else ""
-    what = "rows held out of" if held.kind == "evaluation" else "rows that trained"
-    return f"{kept}{held.total:,} {what} version {held.version}"
+    if held.kind == "training":
+        return f"{held.table.num_rows:,} rows that trained version {held.version}"
+    return f"{held.table.num_rows:,} rows held out of version {held.version}"
 
 
 def _on_same_rows(scored: _Scored, *, confidence: float, seed: int) -> tuple[OnSameRows, ...]:
@@ -106,22 +116,14 @@ def _decisions(scored: _Scored) -> Decisions:
     return compare_decisions(scored.labels, scored.y, scored.old, scored.new, values=values)
 
 
-def _notes(before: Description, after: Description, held: HeldOut) -> tuple[str, ...]:
+def _notes(held: HeldOut) -> tuple[str, ...]:
     """What a reader must know before believing the figures."""
     notes = []
     if held.kind == "training":
         notes.append(f"nothing was held out of version {held.version}: it has seen these rows, its figures flatter it")
-    if _split_of(before) != _split_of(after):
+    if held.left_out:
         notes.append(
-            f"version {before.row.version} may have been trained on some of these rows: it read other data, or split "
-            "them another way; its figures may flatter it"
+            f"{held.left_out:,} more rows held out of version {held.version} were left out: the other version was "
+            "trained on them"
         )
     return tuple(notes)
-
-
-def _split_of(one: Description) -> tuple[object, ...]:
-    """What decides which rows are held out."""
-    options = {name: value for name, value in one.row.options.items() if name.startswith("data_split")}
-    lineage = one.lineage
-    data = (dict(lineage.tables), dict(lineage.files), dict(lineage.models)) if lineage.pinned else one.row.version
-    return (data, one.manifest.get("sql"), options, one.manifest.get("inputs"))

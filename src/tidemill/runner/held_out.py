@@ -6,19 +6,23 @@ gates, comparisons, model cards and rehearsals score.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
+
+import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import CorruptError
 from tidemill.core.rows import Rows, rows_of_table
+from tidemill.registry.lineage import read_lineage
 from tidemill.runner.pinned import pinned_training
 
 if TYPE_CHECKING:
-    import numpy as np
     import pyarrow as pa
 
     from tidemill.runner.stations import Stations
     from tidemill.training.source import TrainingRows
+    from tidemill.training.task import TrainTask
     from tidemill.warehouse.control.models import ModelVersion
 
 # More rows than this are thinned out evenly: intervals get no narrower worth the memory.
@@ -41,6 +45,8 @@ class HeldOut:
         How many there are; the table has fewer where they were thinned out.
     snapshot
         The snapshot of the warehouse they were read from.
+    left_out
+        Rows that were left out because another version was trained on them (`fair_rows`).
     """
 
     model: str
@@ -52,6 +58,7 @@ class HeldOut:
     kind: Literal["evaluation", "training"]
     total: int
     snapshot: int | None
+    left_out: int = 0
 
     @property
     def rows(self) -> Rows:
@@ -83,22 +90,10 @@ def held_out_rows(stations: Stations, version: ModelVersion, *, most: int = MOST
     CorruptError
         The recorded snapshot gives another number of rows than it was judged on.
     """
-    from tidemill.training.labels import learn_label
-    from tidemill.training.source import open_rows
-    from tidemill.training.split import split_rows
-
     with pinned_training(stations, version) as pinned:
-        rows = open_rows(pinned.task)
-        rows, split = split_rows(rows, learn_label(rows).rows)
-        if (split.rows_train, split.rows_eval) != (version.rows_train, version.rows_eval):
-            raise CorruptError(
-                f"model {version.name} version {version.version} was trained on {version.rows_train:,} rows and judged "
-                f"on {version.rows_eval:,}; its recorded snapshot gives {split.rows_train:,} and {split.rows_eval:,}",
-                hint="a query that reads the time of day or RANDOM() gives other rows each time; train the model again",
-            )
-        held = split.rows_eval > 0
-        keep = None if split.trains is None or not held else ~split.trains
-        table = _read(rows, keep)
+        rows, trains = _split(pinned.task, version)
+        held = version.rows_eval > 0
+        table = _read(rows, None if trains is None or not held else ~trains)
     return HeldOut(
         model=version.name,
         version=version.version,
@@ -112,9 +107,76 @@ def held_out_rows(stations: Stations, version: ModelVersion, *, most: int = MOST
     )
 
 
+def fair_rows(stations: Stations, version: ModelVersion, other: ModelVersion, *, most: int = MOST_ROWS) -> HeldOut:
+    """The rows held out of a version that another version was not trained on either: both are judged fairly on them.
+
+    Rows are the same when they agree in every column that both queries have in one type. Where nothing was held out of
+    the version there are no fair rows, and its training rows are given.
+
+    Raises
+    ------
+    StateError
+        What one of the versions read cannot be read again.
+    """
+    held = held_out_rows(stations, version, most=most)
+    if held.kind == "training" or _same_split(version, other):
+        return held
+    with pinned_training(stations, other) as pinned:
+        rows, trains = _split(pinned.task, other)
+        ours = {field.name: field.type for field in held.table.schema}
+        shared = [field.name for field in rows.schema if ours.get(field.name) == field.type]
+        key = pinned.task.session.row_hash(shared) if shared else "0"
+        seen = _hashes(rows.query(f"{key} AS tm_key"))
+        if trains is not None:
+            seen = seen[trains]
+        found = pinned.task.session.query(f"SELECT {key} AS tm_key FROM tm_held", {"tm_held": held.table})
+        fresh = ~np.isin(_hashes(found), seen)
+    return replace(held, table=held.table.take(np.flatnonzero(fresh)), left_out=int((~fresh).sum()))
+
+
+def _same_split(one: ModelVersion, other: ModelVersion) -> bool:
+    """Whether both versions drew the same rows from the same data, as far as that is recorded."""
+    return _drawn_by(one) == _drawn_by(other)
+
+
+def _drawn_by(version: ModelVersion) -> tuple[object, ...]:
+    from tidemill.sql.canonical import canonical_sql
+    from tidemill.sql.parse import parse_text
+    from tidemill.sql.statements import CreateModel
+
+    lineage = read_lineage(version.lineage)
+    statement = parse_text(lineage.statement, file="<recorded>", dialect=lineage.dialect)[0]
+    query = statement.query.source.text if isinstance(statement, CreateModel) and statement.query else ""
+    split = {name: value for name, value in version.options.items() if name.startswith("data_split")}
+    read = (dict(lineage.tables), dict(lineage.views), dict(lineage.models), dict(lineage.files))
+    return (read, canonical_sql(query, lineage.dialect), split, version.rows_train, version.rows_eval)
+
+
 def sample_rows(stations: Stations, version: ModelVersion, count: int) -> pa.Table:
     """A few of the rows a version was judged on, for rehearsals and examples."""
     return held_out_rows(stations, version).sample(count)
+
+
+def _split(task: TrainTask, version: ModelVersion) -> tuple[TrainingRows, np.ndarray | None]:
+    """The rows of a training in their order, and which of them train (None: all)."""
+    from tidemill.training.labels import learn_label
+    from tidemill.training.source import open_rows
+    from tidemill.training.split import split_rows
+
+    rows = open_rows(task)
+    rows, split = split_rows(rows, learn_label(rows).rows)
+    if (split.rows_train, split.rows_eval) != (version.rows_train, version.rows_eval):
+        raise CorruptError(
+            f"model {version.name} version {version.version} was trained on {version.rows_train:,} rows and judged "
+            f"on {version.rows_eval:,}; its recorded snapshot gives {split.rows_train:,} and {split.rows_eval:,}",
+            hint="a query that reads the time of day or RANDOM() gives other rows each time; train the model again",
+        )
+    return rows, split.trains
+
+
+def _hashes(batches: Iterable[pa.RecordBatch]) -> np.ndarray:
+    parts = [batch.column(0).to_numpy(zero_copy_only=False) for batch in batches]
+    return np.concatenate(parts) if parts else np.empty(0, dtype=np.uint64)
 
 
 def _read(rows: TrainingRows, keep: np.ndarray | None) -> pa.Table:
@@ -131,8 +193,6 @@ def _read(rows: TrainingRows, keep: np.ndarray | None) -> pa.Table:
 
 
 def _thinned(table: pa.Table, most: int) -> pa.Table:
-    import numpy as np
-
     if table.num_rows <= most:
         return table
     return table.take(np.linspace(0, table.num_rows - 1, num=max(most, 1), dtype=np.int64))
