@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from tidemill.core.clock import Clock
 from tidemill.core.names import asset_key
@@ -33,9 +33,11 @@ if TYPE_CHECKING:
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
+    from tidemill.runner.replay import Replay
     from tidemill.runner.result import Result
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
+    from tidemill.serving.online.explain import Explanation
     from tidemill.runner.steps import Job
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
@@ -286,6 +288,18 @@ class Project:
         from tidemill.runner.status import statuses
 
         return statuses(self.stations, changes=changes)
+
+    def replay(self, prediction_id: str, *, retrain: bool = False) -> Replay:
+        """Compute a logged prediction anew; with ``retrain`` train its version anew too, and compare digests."""
+        from tidemill.runner.replay import replay
+
+        return replay(self.stations, prediction_id, again=retrain)
+
+    def explain(self, prediction_id: str) -> tuple[Mapping[str, Any], Explanation]:
+        """The log's row of a prediction, and what each input added to its score."""
+        from tidemill.runner.replay import explain
+
+        return explain(self.stations, prediction_id)
 
     def audit(self) -> list[AuditRow]:
         """Every change of state, oldest first."""

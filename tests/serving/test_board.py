@@ -27,18 +27,18 @@ def test_workers_count_apart_and_see_the_sum(tmp_path: Path) -> None:
     with Board(tmp_path / "d.board", worker=0) as one, Board(tmp_path / "d.board", worker=1) as other:
         for board in (one, other):
             board.enter(7, score_edges=EDGES)
-        one.count(CHAMPION, seconds=0.001, rows=2, error=False, scores=[0.1, 0.6])
-        other.count(CHALLENGER, seconds=0.002, rows=1, error=False, scores=[0.9])
-        other.count(CHALLENGER, seconds=0.002, rows=3, error=True, scores=[])
+        one.count(CHAMPION, seconds=0.001, error=False, scores=[0.1, 0.6])
+        other.count(CHALLENGER, seconds=0.002, error=False, scores=[0.9])
+        other.count(CHALLENGER, seconds=0.002, error=True, scores=[])
         other.compare(agree=3, differ=1, largest=0.25)
 
         counts = one.counts(7)
 
-    assert (counts.champion.answers, counts.champion.errors) == (2, 0)
-    assert (counts.challenger.answers, counts.challenger.errors) == (4, 3)
+    assert (counts.champion.answers, counts.champion.errors) == (1, 0)
+    assert (counts.challenger.answers, counts.challenger.errors) == (2, 1)
     assert counts.champion.scores[:4] == (1, 0, 1, 0)
     assert counts.challenger.scores[:4] == (0, 0, 0, 1)
-    assert sum(counts.champion.latency) == 2
+    assert sum(counts.champion.latency) == 1
     assert (counts.agree, counts.differ, counts.largest_difference) == (3, 1, 0.25)
 
 
@@ -46,8 +46,8 @@ def test_counts_of_an_earlier_trial_count_for_nothing(tmp_path: Path) -> None:
     with Board(tmp_path / "d.board", worker=0) as one, Board(tmp_path / "d.board", worker=1) as slow:
         one.enter(7, score_edges=EDGES)
         slow.enter(7, score_edges=EDGES)
-        one.count(CHAMPION, seconds=0.001, rows=1, error=False, scores=[0.1])
-        slow.count(CHAMPION, seconds=0.001, rows=1, error=False, scores=[0.1])
+        one.count(CHAMPION, seconds=0.001, error=False, scores=[0.1])
+        slow.count(CHAMPION, seconds=0.001, error=False, scores=[0.1])
         one.enter(8, score_edges=EDGES)
 
         assert one.counts(8).champion.answers == 0
@@ -57,7 +57,7 @@ def test_counts_of_an_earlier_trial_count_for_nothing(tmp_path: Path) -> None:
 def test_a_worker_that_enters_its_own_trial_again_keeps_its_counts(tmp_path: Path) -> None:
     with Board(tmp_path / "d.board", worker=0) as board:
         board.enter(7, score_edges=EDGES)
-        board.count(CHAMPION, seconds=0.001, rows=1, error=False, scores=[0.1])
+        board.count(CHAMPION, seconds=0.001, error=False, scores=[0.1])
     with Board(tmp_path / "d.board", worker=0) as again:
         again.enter(7, score_edges=EDGES)
 

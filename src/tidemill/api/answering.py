@@ -77,6 +77,8 @@ class Ask:
         How many rows the body has, for the fallback where no version is there to read it.
     version
         The version that the client names, in the place of the one that routing chooses.
+    slow
+        Writing the answer takes long enough for a thread.
     """
 
     deployment: LiveDeployment
@@ -85,6 +87,7 @@ class Ask:
     rows: Callable[[], int]
     each: bool = False
     version: OnlineModel | None = None
+    slow: bool = False
 
 
 @dataclass(slots=True)
@@ -103,7 +106,7 @@ class _Done:
 
 
 async def answer(ctx: Context, request: Request, ask: Ask) -> Response:
-    """Answer a request, and log it before it is answered.
+    """Answer a request, and log it before it is answered: large ones in a thread, durable ones once they are on disk.
 
     Raises
     ------
@@ -114,20 +117,38 @@ async def answer(ctx: Context, request: Request, ask: Ask) -> Response:
     UnavailableError
         No version answers and there is no fallback, or a durable log cannot be written.
     """
+    if fits_now(ask, request):
+        return answer_now(ctx, request, ask)
     check_deadline(request)
-    if len(request.body) <= INLINE_BYTES:
+    if len(request.body) <= INLINE_BYTES and not ask.slow:
         done = _carry_out(ctx, request, ask)
     else:
         done = await asyncio.get_running_loop().run_in_executor(ctx.pool, _carry_out, ctx, request, ask)
-    deployment = ask.deployment
-    if done.ticket is not None and deployment.settings.log == "durable":
+    if done.ticket is not None and ask.deployment.settings.log == "durable":
         try:
             await ctx.log.synced(done.ticket)
         except TransientError as error:
             raise UnavailableError(error.message, hint=error.hint) from error
+    return _finish(ctx, ask, done)
+
+
+def fits_now(ask: Ask, request: Request) -> bool:
+    """Whether a request can be answered at once, with nothing to wait for."""
+    return len(request.body) <= INLINE_BYTES and not ask.slow and ask.deployment.settings.log != "durable"
+
+
+def answer_now(ctx: Context, request: Request, ask: Ask) -> Response:
+    """Answer a request that `fits_now`; raises what `answer` raises."""
+    check_deadline(request)
+    return _finish(ctx, ask, _carry_out(ctx, request, ask))
+
+
+def _finish(ctx: Context, ask: Ask, done: _Done) -> Response:
+    """Count what was answered, and let the shadow have a look."""
+    deployment = ask.deployment
     for arm, seconds, failed in done.seen if deployment.standing.trial else ():
         scores = () if failed or done.answers is None else done.answers.scores.tolist()
-        deployment.observe(arm, seconds=seconds, rows=done.rows, error=failed, scores=scores)
+        deployment.observe(arm, seconds=seconds, error=failed, scores=scores)
     if done.route == "champion" and deployment.standing.stage == "shadow":
         _mirror(deployment, done)
     ctx.counters.predicted(deployment.name, done.version, done.route, done.rows)

@@ -51,7 +51,7 @@ LATENCY_EDGES: tuple[float, ...] = tuple(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ArmCounts:
-    """What one arm of a trial answered."""
+    """What one arm of a trial answered: requests, those that failed, and histograms of durations and row scores."""
 
     answers: int
     errors: int
@@ -97,14 +97,14 @@ class Board:
             self._words[word] = 0
         self._words[self._mine] = trial
 
-    def count(self, arm: int, *, seconds: float, rows: int, error: bool, scores: Sequence[float]) -> None:
-        """Count one request of an arm: each of its rows has the request's duration and fate."""
+    def count(self, arm: int, *, seconds: float, error: bool, scores: Sequence[float]) -> None:
+        """Count one request of an arm; its rows share its fate, so only their scores are counted one by one."""
         words, at = self._words, self._mine + 4 + arm * _ARM
-        words[at] += rows
+        words[at] += 1
         if error:
-            words[at + _ERRORS] += rows
+            words[at + _ERRORS] += 1
             return
-        words[at + _LATENCY + latency_bin(seconds)] += rows
+        words[at + _LATENCY + latency_bin(seconds)] += 1
         edges, first = self._edges, at + _SCORE
         for score in scores:
             words[first + bisect_right(edges, score)] += 1

@@ -127,11 +127,11 @@ class LiveDeployment:
         """A version that is loaded."""
         return self.standing.models.get(number)
 
-    def observe(self, arm: Arm, *, seconds: float, rows: int, error: bool, scores: Sequence[float]) -> None:
+    def observe(self, arm: Arm, *, seconds: float, error: bool, scores: Sequence[float]) -> None:
         """Count a request while two versions are compared; costs next to nothing when they are not."""
         if self.standing.trial:
             number = CHAMPION if arm.route == "champion" else CHALLENGER
-            self.board.count(number, seconds=seconds, rows=rows, error=error, scores=scores)
+            self.board.count(number, seconds=seconds, error=error, scores=scores)
 
     def mirror(self, parsed: Parsed, answers: Answers, *, request: str) -> None:
         """Let the challenger answer a request in the shadow, once there is time.

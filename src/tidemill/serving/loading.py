@@ -53,7 +53,7 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
             version=found.version,
             difference=away,
         )
-    return Loaded(model, score_edges(found.files))
+    return Loaded(model, score_edges(found.files, classes=len(model.classes)))
 
 
 def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str, str]]) -> RowTransform:
@@ -63,15 +63,18 @@ def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str
     return open_row_transform(raw, made)
 
 
-def score_edges(files: Mapping[str, bytes]) -> tuple[float, ...]:
-    """Quantiles of the scores that training evaluated: the bins between them hold about as many each."""
+def score_edges(files: Mapping[str, bytes], *, classes: int) -> tuple[float, ...]:
+    """Where the bins of a histogram of scores meet: evenly over [0, 1], or over the range that training saw.
+
+    Even bins, not quantiles: a version that says 0.002 where the champion said 0.001 decides nothing otherwise.
+    """
     import numpy as np
 
-    with np.load(io.BytesIO(files[EVALUATION]), allow_pickle=False) as arrays:
-        scores = arrays["scores"][:_MOST_SCORES]
-    if scores.ndim > 1:
-        scores = scores[:, -1] if scores.shape[1] == 2 else scores.max(axis=1)
-    if not len(scores):
-        return ()
-    edges: Sequence[float] = np.unique(np.quantile(scores, np.linspace(0, 1, SCORE_BINS + 1)[1:-1])).tolist()
-    return tuple(edges)
+    if classes:
+        low, high = 0.0, 1.0
+    else:
+        with np.load(io.BytesIO(files[EVALUATION]), allow_pickle=False) as arrays:
+            scores = arrays["scores"][:_MOST_SCORES]
+        low, high = np.quantile(scores, (0.005, 0.995)).tolist() if len(scores) else (0.0, 0.0)
+    step = (high - low) / SCORE_BINS
+    return tuple(low + step * edge for edge in range(1, SCORE_BINS)) if step > 0 else (low,)

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from tidemill.core.sections import RollbackSettings, RolloutSettings
 from tidemill.evaluation.sequential import Counts, Verdict, judge_rollout
-from tidemill.serving.board import ArmCounts, TrialCounts
+from tidemill.serving.board import LATENCY_EDGES, ArmCounts, TrialCounts
 from tidemill.warehouse.control.outcomes import Outcomes
 
 Decision = Literal["wait", "advance", "roll back"]
@@ -45,10 +45,11 @@ def judge(
     told = _evidence(counts, stage)
     if seen >= rollback.min_requests:
         verdicts = judge_rollout(
-            _counts(counts.champion, outcomes[0]),
-            _counts(counts.challenger, outcomes[1]),
+            _counts(counts.champion, outcomes[0], stage),
+            _counts(counts.challenger, outcomes[1], stage),
             rollback,
-            stages=len(rollout.shares) + 1,
+            latency_edges=LATENCY_EDGES,
+            stages=len(rollout.shares) + bool(rollout.shadow_requests),
         )
         told["verdicts"] = [_told(verdict) for verdict in verdicts]
         breaches = [verdict for verdict in verdicts if verdict.breached]
@@ -63,11 +64,12 @@ def judge(
     return Judgement(decision="wait", why=f"{seen:,} of {max(wanted, rollback.min_requests):,} answers", evidence=told)
 
 
-def _counts(arm: ArmCounts, outcomes: Outcomes) -> Counts:
+def _counts(arm: ArmCounts, outcomes: Outcomes, stage: str) -> Counts:
     return Counts(
         answers=arm.answers,
         errors=arm.errors,
-        latency=arm.latency,
+        # The shadow is answered by a thread that waits for the others: its times are no fair comparison.
+        latency=() if stage == "shadow" else arm.latency,
         scores=arm.scores,
         labelled=outcomes.answers,
         loss_sum=outcomes.loss_sum,

@@ -36,11 +36,11 @@ def _answer(deployment: LiveDeployment, challenger: OnlineModel, mirrored: Mirro
         answers = challenger.answer(parsed)
     except TidemillError:
         # The champion could answer it: that the challenger cannot is the challenger's error.
-        deployment.board.count(CHALLENGER, seconds=0.0, rows=mirrored.parsed.n, error=True, scores=())
+        deployment.board.count(CHALLENGER, seconds=0.0, error=True, scores=())
         return
     seconds = time.perf_counter() - began
     scores = answers.scores.tolist()
-    deployment.board.count(CHALLENGER, seconds=seconds, rows=parsed.n, error=False, scores=scores)
+    deployment.board.count(CHALLENGER, seconds=seconds, error=False, scores=scores)
     agree = sum(map(_same, mirrored.answers.predictions, answers.predictions))
     pairs = zip(mirrored.answers.scores.tolist(), scores, strict=True)
     deployment.board.compare(

@@ -80,7 +80,7 @@ def head(db: Database | Tx) -> tuple[int, str]:
 def has(db: Database | Tx, number: int, hashed: str) -> bool:
     """Whether the trail has this row."""
     with reading(db) as tx:
-        return tx.value("SELECT hash FROM audit WHERE number = :number", number=number) == hashed
+        return bool(tx.value("SELECT hash FROM audit WHERE number = :number", number=number) == hashed)
 
 
 def rows(db: Database | Tx, *, object: str | None = None) -> list[AuditRow]:  # noqa: A002 - the column's name
