@@ -104,8 +104,9 @@ async def serve(ctx: Context, options: WorkerOptions, listener: socket.socket, s
     """
     from tidemill.api.protocol import Protocol
 
-    config, server = make_server(App(ctx), options)
-    Protocol.queue = ctx.settings.queue
+    app = App(ctx)
+    server = make_server(app, options)
+    Protocol.queue, Protocol.now = ctx.settings.queue, staticmethod(app.now)
     ctx.requests = lambda: len(server.server_state.tasks)
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[bool] = loop.create_future()
@@ -131,10 +132,9 @@ async def serve(ctx: Context, options: WorkerOptions, listener: socket.socket, s
     server.should_exit = True
     await running
     ticking.cancel()
-    del config
 
 
-def make_server(app: App, options: WorkerOptions) -> tuple[Any, Any]:
+def make_server(app: App, options: WorkerOptions) -> Any:
     """uvicorn, set up from here alone: no signals, no access log, no headers of its own."""
     import uvicorn
 
@@ -162,7 +162,7 @@ def make_server(app: App, options: WorkerOptions) -> tuple[Any, Any]:
         ssl_certfile=options.certfile or None,
         ssl_keyfile=options.keyfile or None,
     )
-    return config, Server(config)
+    return Server(config)
 
 
 async def _tick(ctx: Context, server: Any) -> None:

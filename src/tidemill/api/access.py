@@ -5,9 +5,9 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from hashlib import sha256
 
+from tidemill.core.clock import Clock
 from tidemill.core.errors import AccessError, RequestError, TokenError
 from tidemill.serving.live import Principal
 
@@ -117,7 +117,7 @@ def check_origin(policy: Policy, method: str, origin: bytes | None) -> None:
 
 
 def find_principal(
-    policy: Policy, principals: Mapping[bytes, Principal], given: bytes | None, now: datetime | None
+    policy: Policy, principals: Mapping[bytes, Principal], given: bytes | None, clock: Clock
 ) -> Principal | None:
     """Who a token stands for; None where none is asked for and none was given.
 
@@ -136,7 +136,7 @@ def find_principal(
     if scheme.lower() != b"bearer":
         raise TokenError("the Authorization header holds no bearer token", hint="send Authorization: Bearer TOKEN")
     found = principals.get(sha256(token.strip()).digest())
-    if found is None or (found.expires_at is not None and now is not None and not found.valid(now)):
+    if found is None or (found.expires_at is not None and not found.valid(clock.now())):
         raise TokenError("this token opens nothing", hint="tidemill tokens lists the tokens that do")
     return found
 

@@ -13,13 +13,15 @@ from __future__ import annotations
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 from tidemill.api.access import check_host, check_origin, check_permission, find_principal
 from tidemill.api.context import Context
 from tidemill.api.failures import failure
 from tidemill.api.health import PROBES
-from tidemill.api.request import ClientGone, Receive, Request, Response, Scope, Send, read_body
+from tidemill.api.plain import predict_now
+from tidemill.api.request import ClientGone, Receive, Request, Response, Scope, Send, read_body, too_large
 from tidemill.api.routes import OPEN, Route
 from tidemill.api.table import PREDICT, ROUTER
 from tidemill.core.errors import InternalError, RequestError, TidemillError
@@ -42,6 +44,7 @@ class App:
 
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
+        self._patience = ctx.settings.deadline_ms / 1000.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -70,49 +73,18 @@ class App:
         path: str = scope["path"]
         name = ""
         try:
-            head = dict(scope["headers"])
-            method: str = scope["method"]
-            if len(head) != len(scope["headers"]):
-                check_single(scope["headers"])
-            policy = self.ctx.policy
-            if path not in PROBES:
-                check_host(policy, head.get(b"host"))
-            check_origin(policy, method, head.get(b"origin"))
-            # The path of nearly all requests is told by its ends alone.
-            route: Route | None
-            params: tuple[str, ...]
-            allowed: tuple[str, ...]
-            if method == "POST" and path[:8] == "/models/" and path[-8:] == "/predict" and len(path) > 16:
-                route, params, allowed = PREDICT, (path[8:-8],), ()
-            else:
-                raw = scope.get("raw_path") or path.encode()
-                route, params, allowed = ROUTER.find(method, raw.decode("latin-1"))
-            if route is None or route.permission != OPEN:
-                principal = find_principal(policy, self.ctx.live.principals, head.get(b"authorization"), None)
-                if principal is not None and principal.expires_at is not None:
-                    find_principal(policy, self.ctx.live.principals, head[b"authorization"], self.ctx.clock.now())
-                check_permission(policy, principal, "read" if route is None else route.permission)
-            else:
-                principal = None
+            cycle = scope.pop(CYCLE, None)
+            alive = always if cycle is None else lambda: not cycle.disconnected
+            raw = scope.get("raw_path") or path.encode()
+            route, request, allowed = self.admit(
+                scope["method"], path, raw, scope["query_string"], scope["headers"], began, alive
+            )
             if route is None:
                 return Response(204, ((b"allow", ", ".join(allowed).encode()),), b""), name
-            cycle = scope.pop(CYCLE, None)
-            request = Request(
-                method,
-                path,
-                params,
-                scope["query_string"],
-                head,
-                principal,
-                began,
-                began + self._patience_s(head),
-                always if cycle is None else lambda: not cycle.disconnected,
-            )
             if route.body:
-                request.body = await read_body(receive, head, most=self.ctx.settings.max_body_bytes)
-            if params and params[0] in self.ctx.live.deployments:
-                name = params[0]  # only names that exist are counted by: clients cannot fill the memory with others
-            if route.body and b"idempotency-key" in head:
+                request.body = await read_body(receive, request.head, most=self.ctx.settings.max_body_bytes)
+            name = self._counted(request)
+            if route.body and b"idempotency-key" in request.head:
                 handler = route.handler
                 return await self.ctx.answered.once(request, lambda: handler(self.ctx, request)), name
             return await route.handler(self.ctx, request), name
@@ -121,17 +93,82 @@ class App:
         except ClientGone:
             raise
         except Exception as error:  # noqa: BLE001 - the boundary of a request
-            traceback.print_exc(file=sys.stderr)
-            bug = InternalError(
-                f"{type(error).__name__} while this was answered", hint="the server's standard error tells more"
-            )
-            return failure(bug, path), name
+            return failure(_bug(error), path), name
+
+    def now(self, url: bytes, headers: list[tuple[bytes, bytes]], body: bytes, began: float) -> Response | None:
+        """Answer a prediction at once, as calling the application would; None where something has to be waited for.
+
+        `tidemill.api.protocol` asks here first: no task, no events, no messages for the requests that nearly all are.
+        """
+        raw, _, query = url.partition(b"?")
+        path, name = raw.decode("latin-1"), ""
+        if self.ctx.draining or self.ctx.tracer is not None:
+            return None
+        try:
+            _, request, _ = self.admit("POST", path, raw, query, headers, began, always)
+            if b"idempotency-key" in request.head:
+                return None
+            if len(body) > self.ctx.settings.max_body_bytes:
+                return failure(too_large(self.ctx.settings.max_body_bytes), path)
+            request.body = body
+            name = self._counted(request)
+            response = predict_now(self.ctx, request)
+            if response is None:
+                return None
+        except TidemillError as error:
+            response = failure(error, path)
+        except Exception as error:  # noqa: BLE001 - the boundary of a request
+            response = failure(_bug(error), path)
+        self.ctx.counters.answered(name, response.status, time.perf_counter() - began)
+        return response
+
+    def admit(
+        self,
+        method: str,
+        path: str,
+        raw_path: bytes,
+        query: bytes,
+        headers: list[tuple[bytes, bytes]],
+        began: float,
+        alive: Callable[[], bool],
+    ) -> tuple[Route | None, Request, tuple[str, ...]]:
+        """Let a request in: its route, the request, and the methods of its path where it asks for them.
+
+        Raises
+        ------
+        TidemillError
+            It is not let in.
+        """
+        ctx = self.ctx
+        policy = ctx.policy
+        head = dict(headers)
+        if len(head) != len(headers):
+            check_single(headers)
+        if path not in PROBES:
+            check_host(policy, head.get(b"host"))
+        check_origin(policy, method, head.get(b"origin"))
+        route: Route | None
+        params: tuple[str, ...]
+        allowed: tuple[str, ...]
+        # The path of nearly all requests is told by its ends alone.
+        if method == "POST" and path[:8] == "/models/" and path[-8:] == "/predict" and len(path) > 16:
+            route, params, allowed = PREDICT, (path[8:-8],), ()
+        else:
+            route, params, allowed = ROUTER.find(method, raw_path.decode("latin-1"))
+        principal = None
+        if route is None or route.permission != OPEN:
+            principal = find_principal(policy, ctx.live.principals, head.get(b"authorization"), ctx.clock)
+            check_permission(policy, principal, "read" if route is None else route.permission)
+        late_at = began + (self._patience_s(head) if b"x-request-timeout-ms" in head else self._patience)
+        return route, Request(method, path, params, query, head, principal, began, late_at, alive), allowed
+
+    def _counted(self, request: Request) -> str:
+        """The deployment a request is counted for: only one that exists, or clients could fill the memory."""
+        return request.params[0] if request.params and request.params[0] in self.ctx.live.deployments else ""
 
     def _patience_s(self, head: dict[bytes, bytes]) -> float:
         """How long the client waits, in seconds."""
-        given = head.get(b"x-request-timeout-ms")
-        if given is None:
-            return self.ctx.settings.deadline_ms / 1000.0
+        given = head[b"x-request-timeout-ms"]
         if not given.isdigit() or not 0 < len(given) <= 6 or not 0 < int(given) <= LONGEST_DEADLINE_MS:
             raise RequestError(f"X-Request-Timeout-Ms is a whole number from 1 to {LONGEST_DEADLINE_MS:,}")
         return int(given) / 1000.0
@@ -148,6 +185,14 @@ class App:
         begin_ns = end_ns - int((time.perf_counter() - began) * 1e9)
         said = f"{scope['method']} predict" if name else str(scope["method"])
         self.ctx.tracer.span(name=said, head=dict(scope["headers"]), begin_ns=begin_ns, end_ns=end_ns, facts=facts)
+
+
+def _bug(error: Exception) -> InternalError:
+    """A bug of ours: told to the operator, not to the client."""
+    traceback.print_exception(error, file=sys.stderr)
+    return InternalError(
+        f"{type(error).__name__} while this was answered", hint="the server's standard error tells more"
+    )
 
 
 def check_single(headers: list[tuple[bytes, bytes]]) -> None:

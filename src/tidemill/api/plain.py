@@ -6,7 +6,7 @@ from typing import Any
 
 import msgspec
 
-from tidemill.api.answering import Answered, Ask, answer, count_rows, write_plain
+from tidemill.api.answering import Answered, Ask, answer, answer_now, count_rows, fits_now, write_plain
 from tidemill.api.context import Context
 from tidemill.api.failures import NOSNIFF
 from tidemill.api.request import JSON, Header, Request, Response, check_media_type, flag, json_response
@@ -22,6 +22,16 @@ _encode = msgspec.json.Encoder().encode
 
 async def predict(ctx: Context, request: Request) -> Response:
     """Answer ``{"rows": [...]}`` or ``{"columns": {...}}``."""
+    return await answer(ctx, request, _ask(ctx, request))
+
+
+def predict_now(ctx: Context, request: Request) -> Response | None:
+    """Answer as `predict` does, without waiting for anything; None where that cannot be."""
+    ask = _ask(ctx, request)
+    return answer_now(ctx, request, ask) if fits_now(ask, request) else None
+
+
+def _ask(ctx: Context, request: Request) -> Ask:
     deployment = ctx.deployment(request.params[0])
     check_media_type(request, *_JSON_TYPES)
     each, write = False, write_plain
@@ -33,16 +43,13 @@ async def predict(ctx: Context, request: Request) -> Response:
         each = on_error == "null"
         write = write_explained if flag(queries, "explain") else write_plain
     body = request.body
-    return await answer(
-        ctx,
-        request,
-        Ask(
-            deployment,
-            read=lambda model, key, each: model.rows_of_body(body, key=key, each=each),
-            write=write,
-            rows=lambda: count_rows(body),
-            each=each,
-        ),
+    return Ask(
+        deployment,
+        read=lambda model, key, each: model.rows_of_body(body, key=key, each=each),
+        write=write,
+        rows=lambda: count_rows(body),
+        each=each,
+        slow=write is write_explained,
     )
 
 

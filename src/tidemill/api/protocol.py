@@ -13,14 +13,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
-from tidemill.api.app import BEGAN, CYCLE
+from tidemill.api.answering import INLINE_BYTES
+from tidemill.api.app import BEGAN, CLOSE, CYCLE
 from tidemill.api.failures import failure
 from tidemill.api.health import PROBES
-from tidemill.api.request import Receive, Scope, Send
+from tidemill.api.request import Receive, Response, Scope, Send
 from tidemill.core.errors import OverloadError, RequestError, TidemillError
 
 MOST_HEAD_BYTES = 65_536
@@ -28,7 +30,13 @@ MOST_HEADERS = 128
 READ_S = 20.0
 """How long a request may take to arrive, head and body, and a fresh connection to begin one."""
 
+IDLE_S = 75.0
+"""How long a connection may be kept without a request."""
+
 LINGER_S = 0.05
+"""How long the answer to a refused request has to arrive before its connection is closed."""
+
+Now = Callable[[bytes, list[tuple[bytes, bytes]], bytes, float], Response | None]
 
 
 class HeadTooLargeError(RequestError):
@@ -45,30 +53,46 @@ class SlowError(RequestError):
 
 
 class Protocol(HttpToolsProtocol):
-    """One connection."""
+    """One connection.
+
+    A prediction whose body is small is answered where its last byte is read (`App.now`). Everything else, and what
+    `App.now` leaves, goes the way of ASGI.
+    """
 
     queue = 256
     """Requests in work or waiting at this worker; set by the worker that serves."""
+    now: Now | None = None
+    """What answers predictions at once; set by the worker that serves."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """A client connected: it has `READ_S` to send a request."""
         super().connection_made(transport)
-        self.reading_since = time.perf_counter()
+        self.since = time.perf_counter()
+        self.reading = True
         self.in_head = True
         self.head_bytes = 0
+        self.parts: list[bytes] | None = None
         self.refused: TidemillError | None = None
 
     def data_received(self, data: bytes) -> None:
         """Take bytes; those of a head that is not complete are counted."""
         if self.refused is not None:
             return
-        if not self.reading_since:
-            self.reading_since = time.perf_counter()
+        if not self.reading:
+            self.reading = True
+            self.since = time.perf_counter()
         super().data_received(data)
-        if self.in_head and self.refused is None and not self.transport.is_closing():
+        if self.in_head and self.reading and self.refused is None:
             self.head_bytes += len(data)
             if self.head_bytes > MOST_HEAD_BYTES:
                 self.refuse(_head_too_large())
+
+    def on_message_begin(self) -> None:
+        """A request begins; what ASGI wants to know of it is put together when it is asked."""
+        self.url = b""
+        self.expect_100_continue = False
+        self.headers = []
+        self.scope = None  # type: ignore[assignment]
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; one behind the body is a trailer, and dropped."""
@@ -81,16 +105,79 @@ class Protocol(HttpToolsProtocol):
         super().on_header(name, value)
 
     def on_headers_complete(self) -> None:
-        """The head is complete."""
+        """The head is complete: gather the body here, or hand the request to the application."""
         self.in_head = False
         self.head_bytes = 0
+        url = self.url
+        if (
+            url[:8] == b"/models/"
+            and b"/predict" in url
+            and b"%" not in url
+            and self.now is not None
+            and self.parser.get_method() == b"POST"
+            and (self.cycle is None or self.cycle.response_complete)
+            and not self.pipeline
+            and not self.expect_100_continue
+            and not self.flow.write_paused
+            and not self.parser.should_upgrade()
+            and url.partition(b"?")[0].endswith(b"/predict")
+        ):
+            self.parts = []
+            self.gathered = 0
+            return
+        self._to_asgi()
+
+    def _to_asgi(self) -> None:
+        """Start the application."""
+        url, headers = self.url, self.headers
+        super().on_message_begin()
+        self.url, self.headers = url, headers
+        self.scope["headers"] = headers
         super().on_headers_complete()
+
+    def _hand_over(self) -> None:
+        """Let the application do what was to be answered here."""
+        parts, self.parts = self.parts or [], None
+        self._to_asgi()
+        for part in parts:
+            super().on_body(part)
+
+    def on_body(self, body: bytes) -> None:
+        """A part of the body."""
+        if self.parts is None:
+            super().on_body(body)
+            return
+        self.parts.append(body)
+        self.gathered += len(body)
+        if self.gathered > INLINE_BYTES:
+            self._hand_over()
 
     def on_message_complete(self) -> None:
         """The request is complete."""
-        super().on_message_complete()
         self.in_head = True
-        self.reading_since = 0.0
+        self.reading = False
+        if self.parts is not None:
+            assert self.now is not None  # noqa: S101 - asked where gathering began
+            body = self.parts[0] if len(self.parts) == 1 else b"".join(self.parts)
+            response = self.now(self.url, self.headers, body, self.since)
+            if response is not None:
+                self.parts = None
+                self._write(response, close=not self.parser.should_keep_alive())
+                return
+            self._hand_over()
+        super().on_message_complete()
+
+    def _write(self, response: Response, *, close: bool) -> None:
+        """Send an answer in one piece."""
+        lines = [STATUS_LINE[response.status]]
+        for name, value in response.headers:
+            lines += (name, b": ", value, b"\r\n")
+        body = response.body
+        end = b"connection: close\r\n" if close else b""
+        lines += (b"content-length: %d\r\n" % len(body), end, b"\r\n", body)
+        self.transport.write(b"".join(lines))
+        if close:
+            self.transport.close()
 
     def send_400_response(self, msg: str) -> None:
         """Answer what is no HTTP in the form of every other error."""
@@ -105,16 +192,15 @@ class Protocol(HttpToolsProtocol):
         if self.cycle is None or self.cycle.response_complete or not self.cycle.response_started:
             path = self.scope.get("path", "") if self.scope else ""
             response = failure(error, path)
-            lines = [STATUS_LINE[response.status]]
-            for name, value in (*response.headers, (b"content-length", b"%d" % len(response.body))):
-                lines += [name, b": ", value, b"\r\n"]
-            self.transport.write(b"".join([*lines, b"connection: close\r\n\r\n", response.body]))
+            self._write(Response(response.status, (*response.headers, CLOSE), response.body), close=False)
         # Closing at once with unread bytes would reset the connection before the client has read the answer.
         self.loop.call_later(LINGER_S, self.transport.close)
 
     def overdue(self, now: float) -> bool:
-        """Whether a request has been arriving for too long."""
-        return bool(self.reading_since) and now - self.reading_since > READ_S
+        """Whether a request has been arriving for too long, or none came for a long time."""
+        if self.reading:
+            return now - self.since > READ_S
+        return now - self.since > IDLE_S and (self.cycle is None or self.cycle.response_complete)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         scope: Scope = cycle.scope  # type: ignore[assignment]
@@ -126,15 +212,15 @@ class Protocol(HttpToolsProtocol):
 
 
 def sweep(connections: set[Any]) -> None:
-    """Refuse what takes too long to arrive; called once a second."""
+    """Refuse what takes too long to arrive, close what is idle; called once a second."""
     now = time.perf_counter()
     for connection in list(connections):
-        if isinstance(connection, Protocol) and connection.overdue(now):
-            connection.reading_since = 0.0
-            if connection.head_bytes or not connection.in_head:
-                connection.refuse(SlowError("the request took too long to arrive", hint="send it faster"))
-            else:
-                connection.transport.close()
+        if not isinstance(connection, Protocol) or not connection.overdue(now):
+            continue
+        if connection.reading and (connection.head_bytes or not connection.in_head):
+            connection.refuse(SlowError("the request took too long to arrive", hint="send it faster"))
+        else:
+            connection.transport.close()
 
 
 async def overloaded(scope: Scope, _: Receive, send: Send) -> None:
