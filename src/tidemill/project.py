@@ -37,10 +37,10 @@ if TYPE_CHECKING:
     from tidemill.runner.result import Result
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
-    from tidemill.serving.online.explain import Explanation
     from tidemill.runner.steps import Job
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
+    from tidemill.serving.online.explain import Explanation
     from tidemill.sql.statements import Summary
     from tidemill.training.result import TrainedModel
     from tidemill.warehouse.control.audit import AuditRow
