@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from tidemill.registry.describe import Description
     from tidemill.registry.retention import Verdict
     from tidemill.registry.store import ArtifactStore
+    from tidemill.runner.batch.request import BatchReport, BatchRequest
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
@@ -258,6 +259,20 @@ class Project:
         from tidemill.runner.deploy import gates_of
 
         return gates_of(self.stations, name, version)
+
+    def predict(
+        self, request: BatchRequest, *, listen: Callable[[int, int], None] = lambda _rows, _chunk: None
+    ) -> BatchReport:
+        """Score a batch to a table or a file, or go on with one that was interrupted.
+
+        Parameters
+        ----------
+        listen
+            Told after each chunk how many rows are scored, and the chunk's number.
+        """
+        from tidemill.runner.batch.job import predict
+
+        return predict(self.stations, request, listen=listen)
 
     def promote(self, name: str, *, who: str = "", why: str = "") -> Deployment:
         """Make the version on trial champion at once."""

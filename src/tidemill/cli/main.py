@@ -26,6 +26,7 @@ COMMANDS: dict[str, str] = {
     "lint": "Read statements without running them, and say what is supported.",
     "sql": "Carry out SQL from a file or a text, or in a shell.",
     "query": "Carry out one SQL text: short for sql -e.",
+    "predict": "Score a table or a file with a model, to a table or a file.",
     "history": "List the versions of a table.",
     "verify": "Check every data file and artifact against its digest.",
     "models": "List the models and how they were judged.",

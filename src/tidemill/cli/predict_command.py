@@ -1,0 +1,93 @@
+"""tidemill predict: score a batch of rows, or go on with one that was interrupted."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
+from tidemill.cli.words import count, duration
+from tidemill.core.who import current_user
+from tidemill.runner.batch.request import CHUNK_ROWS, BatchRequest
+
+if TYPE_CHECKING:
+    from tidemill.runner.batch.request import BatchReport
+
+
+def predict(
+    model: Annotated[str, typer.Argument(help="A model, as NAME or NAME@ALIAS; with --deployment a deployment.")],
+    output: Annotated[
+        str, typer.Option("--output", "-o", metavar="TABLE|FILE", help="A table, or a .parquet, .csv or .ndjson file.")
+    ],
+    input_: Annotated[
+        str, typer.Option("--input", "-i", metavar="TABLE|FILE", help="A table, a view, or a file or pattern of files.")
+    ] = "",
+    query: Annotated[
+        str, typer.Option("--query", "-q", metavar="SQL", help="A query whose rows are scored, instead of --input.")
+    ] = "",
+    version: Annotated[int | None, typer.Option("--version", help="The model's version; else the newest.")] = None,
+    deployment: Annotated[
+        bool, typer.Option("--deployment", help="MODEL is a deployment: its champion scores.")
+    ] = False,
+    columns: Annotated[
+        str, typer.Option("--columns", metavar="NAME,...", help="Output columns to keep; else all of ML.PREDICT's.")
+    ] = "",
+    threshold: Annotated[
+        float | None, typer.Option("--threshold", help="From which probability on a row is of the second class.")
+    ] = None,
+    chunk_rows: Annotated[int, typer.Option("--chunk-rows", help="Rows of a chunk.")] = CHUNK_ROWS,
+    again: Annotated[bool, typer.Option("--again", help="Score although the same was done before.")] = False,
+    as_json: AsJson = False,
+    dialect: Dialect = "",
+    project: ProjectFolder = Path(),
+) -> None:
+    """Score, and say what was done. The same command again goes on where a killed one stopped."""
+    settings: tuple[tuple[str, Any], ...] = () if threshold is None else (("threshold", threshold),)
+    request = BatchRequest(
+        model=model,
+        output=output,
+        input=input_,
+        query=query,
+        dialect=dialect,
+        version=version,
+        deployment=deployment,
+        columns=tuple(name.strip() for name in columns.split(",") if name.strip()),
+        settings=settings,
+        chunk_rows=chunk_rows,
+        here=Path.cwd(),
+        again=again,
+        who=current_user(),
+    )
+    with entered(project) as opened:
+        report = opened.predict(request, listen=_tell)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print(describe(report))
+
+
+def describe(report: BatchReport) -> str:
+    """The report as a person reads it."""
+    lines = [f"note: {note}" for note in report.notes]
+    scored_by = f"{report.model} version {report.version} ({report.digest[:12]})"
+    rows = count(report.rows, "row")
+    if report.already:
+        lines.append(f"nothing to do: {report.output} has the {rows} of {report.input}, scored by {scored_by}")
+        return "\n".join(lines)
+    if report.chunks_before:
+        lines.append(
+            f"went on after {count(report.chunks_before, 'chunk')} ({count(report.rows_before, 'row')}) "
+            f"of job {report.job_id}"
+        )
+    took = duration(report.seconds)
+    lines.append(f"scored {rows} of {report.input} with {scored_by} to {report.output} in {took}")
+    return "\n".join(lines)
+
+
+def _tell(rows: int, chunk: int) -> None:
+    if sys.stderr.isatty():
+        print(f"\r\x1b[K{count(rows, 'row')} scored ({count(chunk + 1, 'chunk')})", end="", file=sys.stderr, flush=True)
