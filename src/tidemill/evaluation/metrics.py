@@ -26,7 +26,7 @@ REGRESSOR_METRICS = (
 )
 
 # Probabilities of exactly 0 would make one row's loss infinite.
-_LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
+LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 
 
 def regression_metrics(y: np.ndarray, predicted: np.ndarray) -> dict[str, float]:
@@ -103,7 +103,7 @@ def _mean_squared_log_error(y: np.ndarray, predicted: np.ndarray) -> float:
 
 def _row_losses(y: np.ndarray, scores: np.ndarray) -> np.ndarray:
     of_label = np.take_along_axis(scores, y[:, None], axis=1)[:, 0].astype(np.float64)
-    losses: np.ndarray = -np.log(np.clip(of_label, _LEAST_PROBABILITY, 1.0))
+    losses: np.ndarray = -np.log(np.clip(of_label, LEAST_PROBABILITY, 1.0))
     return losses
 
 

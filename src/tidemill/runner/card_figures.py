@@ -58,7 +58,7 @@ class _Judged:
     def metrics(self, where: np.ndarray | None = None) -> dict[str, MetricOn]:
         """All metrics with intervals, on all rows or on some."""
         y, scores = (self.y, self.scores) if where is None else (self.y[where], self.scores[where])
-        found = metric_intervals(self.labels, y, scores, confidence=self.confidence, seed=self.seed)
+        found = metric_intervals(self.labels, y, scores, confidence=self.confidence)
         return {one.metric: MetricOn(metric=one.metric, value=one.value, low=one.low, high=one.high) for one in found}
 
 

@@ -21,13 +21,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Scored:
-    """The same rows, scored by both versions."""
+    """The same rows, scored by both versions; ``unfair``: rows equal to each of them trained one of the two."""
 
     held: HeldOut
     labels: Labels
     y: np.ndarray
     old: np.ndarray
     new: np.ndarray
+    unfair: bool
 
 
 def compare_versions(
@@ -52,14 +53,14 @@ def compare_versions(
         rows_of=_rows_of(scored.held),
         on_same_rows=_on_same_rows(scored, confidence=confidence, seed=stations.settings.seed),
         decisions=_decisions(scored),
-        notes=_notes(scored.held),
+        notes=_notes(scored),
     )
 
 
 def _score(stations: Stations, before: Description, after: Description) -> _Scored:
     """Score the same rows with both: those held out of the new version, or of the old one where it reads more."""
     from tidemill.runner.functions.facts import ModelFacts
-    from tidemill.runner.held_out import fair_rows
+    from tidemill.runner.held_out import fair_rows, held_out_rows
     from tidemill.runner.judging import judged_table
 
     if before.classes != after.classes or before.label != after.label:
@@ -70,11 +71,12 @@ def _score(stations: Stations, before: Description, after: Description) -> _Scor
     new = stations.load_model(after.row.name, after.row.version)
     base, other = (after, before) if _reads(before) <= _reads(after) else (before, after)
     held = fair_rows(stations, base.row, other.row)
-    if not held.table.num_rows:
-        raise StateError(f"each row held out of version {base.row.version} trained version {other.row.version}")
+    unfair = not held.table.num_rows
+    if unfair:
+        held = held_out_rows(stations, base.row)
     y, scores_new = judged_table(stations, new, held.table)
     _, scores_old = judged_table(stations, old, held.table)
-    return _Scored(held=held, labels=ModelFacts(new).labels, y=y, old=scores_old, new=scores_new)
+    return _Scored(held=held, labels=ModelFacts(new).labels, y=y, old=scores_old, new=scores_new, unfair=unfair)
 
 
 def _reads(one: Description) -> set[str]:
@@ -97,9 +99,7 @@ def _on_same_rows(scored: _Scored, *, confidence: float, seed: int) -> tuple[OnS
 
     found = []
     for metric in metric_names(scored.labels):
-        one = paired_difference(
-            metric, scored.labels, scored.y, scored.new, scored.old, confidence=confidence, seed=seed
-        )
+        one = paired_difference(metric, scored.labels, scored.y, scored.new, scored.old, confidence=confidence)
         found.append(
             OnSameRows(metric=metric, old=one.old, new=one.new, difference=one.difference, low=one.low, high=one.high)
         )
@@ -116,9 +116,14 @@ def _decisions(scored: _Scored) -> Decisions:
     return compare_decisions(scored.labels, scored.y, scored.old, scored.new, values=values)
 
 
-def _notes(held: HeldOut) -> tuple[str, ...]:
+def _notes(scored: _Scored) -> tuple[str, ...]:
     """What a reader must know before believing the figures."""
-    notes = []
+    held, notes = scored.held, []
+    if scored.unfair:
+        notes.append(
+            f"rows equal to those held out of version {held.version} trained the other version: its figures may "
+            "flatter it"
+        )
     if held.kind == "training":
         notes.append(f"nothing was held out of version {held.version}: it has seen these rows, its figures flatter it")
     if held.left_out:

@@ -52,9 +52,9 @@ class Gain:
         """Whether the new scores are better, or worse by less than the margin; beyond chance."""
         if not (np.isfinite(self.low) and np.isfinite(self.high)):
             return "not enough evidence"
-        if self.low > -margin:
+        if self.low >= -margin:
             return "pass"
-        return "fail" if self.high <= -margin else "not enough evidence"
+        return "fail" if self.high < -margin else "not enough evidence"
 
     def told(self, confidence: float) -> str:
         """The gain with its interval, in words."""
@@ -77,9 +77,7 @@ class Gain:
         }
 
 
-def compare(
-    metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np.ndarray, *, confidence: float, seed: int
-) -> Gain:
+def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np.ndarray, *, confidence: float) -> Gain:
     """Hold new scores against old ones on the same rows.
 
     Raises
@@ -87,13 +85,8 @@ def compare(
     SettingsError
         The metric is not one of this task.
     """
-    known = metric_names(labels)
-    if metric not in known:
-        raise SettingsError(
-            f"gates.metric is {metric}, which says nothing of {labels.column}",
-            hint=f"{did_you_mean(metric, known)} its metrics are {', '.join(known)}".strip(),
-        )
-    found = paired_difference(metric, labels, y, new, old, confidence=confidence, seed=seed)
+    require_metric(metric, labels)
+    found = paired_difference(metric, labels, y, new, old, confidence=confidence)
     difference, low, high = found.difference, found.low, found.high
     relative = metric in _ERRORS
     if relative:
@@ -109,3 +102,19 @@ def compare(
         high=high,
         relative=relative,
     )
+
+
+def require_metric(metric: str, labels: Labels) -> None:
+    """Refuse a metric that says nothing of these labels.
+
+    Raises
+    ------
+    SettingsError
+        The metric is not one of this task.
+    """
+    known = metric_names(labels)
+    if metric not in known:
+        raise SettingsError(
+            f"gates.metric is {metric}, which says nothing of {labels.column}",
+            hint=f"{did_you_mean(metric, known)} its metrics are {', '.join(known)}".strip(),
+        )
