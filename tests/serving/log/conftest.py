@@ -77,13 +77,15 @@ def write(spool: Path, *records: PredictionRecord | LabelRecord, worker: str = "
 
 def collector(lake: Lake, spool: Path, **changes: Any) -> Collector:
     """A collector that holds no lease."""
-    return Collector(lake, spool, **{"clock": Clock(), "guard": no_guard} | changes)
+    given: dict[str, Any] = {"clock": Clock(), "guard": no_guard}
+    return Collector(lake, spool, **given | changes)
 
 
 def select(lake: Lake, spool: Path, sql: str) -> list[dict[str, Any]]:
     """What a query of a new session answers."""
     with lake.session(system=log_views(spool)) as session:
-        return session.query(sql).read_all().to_pylist()
+        rows: list[dict[str, Any]] = session.query(sql).read_all().to_pylist()
+    return rows
 
 
 def ids(lake: Lake, spool: Path) -> list[str]:
@@ -94,6 +96,29 @@ def ids(lake: Lake, spool: Path) -> list[str]:
 def environment(fault: str = "") -> dict[str, str]:
     """What a child needs: where the tests are, and the fault it meets."""
     return {**os.environ, "PYTHONPATH": str(Path(__file__).parents[3]), "TIDEMILL_FAULT": fault}
+
+
+def start_server(root: Path) -> subprocess.Popen[str]:
+    """A child that appends predictions, and says so of each, until it is killed."""
+    return subprocess.Popen(
+        [sys.executable, str(CHILD), str(root), "append", "w0", "0", "1000000"],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=environment(),
+    )
+
+
+def killed_after(server: subprocess.Popen[str], number: int) -> int:
+    """Kill a server once it has acknowledged a prediction; the number of the last that it acknowledged."""
+    assert server.stdout is not None
+    last = -1
+    while last < number:
+        last = int(server.stdout.readline())
+    server.kill()
+    whole = server.stdout.read().split("\n")[:-1]
+    server.stdout.close()
+    server.wait()
+    return int(whole[-1]) if whole else last
 
 
 @pytest.fixture

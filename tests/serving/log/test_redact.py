@@ -47,9 +47,9 @@ def test_nothing_is_changed_where_nothing_is_named() -> None:
 
 
 def test_keys_follow_their_column() -> None:
-    assert redact_keys(["a", None], "id", ["ID"], [], KEY) == [hashed("a", KEY), None]
-    assert redact_keys(["a", None], "id", [], ["Id"], KEY) == [None, None]
-    assert redact_keys(["a", None], "id", ["other"], [], KEY) == ["a", None]
+    assert redact_keys(["a", None], "id", hash_columns=["ID"], omit_columns=[], key=KEY) == [hashed("a", KEY), None]
+    assert redact_keys(["a", None], "id", hash_columns=[], omit_columns=["Id"], key=KEY) == [None, None]
+    assert redact_keys(["a", None], "id", hash_columns=["other"], omit_columns=[], key=KEY) == ["a", None]
 
 
 def test_the_key_is_made_once_and_only_its_owner_reads_it(tmp_path: Path) -> None:

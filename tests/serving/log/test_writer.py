@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import resource
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
 import pytest
-from tests.serving.log.conftest import CHILD, Child, environment, prediction, write
+from tests.serving.log.conftest import Child, killed_after, prediction, start_server, write
 
 from tidemill.core.clock import Clock
 from tidemill.core.errors import SpaceError, TransientError
@@ -89,17 +86,8 @@ def test_a_segment_is_open_until_its_writer_ends(spool: Path, writer: LogWriter)
 
 
 def test_a_killed_server_loses_nothing_it_has_answered(tmp_path: Path, spool: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, str(CHILD), str(tmp_path), "append", "w0", "0", "1000000"],
-        stdout=subprocess.PIPE,
-        text=True,
-        env=environment(),
-    )
-    assert process.stdout is not None
-    while int(process.stdout.readline()) < 500:
-        pass
-    process.send_signal(signal.SIGKILL)
-    acknowledged = int(process.communicate()[0].split("\n")[-2])
+    server = start_server(tmp_path)
+    acknowledged = killed_after(server, 500)
 
     kept = [number for name in segments(spool) for number in _predictions(spool / name)]
 

@@ -15,16 +15,16 @@ from tidemill.warehouse.protocol import Session
 # A label that names an entity's key belongs to the newest answer of each version for that key up to the label's time.
 _SQL = """
 WITH answers AS (
-    SELECT id, at, version, key, prediction, score, probabilities IS NOT NULL AS classifies
+    SELECT id, "at" AS given_at, version, key, prediction, score, probabilities IS NOT NULL AS classifies
     FROM tidemill.predictions
-    WHERE deployment = {deployment} AND at >= {since} AND route <> 'fallback'
+    WHERE deployment = {deployment} AND "at" >= {since} AND route <> 'fallback'
 ), arrived AS (
-    SELECT *, coalesce(at, arrived_at) AS known_for
+    SELECT *, coalesce("at", arrived_at) AS known_for
     FROM tidemill.labels
     WHERE deployment = {deployment} AND arrived_at >= {since}
     QUALIFY row_number() OVER (
         PARTITION BY prediction_id, CASE WHEN prediction_id IS NULL THEN key END,
-                     CASE WHEN prediction_id IS NULL THEN at END
+                     CASE WHEN prediction_id IS NULL THEN "at" END
         ORDER BY revision DESC) = 1
 ), by_key AS (
     SELECT arrived.label, arrived.known_for, versions.version, arrived.key
@@ -36,7 +36,7 @@ WITH answers AS (
     UNION ALL BY NAME
     SELECT answers.*, by_key.label, 2 AS rank, by_key.known_for
     FROM by_key ASOF JOIN answers
-      ON answers.key = by_key.key AND answers.version = by_key.version AND by_key.known_for >= answers.at
+      ON answers.key = by_key.key AND answers.version = by_key.version AND by_key.known_for >= answers.given_at
 ), chosen AS (
     SELECT * FROM labelled QUALIFY row_number() OVER (PARTITION BY id, version ORDER BY rank, known_for DESC) = 1
 ), scaled AS (
@@ -45,11 +45,12 @@ WITH answers AS (
     SELECT version,
            CASE WHEN label IS NULL THEN NULL
                 WHEN classifies THEN CAST(prediction IS DISTINCT FROM label AS INTEGER)
+                WHEN abs(score - TRY_CAST(label AS DOUBLE)) IS NULL THEN NULL  -- least() passes over NULL
                 ELSE least(1, abs(score - TRY_CAST(label AS DOUBLE)) / scale) END AS loss
     FROM scaled
 )
 SELECT version, count(loss) AS answers, sum(loss) AS loss_sum, sum(loss * loss) AS loss_squares
-FROM losses WHERE loss IS NOT NULL AND isfinite(loss) GROUP BY version ORDER BY version
+FROM losses WHERE loss IS NOT NULL GROUP BY version ORDER BY version
 """
 
 # Without a scale: twice the standard deviation of the labels that have arrived, one for both versions.
