@@ -99,7 +99,7 @@ def _is_address(name: str) -> bool:
     return True
 
 
-def check_origin(policy: Policy, method: str, origin: bytes | None) -> None:
+def check_origin(policy: Policy, method: str, origin: bytes) -> None:
     """Refuse what a page of another origin sends, whatever the method, unless it only reads.
 
     Raises
@@ -107,7 +107,7 @@ def check_origin(policy: Policy, method: str, origin: bytes | None) -> None:
     AccessError
         The origin is not on the list.
     """
-    if origin is None or method in SAFE_METHODS:
+    if method in SAFE_METHODS:
         return
     text = origin.decode("latin-1").lower()
     if text not in policy.origins:
@@ -116,29 +116,52 @@ def check_origin(policy: Policy, method: str, origin: bytes | None) -> None:
         )
 
 
-def find_principal(
-    policy: Policy, principals: Mapping[bytes, Principal], given: bytes | None, clock: Clock
-) -> Principal | None:
-    """Who a token stands for; None where none is asked for and none was given.
+class Doorkeeper:
+    """Tells whom a token stands for, and remembers the last ones: nearly all requests come with a token seen before.
 
-    The token's SHA-256 is looked up, so nothing is learnt from how long it takes.
-
-    Raises
-    ------
-    TokenError
-        There is no token, or it opens nothing (any more).
+    A token that is new is looked up by its SHA-256, so nothing is learnt from how long that takes. What is remembered
+    is forgotten as soon as the tokens were read anew, many times a minute.
     """
-    if given is None:
-        if policy.auth:
-            raise TokenError("this server asks for a token", hint="send Authorization: Bearer TOKEN")
-        return None
-    scheme, _, token = given.partition(b" ")
-    if scheme.lower() != b"bearer":
-        raise TokenError("the Authorization header holds no bearer token", hint="send Authorization: Bearer TOKEN")
-    found = principals.get(sha256(token.strip()).digest())
-    if found is None or (found.expires_at is not None and not found.valid(clock.now())):
-        raise TokenError("this token opens nothing", hint="tidemill tokens lists the tokens that do")
-    return found
+
+    def __init__(self, policy: Policy, clock: Clock) -> None:
+        self._policy = policy
+        self._clock = clock
+        self._seen: dict[bytes, Principal] = {}
+        self._of: Mapping[bytes, Principal] = {}
+
+    def find(self, principals: Mapping[bytes, Principal], given: bytes | None) -> Principal | None:
+        """The principal; None where no token is asked for and none was given.
+
+        Raises
+        ------
+        TokenError
+            There is no token, or it opens nothing (any more).
+        """
+        if given is None:
+            if self._policy.auth:
+                raise TokenError("this server asks for a token", hint="send Authorization: Bearer TOKEN")
+            return None
+        if principals is not self._of:
+            self._of, self._seen = principals, {}
+        found = self._seen.get(given) or self._look_up(principals, given)
+        if found.expires_at is not None and not found.valid(self._clock.now()):
+            raise _worthless()
+        return found
+
+    def _look_up(self, principals: Mapping[bytes, Principal], given: bytes) -> Principal:
+        scheme, _, token = given.partition(b" ")
+        if scheme.lower() != b"bearer":
+            raise TokenError("the Authorization header holds no bearer token", hint="send Authorization: Bearer TOKEN")
+        found = principals.get(sha256(token.strip()).digest())
+        if found is None:
+            raise _worthless()
+        if len(self._seen) < 1024:
+            self._seen[given] = found
+        return found
+
+
+def _worthless() -> TokenError:
+    return TokenError("this token opens nothing", hint="tidemill token lists the tokens that do")
 
 
 def check_permission(policy: Policy, principal: Principal | None, permission: str) -> None:

@@ -10,7 +10,7 @@ import asyncio
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import msgspec
 
@@ -42,8 +42,7 @@ FELL_BACK: Header = (b"x-tidemill-fallback", b"true")
 _encode = msgspec.json.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(NamedTuple):
     """What a writer of answers is given. ``model`` is None, and all predictions alike, where the fallback answers."""
 
     model: OnlineModel | None
@@ -63,8 +62,7 @@ Read = Callable[["OnlineModel", str, bool], "Parsed"]
 Write = Callable[[Answered], tuple[bytes, tuple[Header, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
-class Ask:
+class Ask(NamedTuple):
     """One request to a deployment, in the terms of its protocol.
 
     Parameters
@@ -223,7 +221,8 @@ def _keep(
     seen: list[tuple[Arm, float, bool]],
 ) -> _Done:
     """Write the answer and its record."""
-    check_deadline(request)
+    if len(request.body) > INLINE_BYTES or ask.slow:
+        check_deadline(request)
     model, now_ns = arm.model, ctx.now_ns()
     id_ = ctx.ids.next(now_ns)
     body, headers = ask.write(Answered(model, parsed, answers, id_, answers.predictions, errors))

@@ -16,7 +16,7 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from tidemill.api.access import check_host, check_origin, check_permission, find_principal
+from tidemill.api.access import Doorkeeper, check_host, check_origin, check_permission
 from tidemill.api.context import Context
 from tidemill.api.failures import failure
 from tidemill.api.health import PROBES
@@ -45,6 +45,8 @@ class App:
     def __init__(self, ctx: Context) -> None:
         self.ctx = ctx
         self._patience = ctx.settings.deadline_ms / 1000.0
+        self._door = Doorkeeper(ctx.policy, ctx.clock)
+        self._hosts: set[bytes] = set()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer one request."""
@@ -144,9 +146,13 @@ class App:
         head = dict(headers)
         if len(head) != len(headers):
             check_single(headers)
-        if path not in PROBES:
-            check_host(policy, head.get(b"host"))
-        check_origin(policy, method, head.get(b"origin"))
+        host = head.get(b"host")
+        if host not in self._hosts and path not in PROBES:
+            check_host(policy, host)
+            if host is not None and len(self._hosts) < 256:
+                self._hosts.add(host)  # the next request with this very header needs no second look
+        if b"origin" in head:
+            check_origin(policy, method, head[b"origin"])
         route: Route | None
         params: tuple[str, ...]
         allowed: tuple[str, ...]
@@ -157,7 +163,7 @@ class App:
             route, params, allowed = ROUTER.find(method, raw_path.decode("latin-1"))
         principal = None
         if route is None or route.permission != OPEN:
-            principal = find_principal(policy, ctx.live.principals, head.get(b"authorization"), ctx.clock)
+            principal = self._door.find(ctx.live.principals, head.get(b"authorization"))
             check_permission(policy, principal, "read" if route is None else route.permission)
         late_at = began + (self._patience_s(head) if b"x-request-timeout-ms" in head else self._patience)
         return route, Request(method, path, params, query, head, principal, began, late_at, alive), allowed

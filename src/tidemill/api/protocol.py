@@ -102,7 +102,10 @@ class Protocol(HttpToolsProtocol):
         if len(self.headers) >= MOST_HEADERS or self.head_bytes > 2 * MOST_HEAD_BYTES:
             self.refused = _head_too_large()
             raise self.refused
-        super().on_header(name, value)
+        name = name.lower()
+        if name == b"expect":
+            self.expect_100_continue = value.lower() == b"100-continue"
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         """The head is complete: gather the body here, or hand the request to the application."""

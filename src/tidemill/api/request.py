@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import parse_qsl
 
 import msgspec
@@ -18,6 +17,7 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 Header = tuple[bytes, bytes]
 
 JSON = (b"content-type", b"application/json")
+_JSON_TYPE, _JSON_TEXT = b"application/json", "application/json"
 
 _encoder = msgspec.json.Encoder(enc_hook=str)
 
@@ -86,8 +86,7 @@ class Request:
         return self.head.get(b"content-type", b"").split(b";", 1)[0].strip().lower().decode("latin-1")
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(NamedTuple):
     """Status, headers besides the length, and body."""
 
     status: int
@@ -122,7 +121,10 @@ def check_media_type(request: Request, *allowed: str) -> None:
     MediaTypeError
         It is of another type.
     """
-    packed = request.head.get(b"content-encoding", b"identity").strip().lower()
+    head = request.head
+    if head.get(b"content-type") == _JSON_TYPE and b"content-encoding" not in head and _JSON_TEXT in allowed:
+        return
+    packed = head.get(b"content-encoding", b"identity").strip().lower()
     if packed not in (b"identity", b""):
         raise MediaTypeError(
             f"the body is packed with {packed.decode('latin-1')[:40]}",
