@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -116,7 +117,7 @@ def _metrics(one: Comparison, confidence: float) -> list[str]:
             f"{each.old:.4g}",
             f"{each.new:.4g}",
             f"{each.difference:+.4g}",
-            f"{each.low:+.4g} to {each.high:+.4g}",
+            f"{each.low:+.4g} to {each.high:+.4g}" if math.isfinite(each.low) else "unknown",
             "differs" if each.told_apart else "",
         )
         for each in one.on_same_rows

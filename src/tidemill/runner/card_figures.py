@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -13,7 +14,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.names import name_key
 from tidemill.evaluation.confusion import called_classes, confusion_matrix
 from tidemill.evaluation.curves import default_thresholds, roc_curve
-from tidemill.evaluation.intervals import metric_intervals
+from tidemill.evaluation.intervals import metric_intervals, wilson
 from tidemill.features.plan import encoded_columns
 from tidemill.model_types.base import Labels
 from tidemill.registry.card_facts import Bin, Figures, MetricOn, Part
@@ -48,7 +49,6 @@ class _Judged:
     y: np.ndarray
     scores: np.ndarray
     confidence: float
-    seed: int
 
     @cached_property
     def called(self) -> np.ndarray:
@@ -59,7 +59,10 @@ class _Judged:
         """All metrics with intervals, on all rows or on some."""
         y, scores = (self.y, self.scores) if where is None else (self.y[where], self.scores[where])
         found = metric_intervals(self.labels, y, scores, confidence=self.confidence)
-        return {one.metric: MetricOn(metric=one.metric, value=one.value, low=one.low, high=one.high) for one in found}
+        return {
+            one.metric: MetricOn(metric=one.metric, value=one.value, low=finite(one.low), high=finite(one.high))
+            for one in found
+        }
 
 
 def work_out(
@@ -86,7 +89,6 @@ def work_out(
         y=y,
         scores=scores,
         confidence=gates[0].confidence if gates else 0.95,
-        seed=stations.settings.seed,
     )
     least = gates[0].slice_min_rows if gates else FEWEST_ROWS
     present = {name_key(name): name for name in held.table.column_names}
@@ -171,23 +173,17 @@ def _groups(judged: _Judged, columns: Sequence[str], least: int) -> Iterator[Par
             yield Part(column=column, value=value, rows=rows, figures=figures)
 
 
+def finite(value: float) -> float | None:
+    """A bound, where there is one."""
+    return value if math.isfinite(value) else None
+
+
 def share(hits: np.ndarray, confidence: float) -> tuple[float, float, float] | None:
-    """A share of rows with Wilson's interval; None of no rows.
-
-    References
-    ----------
-    Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927),
-    https://doi.org/10.1080/01621459.1927.10502953
-    """
-    from statistics import NormalDist
-
-    count = len(hits)
-    if not count:
+    """A share of rows with its interval; None of no rows."""
+    if not len(hits):
         return None
-    part, z = float(hits.mean()), NormalDist().inv_cdf(0.5 + confidence / 2)
-    middle = (part + z * z / (2 * count)) / (1 + z * z / count)
-    half = z / (1 + z * z / count) * float(np.sqrt(part * (1 - part) / count + z * z / (4 * count * count)))
-    return part, max(0.0, middle - half), min(1.0, middle + half)
+    part = float(hits.mean())
+    return part, *wilson(part, len(hits), confidence=confidence)
 
 
 def _values(held: HeldOut, column: str) -> Iterator[tuple[Any, np.ndarray]]:

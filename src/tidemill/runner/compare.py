@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -51,7 +52,7 @@ def compare_versions(
     return replace(
         recorded,
         rows_of=_rows_of(scored.held),
-        on_same_rows=_on_same_rows(scored, confidence=confidence, seed=stations.settings.seed),
+        on_same_rows=_on_same_rows(scored, confidence=confidence),
         decisions=_decisions(scored),
         notes=_notes(scored),
     )
@@ -93,13 +94,15 @@ def _rows_of(held: HeldOut) -> str:
     return f"{held.table.num_rows:,} rows held out of version {held.version}"
 
 
-def _on_same_rows(scored: _Scored, *, confidence: float, seed: int) -> tuple[OnSameRows, ...]:
+def _on_same_rows(scored: _Scored, *, confidence: float) -> tuple[OnSameRows, ...]:
     from tidemill.evaluation.judge import metric_names
     from tidemill.evaluation.paired import paired_difference
 
     found = []
     for metric in metric_names(scored.labels):
         one = paired_difference(metric, scored.labels, scored.y, scored.new, scored.old, confidence=confidence)
+        if not math.isfinite(one.difference):  # it has no value on these rows
+            continue
         found.append(
             OnSameRows(metric=metric, old=one.old, new=one.new, difference=one.difference, low=one.low, high=one.high)
         )

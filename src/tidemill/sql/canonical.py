@@ -78,9 +78,11 @@ def canonical_lines(text: str, dialect: str) -> list[str]:
 
 
 def _readable_token(text: str, token: Token) -> str:
+    """A token as it was written; keywords in capitals."""
     written = text[token.start : token.end + 1]
-    keep = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER, TokenType.STRING, TokenType.NUMBER)
-    return " ".join(written.split()) if keep or not written.isascii() else " ".join(written.upper().split())
+    named = token.token_type in (TokenType.VAR, TokenType.IDENTIFIER)
+    words = written.split()
+    return written if named or not all(word.isidentifier() for word in words) else " ".join(words).upper()
 
 
 def _calls(text: str, token: Token, word: str) -> bool:
