@@ -449,3 +449,11 @@ def test_a_missing_function_in_the_data_of_a_call_is_refused_too() -> None:
     error = refuse("SELECT * FROM ML.PREDICT(MODEL m, (SELECT ST_X(p) AS x FROM t))", "bigquery")
 
     assert error.message.startswith("ST_X is not supported: geography")
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["SELECT at, n FROM t", "SELECT t.at, n FROM t WHERE at = 1 ORDER BY at", 'SELECT "at", n FROM t GROUP BY ALL'],
+)
+def test_a_column_named_like_a_keyword_of_the_engine_needs_no_quotes(text: str) -> None:
+    assert run(bind(text), t='SELECT 1 AS "at", 2 AS n') == [(1, 2)]

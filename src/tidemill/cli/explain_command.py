@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.output import plain
 from tidemill.runner.result import show, text_table
+
+if TYPE_CHECKING:
+    from tidemill.serving.online.explain import Attribution, Explanation
+
+NAMED = 3
+"""How many inputs the words name on either side."""
 
 
 def explain(
@@ -22,12 +30,32 @@ def explain(
     with entered(project) as opened:
         logged, found = opened.explain(prediction)
     if as_json:
-        print(json.dumps({"prediction": dict(logged), **found.as_json()}, indent=2, ensure_ascii=False, default=str))
+        told = {"prediction": dict(logged), "explanation": asdict(found)}
+        print(json.dumps(plain(told), indent=2, ensure_ascii=False))
         return
     print(f"prediction {logged['id']}: {logged['prediction']}, by {logged['model']} version {logged['version']}\n")
-    print(f"{found.in_words()}\n")
+    print(in_words(found))
     parts = found.attributions[:top] if top else found.attributions
     rows = [(part.feature, show(part.value), f"{part.attribution:+.4g}") for part in parts]
-    print(text_table(["input", "value", f"adds to the {found.unit}"], rows, widest=80))
+    print(f"\n{text_table(['input', 'value', f'adds to the {found.unit}'], rows, widest=80)}")
     if len(parts) < len(found.attributions):
         print(f"... and {len(found.attributions) - len(parts)} more: --top 0 shows all")
+
+
+def in_words(found: Explanation) -> str:
+    """The explanation as one would say it."""
+    up = [part for part in found.attributions if part.attribution > 0][:NAMED]
+    down = [part for part in found.attributions if part.attribution < 0][:NAMED]
+    lines = [
+        f"Without knowing anything of the row, the {found.unit} would be {found.baseline:.4g}; "
+        f"with it, it is {found.score:.4g}."
+    ]
+    if up:
+        lines.append(f"Most towards more: {_listed(up)}.")
+    if down:
+        lines.append(f"Most towards less: {_listed(down)}.")
+    return "\n".join(lines)
+
+
+def _listed(parts: list[Attribution]) -> str:
+    return ", ".join(f"{part.feature} = {show(part.value)} ({part.attribution:+.3g})" for part in parts)

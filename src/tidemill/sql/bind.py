@@ -128,6 +128,10 @@ class _Unit:
         )
 
 
+KEYWORDS = frozenset({"at"})
+"""Words that DuckDB reserves (for ``AT (VERSION => n)``), and no other SQL does."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Edit:
     """One place of a tree that the engine does not read as it stands."""
@@ -174,6 +178,7 @@ class _Binder:
                 edits.append(_replace_view(table, view.sql))
                 calls.extend(call for call in view.calls if call not in calls)
                 ordered = ordered and view.ordered
+        edits += _quoted_columns(tree)
         sql = self._render(unit, tree, edits, whole=not pruned)
         tables, models = _reads_through(unit.tree, self.views)
         return BoundQuery(sql=sql, calls=tuple(calls), tables=tables, models=models, ordered=ordered)
@@ -281,6 +286,16 @@ def _replace_view(table: exp.Table, sql: str) -> _Edit:
     if not table.args.get("alias"):
         text += f" AS {quote_name(table.name)}"
     return _Edit(table, text, start, stop)
+
+
+def _quoted_columns(tree: exp.Expr) -> list[_Edit]:
+    """Columns whose name the engine takes for a keyword, as ``at`` of the system tables: they are quoted for it."""
+    names = [column.this for column in tree.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
+    return [
+        _Edit(name, quote_name(name.name), name.meta.get("start"), name.meta["end"] + 1 if "end" in name.meta else None)
+        for name in names
+        if not name.quoted and name_key(name.name) in KEYWORDS
+    ]
 
 
 def _apply(edits: list[_Edit]) -> None:
