@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from tidemill.core.errors import BindError, NotFoundError, SettingsError, TidemillError
-from tidemill.core.names import did_you_mean
+from tidemill.core.errors import BindError, NotFoundError, TidemillError
 from tidemill.model_types.base import Labels
-from tidemill.registry.lineage import read_lineage
+from tidemill.runner.gate_columns import check_columns, todays_columns
 from tidemill.runner.gate_rows import (
     given_away,
     has_measure,
@@ -23,7 +22,6 @@ from tidemill.runner.gate_rows import (
 )
 from tidemill.runner.gate_server import ask_golden, open_online, time_answers
 from tidemill.runner.held_out import HeldOut, held_out_rows
-from tidemill.runner.pinned import recorded_statement, recorded_views
 from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Scored, Timing
 
 if TYPE_CHECKING:
@@ -57,7 +55,7 @@ class Collector:
         """All parts, each collected once."""
         held = self.held
         if isinstance(held, HeldOut):
-            _check_columns(self.settings, held)
+            check_columns(self.settings, held)
         contract = self.contract()
         self.listen("scoring held-out rows")
         scored = self.scored
@@ -76,7 +74,6 @@ class Collector:
             scored=scored,
             leakage=leakage,
             champion=self.champion(),
-            seed=self.stations.settings.seed,
         )
 
     @cached_property
@@ -92,7 +89,7 @@ class Collector:
     @cached_property
     def inputs(self) -> dict[str, str]:
         """The columns it reads, with their Arrow types as text."""
-        return {str(one["name"]): str(one["type"]) for one in self.loaded.manifest["inputs"]}
+        return _inputs(self.loaded)
 
     @cached_property
     def held(self) -> HeldOut | Missing:
@@ -119,7 +116,7 @@ class Collector:
         source: Mapping[str, str] | Missing
         broken = ""
         try:
-            source = _todays_columns(self.stations, self.version)
+            source = todays_columns(self.stations, self.version)
         except (BindError, NotFoundError) as error:
             source, broken = Missing(error.message), error.message
         except TidemillError as error:
@@ -129,9 +126,7 @@ class Collector:
             source=source,
             broken=broken,
             label=self.labels.column,
-            champion_inputs=None
-            if champion is None
-            else {one["name"]: one["type"] for one in champion.manifest["inputs"]},
+            champion_inputs=None if champion is None else _inputs(champion),
             champion_label="" if champion is None else _labels(champion).column,
         )
 
@@ -164,13 +159,19 @@ class Collector:
     def leakage(self) -> Leakage | Missing:
         """What the inputs know of the label, and the held-out rows that were trained on."""
         held, scored = self.held, self.scored
-        if isinstance(held, Missing) or isinstance(scored, Missing):
-            return held if isinstance(held, Missing) else Missing(getattr(scored, "reason", ""))
+        if isinstance(held, Missing):
+            return held
+        if isinstance(scored, Missing):
+            return scored
         at = _evenly(held.table.num_rows, _MOST_FOR_LEAKS)
         part, y, inputs = held.table.take(at), scored.y[at], list(self.inputs)
         classes = len(self.labels.classes)
         label_time = spelled(held.table.column_names, self.settings.gates.label_time) or ""
-        seen = or_missing(lambda: trained_on(self.stations, self.version, held.table)) if scored.held_out else None
+        seen = (
+            or_missing(lambda: trained_on(self.stations, self.version, held.table, inputs=tuple(self.inputs)))
+            if scored.held_out
+            else None
+        )
         return Leakage(
             separation=separations(part, inputs, y, classes),
             given_away=given_away(part, inputs, held.label, regression=not classes),
@@ -183,26 +184,55 @@ class Collector:
         )
 
     def champion(self) -> Champion | Missing | None:
-        """The champion's answers to the same rows."""
+        """The champion's answers to the rows the version was judged on, or the version's to the champion's."""
         if self.other is None:
             return None
-        held, other = self.held, self.other
+        held, scored, other = self.held, self.scored, self.other
         if isinstance(held, Missing):
             return held
-        return or_missing(lambda: self._champion(held, other))
-
-    def _champion(self, held: HeldOut, other: ModelVersion) -> Champion | Missing:
+        if isinstance(scored, Missing):
+            return scored
         loaded = self.stations.load_model(other.name, other.version)
         labels = _labels(loaded)
         if bool(labels.classes) != bool(self.labels.classes):
             return Missing(f"version {other.version} predicts {'classes' if labels.classes else 'numbers'}")
-        scores = score_table(self.stations, loaded, held.table)
-        seen = or_missing(lambda: trained_on(self.stations, other, held.table))
+        if all(spelled(held.table.column_names, name) for name in _inputs(loaded)):
+            return or_missing(lambda: self._on_own_rows(loaded, other, held, scored))
+        return or_missing(lambda: self._on_champion_rows(loaded, other))
+
+    def _on_own_rows(self, loaded: LoadedModel, other: ModelVersion, held: HeldOut, scored: Scored) -> Champion:
+        seen = or_missing(lambda: trained_on(self.stations, other, held.table, inputs=tuple(_inputs(loaded))))
         return Champion(
             version=other.version,
-            scores=_in_order(scores, labels, self.labels),
+            rows=scored,
+            scores=_in_order(score_table(self.stations, loaded, held.table), _labels(loaded), self.labels),
             seen=None if isinstance(seen, Missing) else seen,
             keys=self._keys(held.table),
+        )
+
+    def _on_champion_rows(self, loaded: LoadedModel, other: ModelVersion) -> Champion | Missing:
+        """The version's own rows lack columns that the champion reads: the champion's may have those of both."""
+        import numpy as np
+
+        held = held_out_rows(self.stations, other)
+        seen = trained_on(self.stations, self.version, held.table, inputs=tuple(self.inputs))
+        if seen is None:
+            return Missing(f"neither its rows nor those of version {other.version} have the columns that both read")
+        known = self._scored(held)
+        fresh = ~seen & (known.y >= 0 if self.labels.classes else np.isfinite(known.y))
+        table = held.table.filter(fresh)
+        rows = replace(
+            known,
+            y=known.y[fresh],
+            scores=known.scores[fresh],
+            columns={name: values[fresh] for name, values in known.columns.items()},
+        )
+        return Champion(
+            version=other.version,
+            rows=rows,
+            scores=_in_order(score_table(self.stations, loaded, table), _labels(loaded), self.labels),
+            seen=np.zeros(table.num_rows, dtype=bool),
+            keys=self._keys(table),
         )
 
     def _keys(self, table: pa.Table) -> np.ndarray:
@@ -228,24 +258,13 @@ class Collector:
         )
 
 
+def _inputs(model: LoadedModel) -> dict[str, str]:
+    return {str(one["name"]): str(one["type"]) for one in model.manifest["inputs"]}
+
+
 def _labels(model: LoadedModel) -> Labels:
     label = model.manifest["label"]
     return Labels(column=label["column"], classes=tuple(label["classes"]))
-
-
-def _todays_columns(stations: Stations, version: ModelVersion) -> dict[str, str]:
-    """The columns that the recorded query gives on the newest tables; no row is read."""
-    from tidemill.runner.execute import open_query
-    from tidemill.sql.bind import bind_query
-
-    lineage = read_lineage(version.lineage)
-    statement = recorded_statement(lineage, f"model {version.name} version {version.version}")
-    assert statement.query is not None  # noqa: S101 - it was trained
-    bound = bind_query(statement.query, views=recorded_views(lineage), engine=stations.warehouse.dialect)
-    with stations.session() as session:
-        opened = open_query(bound, stations.context(session))
-        schema = session.schema(opened.sql, opened.relations)
-    return {column.name: str(column.type) for column in schema}
 
 
 def _in_order(scores: np.ndarray, given: Labels, wanted: Labels) -> np.ndarray:
@@ -273,17 +292,3 @@ def _evenly(rows: int, most: int) -> np.ndarray:
     if rows <= most:
         return np.arange(rows)
     return np.linspace(0, rows - 1, num=most, dtype=np.int64)
-
-
-def _check_columns(settings: DeploymentSettings, held: HeldOut) -> None:
-    gates, names = settings.gates, held.table.column_names
-    given = {"slices": gates.slices, "groups": gates.groups, "label_time": tuple(filter(None, (gates.label_time,)))}
-    for setting, columns in given.items():
-        for column in columns:
-            if spelled(names, column) is None:
-                raise SettingsError(
-                    f"deployments.{settings.name}.gates.{setting} names {column}, which is not among the columns of "
-                    f"the query that version {held.version} of {held.model} was trained with",
-                    hint=did_you_mean(column, names),
-                    columns=list(names),
-                )

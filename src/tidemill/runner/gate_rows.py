@@ -47,10 +47,12 @@ def score_table(stations: Stations, model: LoadedModel, table: pa.Table) -> np.n
     return scores
 
 
-def trained_on(stations: Stations, version: ModelVersion, table: pa.Table) -> np.ndarray | None:
-    """Which rows of a table occur among the training rows of a version, value for value, in the columns both have.
+def trained_on(
+    stations: Stations, version: ModelVersion, table: pa.Table, *, inputs: Sequence[str]
+) -> np.ndarray | None:
+    """Which rows of a table occur among the training rows of a version: the same features, as far as both have them.
 
-    None where they have too little in common to tell: not all inputs of the version, and its label.
+    None where the table lacks the label or some of the ``inputs``: columns the version reads.
 
     Raises
     ------
@@ -66,8 +68,8 @@ def trained_on(stations: Stations, version: ModelVersion, table: pa.Table) -> np
     with pinned_training(stations, version) as pinned:
         rows = open_rows(pinned.task)
         there = {name_key(name) for name in table.column_names}
-        common = [name for name in rows.schema.names if name_key(name) in there]
-        if not {rows.label, *rows.features} <= set(common):
+        common = [name for name in (*rows.features, rows.label) if name_key(name) in there]
+        if not {name_key(name) for name in (*inputs, rows.label)} <= set(map(name_key, common)):
             return None
         rows, split = split_rows(rows, learn_label(rows).rows)
         spelled = {name_key(name): name for name in table.column_names}

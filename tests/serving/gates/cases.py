@@ -50,7 +50,7 @@ def champion(of: Scored, *, noise: float = 0.02, seed: int = 11, seen: np.ndarra
     """A champion that answers nearly as the version does."""
     generator = np.random.default_rng(seed)
     chance = np.clip(of.scores[:, 1] + generator.normal(scale=noise, size=len(of.y)), 0.001, 0.999)
-    return Champion(version=1, scores=two_class_scores(chance), seen=seen, keys=np.arange(len(of.y)))
+    return Champion(version=1, rows=of, scores=two_class_scores(chance), seen=seen, keys=np.arange(len(of.y)))
 
 
 def sound_case(**parts: Any) -> Case:

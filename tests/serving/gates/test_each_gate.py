@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
-
 from tests.serving.gates.cases import gate_settings, scored, sound_case, two_class_scores
+
 from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Timing
 from tidemill.serving.gates.table import GATES, judge_case
 
@@ -30,8 +30,8 @@ def _worse_champion_case(better: float, region_only: bool = False) -> Case:
     truth = held.y.astype(float)
     where = held.columns["region"] == "north" if region_only else np.ones(len(truth), dtype=bool)
     chance[where] = (1 - better) * chance[where] + better * truth[where]
-    settings = gate_settings(slices=["region"], margin=1.0) if region_only else case.settings
-    champion = Champion(version=1, scores=two_class_scores(chance), seen=None, keys=np.arange(len(truth)))
+    settings = gate_settings(slices=["region"], slice_margin=0.005) if region_only else case.settings
+    champion = Champion(version=1, rows=held, scores=two_class_scores(chance), seen=None, keys=np.arange(len(truth)))
     return replace(case, champion=champion, settings=settings)
 
 

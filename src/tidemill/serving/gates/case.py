@@ -144,10 +144,15 @@ class Leakage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Champion:
-    """The champion's scores of the same rows, in the order of the candidate's classes.
+    """The rows two versions are compared on, and the champion's scores of them.
 
     Parameters
     ----------
+    rows
+        The rows with the candidate's scores: those it was judged on, or, where the champion reads columns that are not
+        among them, the champion's own held-out rows less those that trained the candidate.
+    scores
+        The champion's, in the order of the candidate's classes.
     seen
         Which of the rows the champion was trained on; None where it cannot be told.
     keys
@@ -155,6 +160,7 @@ class Champion:
     """
 
     version: int
+    rows: Scored
     scores: np.ndarray
     seen: np.ndarray | None
     keys: np.ndarray
@@ -172,7 +178,6 @@ class Case:
     scored: Scored | Missing
     leakage: Leakage | Missing
     champion: Champion | Missing | None
-    seed: int = 0
 
     @property
     def metric(self) -> str:

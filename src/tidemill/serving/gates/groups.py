@@ -17,12 +17,12 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from statistics import NormalDist
 from typing import Any
 
 import numpy as np  # noqa: TID253
 
 from tidemill.evaluation.confusion import called_classes
+from tidemill.evaluation.intervals import wilson
 from tidemill.serving.gates.case import Case, Scored
 from tidemill.serving.gates.quality import enough
 from tidemill.serving.gates.verdict import Verdict, failed, listed, passed, unsure
@@ -137,17 +137,10 @@ def _gaps(column: str, measure: str, shares: Sequence[Share], confidence: float)
 
 def difference_interval(first: Share, second: Share, confidence: float) -> tuple[float, float]:
     """Interval of the difference of two independent shares, the first less the second."""
-    z = NormalDist().inv_cdf((1 + confidence) / 2)
     p, q = first.hits / first.rows, second.hits / second.rows
-    (p_low, p_high), (q_low, q_high) = _wilson(first, z), _wilson(second, z)
+    p_low, p_high = wilson(p, first.rows, confidence=confidence)
+    q_low, q_high = wilson(q, second.rows, confidence=confidence)
     return p - q - math.hypot(p - p_low, q_high - q), p - q + math.hypot(p_high - p, q - q_low)
-
-
-def _wilson(share: Share, z: float) -> tuple[float, float]:
-    n, p = share.rows, share.hits / share.rows
-    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return middle - reach, middle + reach
 
 
 def _plain(gap: Gap) -> dict[str, Any]:

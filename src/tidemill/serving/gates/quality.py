@@ -19,7 +19,7 @@ import numpy as np  # noqa: TID253
 from tidemill.model_types.base import Labels
 from tidemill.registry.decisions import compare_decisions
 from tidemill.serving.gates.case import Case, Champion, Missing, Scored, default_metric
-from tidemill.serving.gates.comparing import compare
+from tidemill.serving.gates.comparing import compare, require_metric
 from tidemill.serving.gates.verdict import Verdict, passed, unsure
 from tidemill.warehouse.control.deployments import GateStatus
 
@@ -58,11 +58,10 @@ def better_than_a_constant(case: Case) -> Verdict:
     if isinstance(scored, Verdict):
         return scored
     labels = scored.labels
+    require_metric(case.metric, labels)
     metric = case.metric if not labels.classes or case.metric in _WITH_CONSTANT else default_metric(labels)
     constant = best_constant(metric, labels, scored.y)
-    found = compare(
-        metric, labels, scored.y, scored.scores, constant, confidence=case.settings.confidence, seed=case.seed
-    )
+    found = compare(metric, labels, scored.y, scored.scores, constant, confidence=case.settings.confidence)
     status: GateStatus = "pass" if found.low > 0 else "fail" if found.high <= 0 else "not enough evidence"
     summary = (
         f"{metric} {found.new:.4g} against {found.old:.4g} of the best constant answer on {found.rows:,} rows: "
@@ -85,7 +84,7 @@ def no_worse_than_the_champion(case: Case) -> Verdict:
         return passed(NO_CHAMPION, {})
     if isinstance(case.champion, Missing):
         return unsure(f"the champion did not answer these rows: {case.champion.reason}")
-    scored = enough(case.scored, case)
+    scored = enough(case.champion.rows, case)
     if isinstance(scored, Verdict):
         return scored
     shared = shared_rows(scored, case.champion, case.settings.min_rows)
@@ -96,7 +95,6 @@ def no_worse_than_the_champion(case: Case) -> Verdict:
         scored.scores[shared.kept],
         case.champion.scores[shared.kept],
         confidence=case.settings.confidence,
-        seed=case.seed,
     )
     margin = case.settings.margin
     summary = (

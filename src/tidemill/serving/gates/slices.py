@@ -52,13 +52,13 @@ def slices(case: Case) -> Verdict:
         return passed(NO_CHAMPION, {})
     if isinstance(case.champion, Missing):
         return unsure(f"the champion did not answer these rows: {case.champion.reason}")
-    scored = enough(case.scored, case)
+    scored = enough(case.champion.rows, case)
     if isinstance(scored, Verdict):
         return scored
     found = list(_each(scored, case.champion, case))
     judged = [one for one in found if one.gain is not None]
     margin = settings.slice_margin
-    worse = _shown_worse([one.gain for one in judged if one.gain], margin, settings.confidence)
+    worse = shown_worse([one.gain for one in judged if one.gain], margin, settings.confidence)
     evidence: dict[str, Any] = {
         "slices": [_plain(one, adjusted) for one, adjusted in zip(judged, worse, strict=True)],
         "not_judged": [{"slice": one.name, "rows": one.rows, "why": one.why} for one in found if one.gain is None],
@@ -89,7 +89,10 @@ def slices(case: Case) -> Verdict:
 def _each(scored: Scored, champion: Champion, case: Case) -> Iterator[Slice]:
     kept = shared_rows(scored, champion, case.settings.min_rows).kept
     for column in case.settings.slices:
-        values = scored.columns[column]
+        values = scored.columns.get(column)
+        if values is None:
+            yield Slice(column=column, value="*", rows=0, why="the rows both can answer have no such column")
+            continue
         for value in np.unique(values[kept].astype(str)):
             mask = kept & (values.astype(str) == value)
             yield _one(scored, champion, case, column, str(value), mask)
@@ -107,14 +110,13 @@ def _one(scored: Scored, champion: Champion, case: Case, column: str, value: str
         scored.scores[mask],
         champion.scores[mask],
         confidence=case.settings.confidence,
-        seed=case.seed,
     )
     if not (np.isfinite(gain.low) and np.isfinite(gain.high)):
         return Slice(column=column, value=value, rows=rows, why=f"{case.metric} has no value there")
     return Slice(column=column, value=value, rows=rows, gain=gain)
 
 
-def _shown_worse(gains: Sequence[Gain], margin: float, confidence: float) -> list[float]:
+def shown_worse(gains: Sequence[Gain], margin: float, confidence: float) -> list[float]:
     """Of each gain the chance of rows like these if it were no worse than the margin, adjusted by Holm."""
     if not gains:
         return []
