@@ -127,3 +127,13 @@ def test_scores_that_move_by_next_to_nothing_are_not_far_apart() -> None:
     verdicts = judge_rollout(champion, Counts(answers=5_000, errors=0, scores=tuple(new)), RULES)
 
     assert not any(one.breached for one in verdicts)
+
+
+def test_decisions_that_turn_on_the_same_rows_are_a_breach() -> None:
+    counts = Counts(answers=200, errors=0), Counts(answers=200, errors=0)
+
+    turned = judge_rollout(*counts, RULES, flips=(60, 140), stages=5)
+    close = judge_rollout(*counts, RULES, flips=(150, 50), stages=5)
+
+    assert [one.signal for one in turned if one.breached] == ["flips"]
+    assert not any(one.breached for one in close)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,10 +47,8 @@ def in_words(found: Explanation) -> str:
     """The explanation as one would say it."""
     up = [part for part in found.attributions if part.attribution > 0][:NAMED]
     down = [part for part in found.attributions if part.attribution < 0][:NAMED]
-    lines = [
-        f"Without knowing anything of the row, the {found.unit} would be {found.baseline:.4g}; "
-        f"with it, it is {found.score:.4g}."
-    ]
+    start = f"Without knowing anything of the row, the {found.unit} would be {found.baseline:.4g}"
+    lines = [f"{start}; with it, it is {found.score:.4g}."]
     if up:
         lines.append(f"Most towards more: {_listed(up)}.")
     if down:
@@ -57,5 +56,5 @@ def in_words(found: Explanation) -> str:
     return "\n".join(lines)
 
 
-def _listed(parts: list[Attribution]) -> str:
+def _listed(parts: Sequence[Attribution]) -> str:
     return ", ".join(f"{part.feature} = {show(part.value)} ({part.attribution:+.3g})" for part in parts)

@@ -230,6 +230,13 @@ ROLLBACK: tuple[Entry, ...] = (
         doc="Largest distance (Kolmogorov-Smirnov) between the scores of challenger and champion.",
     ),
     Entry(
+        name="flip_share",
+        default=0.25,
+        low=0.001,
+        high=0.999,
+        doc="Largest share of a classifier's decisions that may differ from the champion's in the shadow.",
+    ),
+    Entry(
         name="quality_margin",
         default=0.02,
         low=0,
@@ -301,6 +308,7 @@ class RollbackSettings:
     error_margin: float
     latency_ratio: float
     score_distance: float
+    flip_share: float
     quality_margin: float
 
 

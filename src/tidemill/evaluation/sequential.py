@@ -23,7 +23,7 @@ from itertools import accumulate
 
 from tidemill.core.sections import RollbackSettings
 
-SIGNALS = {"errors": 0.7, "quality": 0.1, "latency": 0.1, "scores": 0.1}
+SIGNALS = {"errors": 0.6, "quality": 0.1, "latency": 0.1, "scores": 0.1, "flips": 0.1}
 """The share of alpha that each signal has. Errors have most: they must be seen soonest."""
 
 LEAST_LABELLED = 30
@@ -90,6 +90,7 @@ def judge_rollout(
     rules: RollbackSettings,
     *,
     latency_edges: Sequence[float] = (),
+    flips: tuple[int, int] = (0, 0),
     stages: int = 1,
 ) -> tuple[Verdict, ...]:
     """Judge every signal there are counts for; ``rules.alpha`` holds for all signals and stages together.
@@ -98,6 +99,8 @@ def judge_rollout(
     ----------
     latency_edges
         Where the bins of the latency histograms meet, in seconds.
+    flips
+        Of the decisions both took on the same rows: how many are the same, and how many are not.
     stages
         How many stages of a rollout share alpha; counts begin anew with each.
     """
@@ -110,6 +113,8 @@ def judge_rollout(
         found.append(judge_latency(champion, challenger, latency_edges, ratio=ratio, alpha=alpha["latency"]))
     if sum(champion.scores) and sum(challenger.scores):
         found.append(judge_scores(champion, challenger, distance=rules.score_distance, alpha=alpha["scores"]))
+    if sum(flips):
+        found.append(judge_flips(*flips, limit=rules.flip_share, alpha=alpha["flips"]))
     return tuple(found)
 
 
@@ -179,6 +184,21 @@ def judge_scores(champion: Counts, challenger: Counts, *, distance: float, alpha
         challenger_n=n1,
         summary=f"scores are {found:.3f} apart from the champion's (Kolmogorov-Smirnov, allowed {distance:g} and "
         f"{threshold - distance:.3f} for chance)",
+    )
+
+
+def judge_flips(same: int, other: int, *, limit: float, alpha: float) -> Verdict:
+    """Whether the challenger decides otherwise on more than a share of the same rows."""
+    evidence, threshold = _log_mixture(other, same, null=limit), -math.log(alpha)
+    total = same + other
+    return Verdict(
+        signal="flips",
+        breached=evidence > threshold,
+        statistic=evidence,
+        threshold=threshold,
+        champion_n=total,
+        challenger_n=total,
+        summary=f"{other:,} of {total:,} decisions differ from the champion's on the same rows ({other / total:.1%})",
     )
 
 

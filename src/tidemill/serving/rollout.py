@@ -27,6 +27,7 @@ def judge(
     counts: TrialCounts,
     *,
     stage: str,
+    classifier: bool,
     seconds: float,
     rollout: RolloutSettings,
     rollback: RollbackSettings,
@@ -36,6 +37,8 @@ def judge(
 
     Parameters
     ----------
+    classifier
+        Whether answers are decisions, which can be the same or not.
     seconds
         How long the stage has lasted.
     outcomes
@@ -49,6 +52,7 @@ def judge(
             _counts(counts.challenger, outcomes[1], stage),
             rollback,
             latency_edges=LATENCY_EDGES,
+            flips=(counts.agree, counts.differ) if classifier else (0, 0),
             stages=len(rollout.shares) + bool(rollout.shadow_requests),
         )
         told["verdicts"] = [_told(verdict) for verdict in verdicts]

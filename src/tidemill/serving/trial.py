@@ -63,6 +63,7 @@ class Trial:
             self.verdict = judge(
                 deployment.board.counts(self.number),
                 stage=self.row.stage,
+                classifier=deployment.champion is not None and bool(deployment.champion.classes),
                 seconds=self.clock.monotonic() - self._since,
                 rollout=self.settings.rollout,
                 rollback=self.settings.rollback,
