@@ -107,6 +107,7 @@ async def serve(ctx: Context, options: WorkerOptions, listener: socket.socket, s
     app = App(ctx)
     server = make_server(app, options)
     Protocol.queue, Protocol.now = ctx.settings.queue, staticmethod(app.now)
+    Protocol.read_s = ctx.settings.deadline_ms / 1000.0
     ctx.requests = lambda: len(server.server_state.tasks)
     loop = asyncio.get_running_loop()
     asked: asyncio.Future[bool] = loop.create_future()

@@ -95,6 +95,13 @@ def token(root: Path, role: str, *, name: str = "", days: float | None = None) -
         return create_token(db, name or f"{role}-token", role, who="test", days=days)
 
 
+def records(root: Path) -> list[Any]:
+    """Everything in the prediction log that was not collected."""
+    from tidemill.serving.log.reader import records_of
+
+    return list(records_of(root / ".tidemill" / "spool"))
+
+
 @dataclass
 class Answer:
     status: int

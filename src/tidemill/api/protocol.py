@@ -27,8 +27,6 @@ from tidemill.core.errors import OverloadError, RequestError, TidemillError
 
 MOST_HEAD_BYTES = 65_536
 MOST_HEADERS = 128
-READ_S = 20.0
-"""How long a request may take to arrive, head and body, and a fresh connection to begin one."""
 
 IDLE_S = 75.0
 """How long a connection may be kept without a request."""
@@ -61,11 +59,13 @@ class Protocol(HttpToolsProtocol):
 
     queue = 256
     """Requests in work or waiting at this worker; set by the worker that serves."""
+    read_s = 10.0
+    """How long a request may take to arrive, head and body, and a fresh connection to begin one."""
     now: Now | None = None
     """What answers predictions at once; set by the worker that serves."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """A client connected: it has `READ_S` to send a request."""
+        """A client connected: it has `read_s` to send a request."""
         super().connection_made(transport)
         self.since = time.perf_counter()
         self.reading = True
@@ -202,7 +202,7 @@ class Protocol(HttpToolsProtocol):
     def overdue(self, now: float) -> bool:
         """Whether a request has been arriving for too long, or none came for a long time."""
         if self.reading:
-            return now - self.since > READ_S
+            return now - self.since > self.read_s
         return now - self.since > IDLE_S and (self.cycle is None or self.cycle.response_complete)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
