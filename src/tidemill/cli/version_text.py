@@ -156,4 +156,4 @@ def verdicts(found: Sequence[Verdict], *, done: bool) -> str:
         )
         for one in found
     ]
-    return text_table(["model", "version", "", "because"], rows, widest=120)
+    return text_table(["model", "version", "then", "because"], rows, widest=120)

@@ -39,6 +39,7 @@ ABOUT_TABLES = {
     "tables": "Each version of each table.",
     "models": "Each model that is not dropped, at its current version.",
     "model_versions": "Each version of each model, also of dropped ones: options, lineage, digest, files.",
+    "aliases": "The names that people gave to versions.",
     "metrics": "Each metric of each model version, one row a metric.",
     "training_info": "Each iteration of each training.",
     "deployments": "Each deployment: its champion, the version on trial, and its stage.",

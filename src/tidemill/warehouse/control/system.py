@@ -140,6 +140,11 @@ TABLES: dict[str, SystemTable] = {
         },
         sql="SELECT * FROM model_versions ORDER BY model_key, version",
     ),
+    "aliases": SystemTable(
+        columns={"model": "text", "alias": "text", "version": "int", "set_by": "text", "updated_at": "time"},
+        sql=f"SELECT models.name AS model, model_aliases.* FROM model_aliases {_MODEL.format('model_aliases')}"
+        " ORDER BY model_aliases.model_key, alias",
+    ),
     "metrics": SystemTable(
         columns={
             "model": "text",
