@@ -48,7 +48,7 @@ def contract(case: Case) -> Verdict:
     if isinstance(found.source, Missing) and not problems:
         return unsure(found.source.reason, evidence)
     against = "" if found.champion_inputs is None else ", and callers of the champion send them"
-    return judged(problems, f"all {len(found.inputs)} inputs are there with the types of training{against}", evidence)
+    return judged(problems, f"all inputs ({len(found.inputs)}) are there with the types of training{against}", evidence)
 
 
 def _source_problems(found: Contract) -> Iterator[str]:
