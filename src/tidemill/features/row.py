@@ -32,7 +32,7 @@ class RowEncoder:
 
     def __init__(self, plan: FeaturePlan) -> None:
         self.plan = plan
-        self._encoders = [(feature, _encoder(feature)) for feature in plan.features]
+        self._encoders = [(feature, feature_encoder(feature)) for feature in plan.features]
 
     def encode(self, row: Mapping[str, Any]) -> list[float]:
         """The row's numbers, in the order of the plan's encoded columns.
@@ -133,7 +133,8 @@ def _scaled(value: float, number: Number) -> float:
     return min(max(scaled, -LARGEST), LARGEST)
 
 
-def _encoder(feature: Feature) -> Encode:
+def feature_encoder(feature: Feature) -> Encode:
+    """What encodes one value of a feature."""
     encoding, kind = feature.encoding, feature.kind
     match encoding:
         case Number():

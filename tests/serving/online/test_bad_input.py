@@ -313,9 +313,12 @@ def test_a_version_of_a_newer_tidemill_is_refused(bench: Bench, model: OnlineMod
 
 def test_a_graph_that_is_none_is_refused(bench: Bench, model: OnlineModel) -> None:
     files = dict(bench.models["bad_input"].files)
-    for graph in (b"", b"nonsense", files["model.onnx"][: len(files["model.onnx"]) // 2]):
+    for graph in (b"", b"nonsense", files["scores.onnx"][: len(files["scores.onnx"]) // 2]):
         with pytest.raises(CorruptError, match="refused"):
-            OnlineModel.open(files | {"model.onnx": graph}, name="m", version=1, digest="d")
+            OnlineModel.open(files | {"scores.onnx": graph}, name="m", version=1, digest="d")
+    del files["scores.onnx"]
+    with pytest.raises(CorruptError, match="refused"):
+        OnlineModel.open(files | {"model.onnx": b"nonsense"}, name="m", version=1, digest="d")
 
 
 def test_golden_rows_show_a_graph_that_answers_otherwise(bench: Bench, model: OnlineModel) -> None:

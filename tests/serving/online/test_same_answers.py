@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from tests.runner.functions.function_bench import Bench
 from tests.serving.online.online_bench import ROWS, check_same, opened, transform_items
@@ -86,3 +88,21 @@ def test_a_transform_that_onnx_cannot_say_still_takes_raw_columns(bench: Bench, 
     online = check_same(bench, model, sql)
     assert {given.name for given in online.inputs} <= {*COLUMNS}
     assert opened(model).label == "price"
+
+
+def test_both_graphs_of_trees_answer_alike(bench: Bench) -> None:
+    """Without its graph of scores, a version of trees is answered through raw columns."""
+    sql = f"SELECT {', '.join(COLUMNS)}, sold FROM {ROWS}"
+    model = bench.train("all_BOOSTED_TREE_CLASSIFIER_sold", "BOOSTED_TREE_CLASSIFIER", sql, "sold", max_iterations=5)
+    files = {name: data for name, data in model.files.items() if name != "scores.onnx"}
+
+    check_same(bench, replace(model, files=files), sql)
+
+
+def test_numbers_beyond_float32_are_held_inside_it(bench: Bench) -> None:
+    sql = f"SELECT number, whole, sold FROM {ROWS}"
+    online = opened(bench.train("huge", "BOOSTED_TREE_CLASSIFIER", sql, "sold", max_iterations=3))
+    huge, large = ({"number": value, "whole": None} for value in (1e300, 3e38))
+    for rows in ([huge], [huge, huge]):
+        found = online.answer(online.rows_of_dicts(rows)).scores
+        assert found.tolist() == online.answer(online.rows_of_dicts([large] * len(rows))).scores.tolist()

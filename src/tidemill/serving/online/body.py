@@ -1,7 +1,9 @@
 """Reads rows from JSON: straight into typed structs, and more patiently where that fails.
 
-The strict way costs 1.5 us for a row of 16 columns. It takes names as they are spelled in training; what it refuses is
+The strict way costs 1 us for a row of 16 columns. It takes names as they are spelled in training; what it refuses is
 read again by `tolerant`, which looks at letter case, at numbers written as other types, and says what is wrong where.
+Before it stands an exact way, which takes no other columns either: what it has read can be logged as it came, and 100
+rows need not be written again (50 us). It gives up at the first other name, so that trying it costs next to nothing.
 """
 
 from __future__ import annotations
@@ -40,9 +42,9 @@ class _Form:
     ``key_at`` is the key's place among the values (-1: no key); ``extra`` that it is no column of the model.
     """
 
+    exact: msgspec.json.Decoder[Any]
     decoder: msgspec.json.Decoder[Any]
     row: type[msgspec.Struct]
-    columns: type[msgspec.Struct]
     key_at: int
     extra: bool
 
@@ -68,10 +70,14 @@ class BodyReader:
     def read(self, body: bytes, *, key: str = "", each: bool = False) -> Parsed:
         """Rows of a body; see `OnlineModel.rows_of_body`."""
         form = self._forms.get(key) or self._form(key)
+        logged = b"" if form.extra else body
         try:
-            given = form.decoder.decode(body)
+            given = form.exact.decode(body)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
-            return self._patiently(body, form, key=key, each=each)
+            try:
+                given, logged = form.decoder.decode(body), b""
+            except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+                return self._patiently(body, form, key=key, each=each)
         rows = given.rows
         if rows is not msgspec.UNSET and given.columns is msgspec.UNSET:
             if len(rows) == 1:
@@ -85,11 +91,11 @@ class BodyReader:
                 keys: list[str | None] = [key_text(values[form.key_at]) if form.key_at >= 0 else None]
                 if form.extra:
                     rows[0].key_ = msgspec.UNSET  # it is no input: left out of `inputs_json`
-                return Parsed(1, keys, feed, rows=rows, body=body)
+                return Parsed(1, keys, feed, rows=rows, body=body, logged=logged)
             if rows and not each:
-                return self._rows(rows, form, body)
+                return self._rows(rows, form, body, logged)
         elif given.columns is not msgspec.UNSET and rows is msgspec.UNSET and not each:
-            found = self._by_column(given.columns, form, body)
+            found = self._by_column(given.columns, form, body, logged)
             if found is not None:
                 return found
         return self._patiently(body, form, key=key, each=each)
@@ -103,7 +109,7 @@ class BodyReader:
 
     # -- the strict way
 
-    def _rows(self, rows: list[msgspec.Struct], form: _Form, body: bytes) -> Parsed:
+    def _rows(self, rows: list[msgspec.Struct], form: _Form, body: bytes, logged: bytes) -> Parsed:
         columns = list(zip(*map(astuple, rows), strict=True))
         feed = self._maker.of_columns(columns)
         keys: list[str | None] = [None] * len(rows)
@@ -112,9 +118,9 @@ class BodyReader:
         if form.extra:
             for row in rows:
                 row.key_ = msgspec.UNSET  # type: ignore[attr-defined]
-        return Parsed(len(rows), keys, feed, rows=rows, body=body)
+        return Parsed(len(rows), keys, feed, rows=rows, body=body, logged=logged)
 
-    def _by_column(self, given: Any, form: _Form, body: bytes) -> Parsed | None:
+    def _by_column(self, given: Any, form: _Form, body: bytes, logged: bytes) -> Parsed | None:
         columns = astuple(given)
         n = len(columns[0])
         if any(len(column) != n for column in columns[: self._width]) or not n:
@@ -127,7 +133,7 @@ class BodyReader:
             keys = [key_text(value) for value in columns[form.key_at]]
         if form.extra:
             given.key_ = msgspec.UNSET
-        return Parsed(n, keys, feed, columns=given, body=body)
+        return Parsed(n, keys, feed, columns=given, body=body, logged=logged)
 
     def _form(self, key: str) -> _Form:
         wanted = name_key(key)
@@ -143,15 +149,9 @@ class BodyReader:
             one = str | int | float | bool | None
             row_fields.append((_KEY, one | msgspec.UnsetType, msgspec.UNSET))
             lists.append((_KEY, list[one] | msgspec.UnsetType, msgspec.UNSET))
-        row = msgspec.defstruct("Row", row_fields, rename=rename, gc=False)
-        columns = msgspec.defstruct("Columns", lists, rename=rename, gc=False)
-        unset = msgspec.UnsetType
-        body = msgspec.defstruct(
-            "Body",
-            [("rows", list[row] | unset, msgspec.UNSET), ("columns", columns | unset, msgspec.UNSET)],  # type: ignore[valid-type]
-            gc=False,
-        )
-        form = _Form(decoder=msgspec.json.Decoder(body), row=row, columns=columns, key_at=key_at, extra=extra)
+        exact, _ = _decoder(row_fields, lists, rename, exact=True)
+        decoder, row = _decoder(row_fields, lists, rename, exact=False)
+        form = _Form(exact=exact, decoder=decoder, row=row, key_at=key_at, extra=extra)
         if len(self._forms) < 8:  # a deployment has one key; no caller may fill the memory with others
             self._forms[key] = form
         return form
@@ -194,3 +194,14 @@ class BodyReader:
             column = error.facts.get("column")
             message = error.message.replace("row 0", f"row {number}", 1)
             raise InputError(message, hint=error.hint, row=number, column=column) from None
+
+
+def _decoder(
+    row_fields: list[Any], list_fields: list[Any], rename: dict[str, str], *, exact: bool
+) -> tuple[msgspec.json.Decoder[Any], type[msgspec.Struct]]:
+    """A decoder of bodies, and the struct of one row; an exact one refuses names that are not expected."""
+    row = msgspec.defstruct("Row", row_fields, rename=rename, gc=False, forbid_unknown_fields=exact)
+    columns = msgspec.defstruct("Columns", list_fields, rename=rename, gc=False, forbid_unknown_fields=exact)
+    unset = msgspec.UnsetType
+    fields: list[Any] = [("rows", list[row] | unset, msgspec.UNSET), ("columns", columns | unset, msgspec.UNSET)]  # type: ignore[valid-type]
+    return msgspec.json.Decoder(msgspec.defstruct("Body", fields, gc=False, forbid_unknown_fields=exact)), row

@@ -76,6 +76,7 @@ class FeedMaker:
                 self._readers.append(_reader(given.kind))
             else:
                 self._others.append(_Other(given=given, at=at, type=type_))
+        self._places_of_whole = dict(whole)
         self._numbers, self._texts, self._whole = _group(numbers), _group(texts), _group(whole)
 
     def of_row(self, values: Sequence[Any]) -> Feed:
@@ -125,30 +126,27 @@ class FeedMaker:
                 try:
                     found = [NULL_INTEGER if value is None else read(value) for value in column]
                 except ValueError:
-                    raise self._wrong(values, column, read) from None
+                    raise wrong_value(*self._columns[self._places_of_whole[name]], column, read) from None
                 feed[name] = np.array(found, np.int64).reshape(-1, 1)
         for other in self._others:
             try:
                 feed.update(_read(other, values[other.at]))
             except (ValueError, TypeError, DataError):
-                raise self._wrong(values, values[other.at], partial(_read_one, other)) from None
+                raise wrong_value(*self._columns[other.at], values[other.at], partial(_read_one, other)) from None
 
-    def _wrong(
-        self, values: Sequence[Sequence[Any]], column: Sequence[Any], read: Callable[[Any], object]
-    ) -> InputError:
-        """The error of the first value that cannot be read."""
-        at = next(i for i, other in enumerate(values) if other is column)
-        name, type_ = self._columns[at]
-        for row, value in enumerate(column):
-            try:
-                if value is not None:
-                    read(value)
-            except DataError as error:
-                return InputError(f"row {row}, column {name}: {error.message}", row=row, column=name)
-            except (ValueError, TypeError):
-                message = f"row {row}: column {name} takes {type_.said}, and {str(value)[:60]!r} is none"
-                return InputError(message, row=row, column=name)
-        return InputError(f"column {name} cannot be read as {type_.said}", column=name)
+
+def wrong_value(name: str, type_: JsonType, column: Sequence[Any], read: Callable[[Any], object]) -> InputError:
+    """The error of the first value of a column that cannot be read."""
+    for row, value in enumerate(column):
+        try:
+            if value is not None:
+                read(value)
+        except DataError as error:
+            return InputError(f"row {row}, column {name}: {error.message}", row=row, column=name)
+        except (ValueError, TypeError):
+            message = f"row {row}: column {name} takes {type_.said}, and {str(value)[:60]!r} is none"
+            return InputError(message, row=row, column=name)
+    return InputError(f"column {name} cannot be read as {type_.said}", column=name)
 
 
 def _group(members: Sequence[tuple[str, int]]) -> _Group | None:

@@ -1,4 +1,8 @@
-"""`OnlineModel`: one version of a model, answering JSON through its graph."""
+"""`OnlineModel`: one version of a model, answering JSON through a graph.
+
+Trees without TRANSFORM are answered by their graph of scores, over a matrix that `matrix` makes; others by the graph
+of raw columns (`feed`), after the engine where TRANSFORM needs one (`transformed`).
+"""
 
 from __future__ import annotations
 
@@ -16,11 +20,12 @@ from tidemill.serving.online.explain import Explained, Explainer, Explanation
 from tidemill.serving.online.feed import FeedMaker
 from tidemill.serving.online.graph import Run, check_graph, open_graph
 from tidemill.serving.online.inputs import graph_inputs
+from tidemill.serving.online.matrix import MatrixMaker
 from tidemill.serving.online.parsed import Parsed
 from tidemill.serving.online.transformed import OpenTransform, TransformedFeed
 from tidemill.serving.online.types import JsonKind, JsonType, json_type
-from tidemill.training.artifact import FEATURES, FORMAT, GOLDEN, MANIFEST, MODEL_ONNX, read_json_file
-from tidemill.training.graphs import PROBABILITIES
+from tidemill.training.artifact import FEATURES, FORMAT, GOLDEN, MANIFEST, MODEL_ONNX, SCORES_ONNX, read_json_file
+from tidemill.training.graphs import PROBABILITIES, SCORES
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,23 +133,16 @@ class OnlineModel:
                 format=manifest["format"],
             )
         plan = plan_from_dict(read_json_file(files, FEATURES))
-        graph = files[MODEL_ONNX]
-        check_graph(graph, name=f"{name} version {version}")
-        output = PROBABILITIES if manifest["label"]["classes"] else f"predicted_{manifest['label']['column']}"
-        run = open_graph(graph, outputs=[output], name=f"{name} version {version}")
+        said = f"{name} version {version}"
         columns = [(column.name, json_type(column.type)) for column in plan.inputs]
-        given = graph_inputs(plan, manifest["onnx"])
-        maker: Maker
-        if plan.transforms and manifest["onnx"]["inputs"] == "features":
-            if transform is None:
-                raise StateError(
-                    f"model {name} version {version} has a TRANSFORM that needs the engine: "
-                    f"{manifest['onnx']['reason']}",
-                    hint="open it where the engine is installed",
-                )
-            maker = TransformedFeed(plan, given, columns, transform)
-        else:
-            maker = FeedMaker(given, columns)
+        maker = _maker(plan, manifest["onnx"], columns, transform, said)
+        output = PROBABILITIES if manifest["label"]["classes"] else f"predicted_{manifest['label']['column']}"
+        file = MODEL_ONNX
+        if plan.style == "tree" and not plan.transforms and SCORES_ONNX in files:
+            maker, file, output = MatrixMaker(plan, columns), SCORES_ONNX, SCORES
+        graph = files[file]
+        check_graph(graph, name=said)
+        run = open_graph(graph, outputs=[output], name=said)
         return cls(
             name=name,
             version=version,
@@ -279,6 +277,25 @@ class OnlineModel:
 
     def __repr__(self) -> str:
         return f"OnlineModel({self.name!r}, version={self.version})"
+
+
+def _maker(
+    plan: FeaturePlan,
+    recorded: Mapping[str, Any],
+    columns: Sequence[tuple[str, JsonType]],
+    transform: OpenTransform | None,
+    said: str,
+) -> Maker:
+    """What makes the tensors of the graph of raw columns, or of TRANSFORM's where ONNX cannot say it."""
+    given = graph_inputs(plan, recorded, said)
+    if not plan.transforms or recorded["inputs"] == "raw":
+        return FeedMaker(given, columns)
+    if transform is None:
+        raise StateError(
+            f"model {said} has a TRANSFORM that needs the engine: {recorded['reason']}",
+            hint="open it where the engine is installed",
+        )
+    return TransformedFeed(plan, given, columns, transform)
 
 
 def _inputs(plan: FeaturePlan) -> tuple[Input, ...]:

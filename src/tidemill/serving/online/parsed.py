@@ -30,7 +30,7 @@ class Parsed:
         What the rows were read from, so that another version can read them its own way (`OnlineModel.reread`).
     """
 
-    __slots__ = ("_columns", "_rows", "body", "dicts", "errors", "feed", "keys", "n")
+    __slots__ = ("_columns", "_logged", "_rows", "body", "dicts", "errors", "feed", "keys", "n")
 
     def __init__(
         self,
@@ -41,6 +41,7 @@ class Parsed:
         rows: Sequence[msgspec.Struct | None] | None = None,
         columns: Mapping[str, Sequence[Any]] | msgspec.Struct | None = None,
         body: bytes = b"",
+        logged: bytes = b"",
         dicts: Sequence[Mapping[str, Any]] | None = None,
         errors: Sequence[InputError | None] = (),
     ) -> None:
@@ -51,6 +52,7 @@ class Parsed:
         self.body = body
         self.dicts = dicts
         self._rows = rows
+        self._logged = logged
         self._columns = columns
 
     def inputs_json(self) -> bytes:
@@ -58,6 +60,8 @@ class Parsed:
 
         A row that could not be read is null.
         """
+        if self._logged:  # the body holds just that
+            return self._logged
         if self._rows is not None:
             return _encode({"rows": self._rows})
         return _encode({"columns": self._columns})
