@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     import threading
     from types import TracebackType
 
+    import pyarrow as pa
+
     from tidemill.core.errors import TidemillError
     from tidemill.registry.compare import Comparison
     from tidemill.registry.describe import Description
@@ -199,6 +201,19 @@ class Project:
         if apply:
             retention.prune(self.db, model, keep=keep, older_than=age, who=current_user(), why=why)
         return found
+
+    def held_out(self, name: str, version: int | None = None) -> pa.Table:
+        """The rows a version was judged on, as they were: the columns of its query, with the label.
+
+        Raises
+        ------
+        StateError
+            They cannot be read again: what they came from is gone or has changed.
+        """
+        from tidemill.runner.held_out import held_out_rows
+        from tidemill.warehouse.control.models import get_version
+
+        return held_out_rows(self.stations, get_version(self.db, name, version)).table
 
     def models(self) -> list[ModelRow]:
         """Every model that is not dropped."""

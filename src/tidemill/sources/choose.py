@@ -130,7 +130,8 @@ def _find_key(table: TableProfile, label: ColumnProfile, features: list[Feature]
     names = [
         column.name
         for column in table.columns
-        if column is not label and column.name not in learnt and column.is_unique and looks_like_identifier(column)
+        if column is not label and column.name not in learnt and column.is_unique
+        if looks_like_identifier(column) or column.is_counter
     ]
     return names[0] if names else ""
 
