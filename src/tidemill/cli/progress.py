@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 WORDS = {  # an action while it goes on, and when it is done
     "build": ("building", "built"),
     "load": ("loading", "loaded"),
+    "insert": ("inserting", "inserted"),
     "train": ("training", "trained"),
     "view": ("defining", "defined"),
     "assert": ("checking", "checked"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Action = Literal["build", "train", "load", "view", "assert", "drop", "refuse", "skip"]
+Action = Literal["build", "train", "load", "insert", "view", "assert", "drop", "refuse", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -31,6 +31,7 @@ from tidemill.sql.statements import (
     CreateView,
     DropModel,
     DropTable,
+    InsertInto,
     LoadData,
     Other,
     Query,
@@ -114,6 +115,8 @@ def _run_one(stations: Stations, statement: Statement, listen: Listener) -> Resu
             return _assert(stations, statement)
         case DropModel() | DropTable():
             return _drop(stations, statement, listen)
+        case InsertInto():
+            return _insert(stations, statement, listen)
         case Other():
             raise UnsupportedError(
                 f"{statement.what} is not carried out: {statement.reason}", where=start_of(statement.source)
@@ -164,6 +167,32 @@ def _create(
     step = _typed_step(
         statement.name, summary.kind, ACTIONS[summary.kind], fingerprint=summary.digest, parts=dict(summary.parts)
     )
+    return _run_step(stations, step, statement, listen)
+
+
+def _insert(stations: Stations, statement: InsertInto, listen: Listener) -> Result:
+    """Rows that ML.PREDICT gives, added to a table that no file of the project makes."""
+    from tidemill.sql.summarise import summarise
+
+    known = stations.warehouse.tables()
+    names = {asset_key(name): name for name in known}
+    if asset_key(statement.name) not in names:
+        raise NotFoundError(
+            f"there is no table {statement.name}",
+            where=start_of(statement.source),
+            hint=did_you_mean(statement.name, known) or "CREATE TABLE ... AS SELECT ... makes one",
+            name=statement.name,
+        )
+    asset = load_assets(stations.db).get(asset_key(statement.name))
+    if asset is not None and asset.origin == "file":
+        raise ExistsError(
+            f"{asset.name} is made by {asset.file}:{asset.line}; a run would make it again without these rows",
+            where=start_of(statement.source),
+            hint="insert into a table of its own",
+        )
+    summary = summarise(statement, 0)
+    name = names[asset_key(statement.name)]
+    step = _typed_step(name, "table", "insert", fingerprint=summary.digest, parts=dict(summary.parts))
     return _run_step(stations, step, statement, listen)
 
 

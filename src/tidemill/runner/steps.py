@@ -21,6 +21,7 @@ from tidemill.sql.statements import (
     CreateModel,
     CreateTable,
     CreateView,
+    InsertInto,
     LoadData,
     Other,
     Query,
@@ -111,6 +112,8 @@ def _make(step: Step, statement: Statement, job: Job, progress: Progress) -> Out
             return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
         case Assert():
             return _check_assert(step, statement, job)
+        case InsertInto():
+            return _insert(step, statement, job)
         case Other():
             raise UnsupportedError(
                 f"{statement.what} is not carried out: {statement.reason}",
@@ -241,6 +244,15 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
         typed = job.origin != "file"
         add = typed and not statement.overwrite and step.asset in job.stations.warehouse.tables()
         return _publish(step, statement, job, session, OpenQuery(sql=sql, relations={}), add=add)
+
+
+def _insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
+    from tidemill.runner.batch.insert import insert
+    from tidemill.sql.parse_other import IN_FILES
+
+    if job.origin == "file":
+        raise UnsupportedError(f"INSERT is not carried out: {IN_FILES}", where=start_of(statement.source))
+    return insert(step, statement, job)
 
 
 def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:

@@ -19,12 +19,14 @@ from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.missing import check_functions
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
+from tidemill.sql.parse_other import IN_FILES
 from tidemill.sql.reads import find_reads
 from tidemill.sql.statements import (
     Assert,
     CreateModel,
     CreateTable,
     CreateView,
+    InsertInto,
     LoadData,
     OptionValue,
     Other,
@@ -125,6 +127,8 @@ def _lint(source: Source, result: Statement | StatementError, known: _Known) -> 
         return _row(source, "rejected", _sentence(error, place=False), error)
     except StatementError as error:
         return _row(source, "error", _sentence(error, place=True), error)
+    if isinstance(result, InsertInto):
+        return _row(source, "rejected", f"INSERT is not supported in a project: {IN_FILES}")
     if isinstance(result, Other):
         return _row(source, "rejected", f"{result.what} is not supported: {result.reason}")
     return _row(source, "partial" if notes else "supported", "; ".join(notes))

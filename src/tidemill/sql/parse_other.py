@@ -8,7 +8,7 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.names import did_you_mean
-from tidemill.sql.dialects import path_of, placed
+from tidemill.sql.dialects import MLCall, path_of, placed
 from tidemill.sql.parse_columns import ColumnList, read_column_list
 from tidemill.sql.parse_create import read_create_table, read_create_view
 from tidemill.sql.parse_literals import STRINGS, read_options
@@ -18,6 +18,7 @@ from tidemill.sql.statements import (
     Assert,
     DropModel,
     DropTable,
+    InsertInto,
     LoadData,
     OptionValue,
     Other,
@@ -34,13 +35,21 @@ OPAQUE = ("DESCRIBE", "DESC", "SHOW", "EXPLAIN")
 LOOKING = (*OPAQUE, "SUMMARIZE", "PIVOT", "UNPIVOT")
 SCRIPT = "scripts are not carried out: a project is a set of statements, and what they read orders them"
 ROWS = "tables here are made by queries, and each version is kept: write the change as CREATE OR REPLACE TABLE ... AS"
+INSERTED = (
+    "what is typed may add what ML.PREDICT gives: INSERT INTO name SELECT ... FROM ML.PREDICT(...); all other " + ROWS
+)
+IN_FILES = (
+    "a project's statements each make one thing, however often they run, and an INSERT adds rows each time: type it "
+    "(`tidemill query`), or write CREATE OR REPLACE TABLE ... AS"
+)
+"""Why a project's file cannot hold an INSERT."""
 ADMIN = "who may do what is not said in SQL here"
 REFUSED: dict[str, str] = {
     "ALTER MODEL": "a model's options are in its CREATE MODEL: change them there and run again",
     "ALTER": "change the CREATE statement and run again: the old version stays readable",
     "EXPORT MODEL": "each version's ONNX file is kept under .tidemill/artifacts; EXPORT MODEL is not built yet",
     "EXPORT DATA": "use `tidemill sql --format parquet` or `--format csv` to write rows to a file",
-    "INSERT": ROWS,
+    "INSERT": INSERTED,
     "UPDATE": ROWS,
     "DELETE": ROWS,
     "MERGE": ROWS,
@@ -121,6 +130,8 @@ def read_statement(p: Any, text: Text, source: Source) -> Statement:
         return _read_assert(p, text, source)
     if word == "LOAD" and following == "DATA":
         return _read_load(p, text, source)
+    if word == "INSERT":
+        return _read_insert(p, text, source)
     for name in (f"{word} {following}", word):
         if name in REFUSED:
             return _refuse(p, source, name, REFUSED[name])
@@ -214,6 +225,28 @@ def _read_assert(p: Any, text: Text, source: Source) -> Assert:
     )
     query.tree.meta.pop("span")
     return Assert(source=source, query=type(query)(source=verbatim, tree=query.tree), message=message or written)
+
+
+def _read_insert(p: Any, text: Text, source: Source) -> Statement:
+    """INSERT [INTO] [TABLE] name [(columns)] query; without ML.PREDICT in the query it is refused."""
+    p._advance()
+    if p._curr and p._curr.text.upper() in ("OVERWRITE", "OR", "REPLACE", "IGNORE"):
+        return _refuse(p, source, "INSERT", INSERTED)
+    p._match_text_seq("INTO")
+    if p._curr and p._curr.text.upper() == "TABLE":
+        p._advance()
+    name = path_of(p._parse_table_parts(schema=True), p)
+    columns: tuple[str, ...] = ()
+    if p._curr and p._curr.text == "(" and not (p._next and p._next.text.upper() in QUERY_STARTS):
+        listed = read_column_list(p, text).columns
+        columns = tuple(column.name for column in listed)
+    if not p._curr or p._curr.text.upper() not in QUERY_STARTS or p._curr.text.upper() == "VALUES":
+        return _refuse(p, source, "INSERT", INSERTED)
+    query = read_query(p, text)
+    read_end(p)
+    if all(call.function.upper() != "ML.PREDICT" for call in query.tree.find_all(MLCall)):
+        return Other(source=source, what="INSERT", reason=INSERTED)
+    return InsertInto(source=source, name=name, query=query, into=columns)
 
 
 def _read_load(p: Any, text: Text, source: Source) -> Statement:

@@ -179,6 +179,16 @@ class LoadData:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class InsertInto:
+    """INSERT INTO name [(columns)] query, where the query reads ML.PREDICT: typed, never in a project's files."""
+
+    source: Source
+    name: str
+    query: Query
+    into: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Assert:
     """ASSERT expression AS 'message': true, or the run fails."""
 
@@ -204,7 +214,9 @@ class Other:
     reason: str
 
 
-Statement = CreateTable | CreateView | CreateModel | DropModel | DropTable | LoadData | Assert | Select | Other
+Statement = (
+    CreateTable | CreateView | CreateModel | DropModel | DropTable | LoadData | InsertInto | Assert | Select | Other
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -20,6 +20,7 @@ from tidemill.sql.statements import (
     DropModel,
     DropTable,
     HparamSpace,
+    InsertInto,
     LoadData,
     OptionValue,
     Other,
@@ -75,6 +76,8 @@ def _made_name(statement: Statement, digest: str) -> str:
     """
     if isinstance(statement, Other):
         return f"{statement.what} ({statement.source.file}:{statement.source.line})"
+    if isinstance(statement, InsertInto):
+        return f"INSERT INTO {statement.name} ({statement.source.file}:{statement.source.line})"
     if not isinstance(statement, Assert):
         return ""
     words = "_".join(re.findall(r"[^\W_]+", statement.message.lower()))[:48].rstrip("_")

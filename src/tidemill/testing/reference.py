@@ -64,7 +64,12 @@ STATEMENTS = (
         ),
     ),
     (
-        "INSERT, UPDATE, DELETE, MERGE, scripting, CREATE FUNCTION",
+        "INSERT INTO ... SELECT ... FROM ML.PREDICT(...)",
+        "supported",
+        ("typed, never in a project's files: each one adds its rows; tidemill.scoring_jobs has each"),
+    ),
+    (
+        "other INSERT, UPDATE, DELETE, MERGE, scripting, CREATE FUNCTION",
         "rejected",
         ("a project is a set of statements that each make one thing"),
     ),

@@ -268,7 +268,7 @@ def _give_up(task: _Task, job: ScoringJob) -> int:
 
 def _difference(task: _Task, other: ScoringJob) -> str:
     version = task.version
-    if (name_key(other.model), other.digest) != (name_key(version.name), version.digest):
+    if (name_key(other.model), other.version) != (name_key(version.name), version.version):
         return f"it was scored by {other.model} version {other.version}, not {version.name} version {version.version}"
     if other.input != task.source.shown:
         return "it read another input"
