@@ -15,6 +15,7 @@ from tidemill.core.settings import SETTINGS
 from tidemill.model_types.table import ALL_MODEL_TYPES
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.testing.reference import pages
+from tidemill.warehouse.control.log_tables import LOG_TABLES
 from tidemill.warehouse.control.system import TABLES
 
 REFERENCE = ROOT / "docs" / "reference"
@@ -55,7 +56,7 @@ def test_every_error_stands_in_the_drawing() -> None:
     assert [kind.__name__ for kind in kinds if kind.__name__ not in drawing] == []
 
 
-@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("table", [*TABLES, *LOG_TABLES])
 def test_every_system_table_is_documented(table: str) -> None:
     page = (REFERENCE / "system-tables.md").read_text(encoding="utf-8")
     assert f"## tidemill.{table}\n" in page

@@ -50,7 +50,7 @@ ABOUT_TABLES = {
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
-    ' are read from the servers\' segments. The column `at` is a word of SQL: write `"at"`.',
+    " are read from the servers' segments.",
     "labels": "What came true, as it was told: a row for each label that says something new of its prediction or key.",
 }
 

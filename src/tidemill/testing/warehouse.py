@@ -17,7 +17,7 @@ import pytest
 
 from tidemill.core.errors import BindError, DataError, NotFoundError, StatementError
 from tidemill.core.rows import Rows
-from tidemill.warehouse.protocol import ArrowStream, Session, Staged, TableVersion, Warehouse
+from tidemill.warehouse.protocol import ArrowStream, LogView, Session, Staged, TableVersion, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -372,6 +372,30 @@ class WarehouseContract:
             with pytest.raises(BindError) as unknown:
                 session.query("SELECT * FROM tidemill.rus")
         assert unknown.value.hint == "did you mean tidemill.runs?"
+
+    def test_a_log_shows_the_rows_that_rest_here_and_those_on_their_way(self, warehouse: Warehouse) -> None:
+        import pyarrow as pa
+
+        asked: list[str | None] = []
+
+        def tail(newest: TableVersion | None) -> pa.Table:
+            asked.append(newest.message if newest is not None else None)
+            return pa.table({"x": pa.array([100], pa.int64())})
+
+        table = "tidemill_log.events"
+        view = LogView(table=table, tables=(table,), sql="SELECT x, x > 50 AS late FROM {rows}", tail=tail)
+        query = "SELECT x, late FROM tidemill.events ORDER BY x"
+        with warehouse.session(system={"events": view}) as session:
+            assert rows_of(session, query) == [{"x": 100, "late": True}]
+            staged = warehouse.stage(session, "SELECT 1::BIGINT AS x", None, table=table, attempt="a", system=True)
+            with pytest.raises(BindError, match="taken by the system"):
+                warehouse.stage(session, "SELECT 1 AS x", None, table=table, attempt="b")
+        landed = warehouse.append(staged, run_id="batch-1", step="collect", guard=no_guard, message="up to 1")
+        assert warehouse.newest([table, "t"]) == landed
+        assert warehouse.newest([table], landed.version - 1) is None
+        with warehouse.session(system={"events": view}) as session:
+            assert rows_of(session, query) == [{"x": 1, "late": False}, {"x": 100, "late": True}]
+        assert asked == [None, "up to 1"]
 
     def test_steps_side_by_side_all_land(self, warehouse: Warehouse) -> None:
         failures: list[BaseException] = []

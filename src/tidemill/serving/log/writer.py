@@ -8,54 +8,23 @@ collector knows which ones nobody will write to any more, however their writers 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import errno
 import fcntl
 import os
 import threading
-from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from tidemill.core.clock import Clock
 from tidemill.core.errors import SpaceError, TidemillError, TransientError
 from tidemill.core.faults import VARIABLE, fault
 from tidemill.serving.log.records import framed
+from tidemill.serving.log.waiting import Segment, Syncing, Waiter, attempt, not_synced, sync_folder, tell
 
 SEGMENT_BYTES = 64 << 20
 SYNC_EVERY_S = 1.0
 SUFFIX = ".seg"
 
 _NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-
-
-@dataclass(slots=True)
-class _Segment:
-    """A file that is being written; ``end`` is where its last whole record ends."""
-
-    handle: int
-    path: Path
-    end: int = 0
-
-
-@dataclass(slots=True)
-class _Waiter:
-    """Somebody who waits until the records up to a ticket are on disk."""
-
-    ticket: int
-    loop: asyncio.AbstractEventLoop
-    future: asyncio.Future[None]
-
-
-@dataclass(slots=True)
-class _Syncing:
-    """What is known about the disk: tickets up to ``done`` are there, but for those in ``lost``."""
-
-    done: int = 0
-    lost: list[tuple[int, int]] = field(default_factory=list)
-    waiters: list[_Waiter] = field(default_factory=list)
-    closed: list[_Segment] = field(default_factory=list)  # full segments, not yet synced
-    new_names: bool = False  # the folder has entries that are not yet synced
 
 
 class LogWriter:
@@ -91,10 +60,10 @@ class LogWriter:
         self._sync_every_s = sync_every_s
         self._faulty = VARIABLE in os.environ  # asked once: a look at the environment takes longer than the rest
         self._lock = threading.Lock()
-        self._segment: _Segment | None = None
+        self._segment: Segment | None = None
         self._number = 0
         self._ticket = 0
-        self._syncing = _Syncing()
+        self._syncing = Syncing()
         self._dirty = False
         self._wake = threading.Event()
         self._urgent = threading.Event()
@@ -137,10 +106,10 @@ class LogWriter:
             wanted = self._ticket if ticket is None else ticket
             if wanted <= self._syncing.done:
                 if any(low < wanted <= high for low, high in self._syncing.lost):
-                    raise _not_synced(self.last_failure)
+                    raise not_synced(self.last_failure)
                 return
             future: asyncio.Future[None] = loop.create_future()
-            self._syncing.waiters.append(_Waiter(wanted, loop, future))
+            self._syncing.waiters.append(Waiter(wanted, loop, future))
         self._urgent.set()
         self._wake.set()
         await future
@@ -171,7 +140,7 @@ class LogWriter:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         segment.end += written
 
-    def _next_segment(self) -> _Segment:
+    def _next_segment(self) -> Segment:
         if self._segment is not None:
             self._syncing.closed.append(self._segment)
             self._segment = None
@@ -189,17 +158,17 @@ class LogWriter:
                 break
             os.close(handle)
         self._syncing.new_names = True
-        self._segment = _Segment(handle, path)
+        self._segment = Segment(handle, path)
         return self._segment
 
-    def _repair(self, segment: _Segment) -> None:
+    def _repair(self, segment: Segment) -> None:
         """Cut a record off that did not fit, so that the next one stands behind a whole one."""
         try:
             os.ftruncate(segment.handle, segment.end)
         except OSError:
             self._give_up(segment)
 
-    def _give_up(self, segment: _Segment) -> None:
+    def _give_up(self, segment: Segment) -> None:
         """Write no more to this segment; it is synced, as far as that goes, and closed."""
         if self._segment is segment:
             self._syncing.closed.append(segment)
@@ -249,7 +218,7 @@ class LogWriter:
         for segment in [*closed, *([current] if current is not None else [])]:
             failure = self._sync_segment(segment) or failure
         if new_names:
-            failure = _attempt(lambda: _sync_folder(self.folder)) or failure
+            failure = attempt(lambda: sync_folder(self.folder)) or failure
         with self._lock:
             if failure is not None:
                 self.failures += 1
@@ -261,16 +230,16 @@ class LogWriter:
             lost, failed = list(state.lost), self.last_failure
         for segment in closed:
             os.close(segment.handle)
-        _tell(waiters, lost, failed)
+        tell(waiters, lost, failed)
 
-    def _sync_segment(self, segment: _Segment) -> OSError | None:
+    def _sync_segment(self, segment: Segment) -> OSError | None:
         """Sync one segment. One that failed is never synced again: a second fsync may say yes and mean nothing."""
 
         def sync() -> None:
             fault("log.before_sync")
             os.fdatasync(segment.handle)
 
-        failure = _attempt(sync)
+        failure = attempt(sync)
         if failure is not None:
             with self._lock:
                 if self._segment is segment:
@@ -280,47 +249,3 @@ class LogWriter:
                     self._syncing.closed.remove(segment)
                     os.close(segment.handle)
         return failure
-
-
-def _attempt(action: Callable[[], None]) -> OSError | None:
-    try:
-        action()
-    except OSError as error:
-        return error
-    return None
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _tell(waiters: list[_Waiter], lost: list[tuple[int, int]], failure: str) -> None:
-    """Wake all who wait: one call into each event loop."""
-    by_loop: dict[asyncio.AbstractEventLoop, list[tuple[asyncio.Future[None], str]]] = {}
-    for waiter in waiters:
-        gone = any(low < waiter.ticket <= high for low, high in lost)
-        by_loop.setdefault(waiter.loop, []).append((waiter.future, failure if gone else ""))
-    for loop, futures in by_loop.items():
-        with contextlib.suppress(RuntimeError):  # the loop has ended, and nobody waits any more
-            loop.call_soon_threadsafe(_resolve, futures)
-
-
-def _resolve(futures: list[tuple[asyncio.Future[None], str]]) -> None:
-    for future, failure in futures:
-        if future.done():
-            continue
-        if failure:
-            future.set_exception(_not_synced(failure))
-        else:
-            future.set_result(None)
-
-
-def _not_synced(detail: str) -> TransientError:
-    return TransientError(
-        f"the prediction log could not be made durable: {detail}",
-        hint="the answer may not be on disk; look at the disk under .tidemill/spool",
-    )
