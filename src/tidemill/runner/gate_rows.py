@@ -77,11 +77,14 @@ def trained_on(
         given = renamed.append_column(_ROW, [np.arange(table.num_rows)])
         session = pinned.task.session
         key = session.row_hash(common)
-        where = f" WHERE {split.where}" if split.where else ""
-        kept = session.materialise(f"SELECT DISTINCT {key} AS tm_key FROM ({rows.sql}) AS tm_rows{where}")
+        held = session.materialise(f"SELECT {_ROW}, {key} AS tm_key FROM {_HELD}", {_HELD: rows_of_table(given)})
+        # The held-out rows are the few that are kept in memory; the training rows stream past them.
+        trained = f"SELECT {key} AS tm_key FROM ({rows.sql}) AS tm_rows" + (
+            f" WHERE {split.where}" if split.where else ""
+        )
+        met = f"SELECT DISTINCT tm_key FROM ({trained}) AS t WHERE tm_key IN (SELECT tm_key FROM {held})"
         seen = np.zeros(table.num_rows, dtype=bool)
-        query = f"SELECT {_ROW} FROM {_HELD} WHERE {key} IN (SELECT tm_key FROM {kept})"
-        for batch in session.query(query, {_HELD: rows_of_table(given)}):
+        for batch in session.query(f"SELECT {_ROW} FROM {held} WHERE tm_key IN ({met})"):
             seen[batch.column(0).to_numpy()] = True
     return seen
 
