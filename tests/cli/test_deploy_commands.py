@@ -94,7 +94,7 @@ def test_a_version_that_fails_a_gate_takes_no_traffic_unless_somebody_says_why(s
     refused = command("deploy", "shop")
     assert refused.status == 5
     assert "fail" in refused.out
-    assert "error[TM-GATE]: version 2 does not enter deployment shop: leaks (fail)" in refused.err
+    assert "error[TM-GATE]: version 2 does not enter deployment shop: contract (fail), leaks (fail)" in refused.err
 
     assert command("deploy", "shop", "--override", "it is known", "--why", "asked by sales").status == 0
     shown = command("status", "shop").out

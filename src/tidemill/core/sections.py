@@ -128,7 +128,7 @@ GATES: tuple[Entry, ...] = (
         doc="How much worse than the champion is no worse: absolute for scores in [0, 1], relative for errors.",
     ),
     Entry(name="confidence", default=0.95, low=0.5, high=0.9999, doc="Confidence of the gates' intervals."),
-    Entry(name="min_rows", default=100, low=1, doc="Fewer held-out rows than this are not enough evidence."),
+    Entry(name="min_rows", default=50, low=1, doc="Fewer held-out rows than this are not enough evidence."),
     Entry(name="slices", default=(), doc="Columns whose values each get a comparison of their own."),
     Entry(name="slice_min_rows", default=200, low=1, doc="Slices with fewer held-out rows are listed, not judged."),
     Entry(name="slice_margin", default=0.05, low=0, high=1, doc="The margin within one slice."),
