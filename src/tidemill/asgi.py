@@ -13,7 +13,7 @@ import os
 import signal
 import socket
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -36,6 +36,7 @@ from tidemill.core.settings import read_settings
 from tidemill.serving.live import Live
 from tidemill.serving.log.redact import log_key
 from tidemill.serving.log.writer import LogWriter
+from tidemill.serving.online.transformed import RowTransform
 from tidemill.serving.supervisor import WorkerOptions
 from tidemill.warehouse.control.tokens import Token, read_token_lines
 
@@ -58,7 +59,7 @@ def make_context(options: WorkerOptions, *, clock: Clock) -> Context:
     if options.tokens_file:
         with Path(options.tokens_file).open(encoding="utf-8") as lines:
             tokens = tuple(read_token_lines(lines, file=options.tokens_file))
-    live = Live(keep, settings, clock=clock, worker=options.worker, tokens=tokens)
+    live = Live(keep, settings, clock=clock, worker=options.worker, tokens=tokens, transform=open_transform)
     live.start()
     serve = keep / "serve"
     log = LogWriter(keep / "spool", worker=f"worker{options.worker}", clock=clock)
@@ -83,6 +84,13 @@ def make_context(options: WorkerOptions, *, clock: Clock) -> Context:
     )
     live.tell_shadow = tell_log(ctx)
     return ctx
+
+
+def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str, str]]) -> RowTransform:
+    """Open the engine for a TRANSFORM that a graph cannot say: only a worker with such a model loads it."""
+    from tidemill.warehouse.duckdb.row_transform import open_row_transform
+
+    return open_row_transform(raw, made)
 
 
 def close_context(ctx: Context) -> None:

@@ -26,11 +26,11 @@ JsonRows = Sequence[Mapping[str, Any]]
 
 def open_online(model: LoadedModel) -> OnlineModel:
     """A version as the server opens it."""
-    from tidemill.serving.loading import open_transform
     from tidemill.serving.online.model import OnlineModel
+    from tidemill.warehouse.duckdb.row_transform import open_row_transform
 
     return OnlineModel.open(
-        model.files, name=model.name, version=model.version, digest=model.digest, transform=open_transform
+        model.files, name=model.name, version=model.version, digest=model.digest, transform=open_row_transform
     )
 
 

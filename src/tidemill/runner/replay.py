@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import CorruptError, NotFoundError, StateError
-from tidemill.serving.loading import load_version
+from tidemill.serving.loading import Loaded, load_version
 from tidemill.serving.log.texts import text_of
 from tidemill.serving.online.answers import label_text
 from tidemill.warehouse.control.models import get_version
@@ -100,7 +100,7 @@ def replay(stations: Stations, prediction_id: str, *, again: bool = False) -> Re
     """
     logged = find_prediction(stations, prediction_id)
     inputs = _inputs(logged)
-    loaded = load_version(stations.db, stations.store, logged["model"], int(logged["version"]))
+    loaded = _load(stations, logged)
     version = get_version(stations.db, logged["model"], int(logged["version"]))
     if logged["digest"] != version.digest:
         raise CorruptError(
@@ -140,7 +140,7 @@ def explain(stations: Stations, prediction_id: str) -> tuple[Mapping[str, Any], 
     """
     logged = find_prediction(stations, prediction_id)
     inputs = _inputs(logged)
-    model = load_version(stations.db, stations.store, logged["model"], int(logged["version"])).model
+    model = _load(stations, logged).model
     return logged, model.explain(model.rows_of_dicts([inputs]))[0]
 
 
@@ -165,6 +165,13 @@ def find_prediction(stations: Stations, prediction_id: str) -> dict[str, Any]:
         )
     found: dict[str, Any] = rows[0]
     return found
+
+
+def _load(stations: Stations, logged: Mapping[str, Any]) -> Loaded:
+    from tidemill.warehouse.duckdb.row_transform import open_row_transform
+
+    name, version = logged["model"], int(logged["version"])
+    return load_version(stations.db, stations.store, name, version, transform=open_row_transform)
 
 
 def _inputs(logged: Mapping[str, Any]) -> dict[str, Any]:

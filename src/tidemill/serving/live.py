@@ -21,6 +21,7 @@ from tidemill.serving.board import Board
 from tidemill.serving.live_deployment import Arm, LiveDeployment, Standing
 from tidemill.serving.loading import load_version
 from tidemill.serving.online.model import OnlineModel
+from tidemill.serving.online.transformed import OpenTransform
 from tidemill.serving.shadow import Tell, work_off
 from tidemill.serving.trail import Trail
 from tidemill.serving.trial import Trial
@@ -65,6 +66,8 @@ class Live:
         The worker's number, from 0: it counts in this block of every board.
     tokens
         Tokens besides those of the database: of a mounted secret.
+    transform
+        Opens the engine for a TRANSFORM that a graph cannot say.
     """
 
     def __init__(
@@ -75,6 +78,7 @@ class Live:
         clock: Clock,
         worker: int = 0,
         tokens: tuple[Token, ...] = (),
+        transform: OpenTransform | None = None,
     ) -> None:
         self.keep = keep
         self.settings = settings
@@ -85,6 +89,7 @@ class Live:
         self.problems: Mapping[str, str] = {}
         self.tell_shadow: Tell = _nobody
         self._given = tokens
+        self._transform = transform
         self._store = ArtifactStore(keep / "artifacts")
         self._trials: dict[str, Trial] = {}
         self._retry_at: dict[str, float] = {}
@@ -256,7 +261,7 @@ class Live:
         return models, problems
 
     def _open(self, db: Database, name: str, version: int) -> OnlineModel:
-        loaded = load_version(db, self._store, name, version)
+        loaded = load_version(db, self._store, name, version, transform=self._transform)
         self._edges[loaded.model.digest] = loaded.score_edges
         return loaded.model
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from tidemill.core.errors import CorruptError
@@ -11,7 +11,7 @@ from tidemill.registry.store import ArtifactStore
 from tidemill.registry.versions import load
 from tidemill.serving.board import SCORE_BINS
 from tidemill.serving.online.model import OnlineModel
-from tidemill.serving.online.transformed import RowTransform
+from tidemill.serving.online.transformed import OpenTransform
 from tidemill.training.artifact import EVALUATION
 from tidemill.warehouse.control.database import Database
 
@@ -29,8 +29,15 @@ class Loaded:
     score_edges: tuple[float, ...]
 
 
-def load_version(db: Database, store: ArtifactStore, name: str, version: int) -> Loaded:
+def load_version(
+    db: Database, store: ArtifactStore, name: str, version: int, *, transform: OpenTransform | None
+) -> Loaded:
     """Load one version, and let it answer the sample rows it was trained with.
+
+    Parameters
+    ----------
+    transform
+        Opens the engine for a TRANSFORM that the graph cannot say: only such a model pays for it.
 
     Raises
     ------
@@ -41,7 +48,7 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
     """
     found = load(db, store, name, version)
     model = OnlineModel.open(
-        found.files, name=found.name, version=found.version, digest=found.digest, transform=open_transform
+        found.files, name=found.name, version=found.version, digest=found.digest, transform=transform
     )
     away = model.check_golden()
     if away is not None and not away <= TOLERANCE:
@@ -54,13 +61,6 @@ def load_version(db: Database, store: ArtifactStore, name: str, version: int) ->
             difference=away,
         )
     return Loaded(model, score_edges(found.files, classes=len(model.classes)))
-
-
-def open_transform(raw: Sequence[tuple[str, str]], made: Sequence[tuple[str, str, str]]) -> RowTransform:
-    """Open the engine for a TRANSFORM that ONNX cannot say: only such a model pays for it."""
-    from tidemill.warehouse.duckdb.row_transform import open_row_transform
-
-    return open_row_transform(raw, made)
 
 
 def score_edges(files: Mapping[str, bytes], *, classes: int) -> tuple[float, ...]:

@@ -37,7 +37,7 @@ def _worse_champion_case(better: float, region_only: bool = False) -> Case:
 
 def _small_case() -> Case:
     return sound_case(
-        scored=scored(60),
+        scored=scored(40),
         champion=Missing("nothing was asked"),
     )
 
