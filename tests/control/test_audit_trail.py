@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from tidemill.core.digest import digest_value
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.database import Database
 
@@ -51,7 +52,7 @@ def test_a_row_edited_with_its_hash_made_anew_breaks_the_next_one(trail: Databas
             "INSERT INTO audit (number, at, who, action, object, why, evidence, previous, hash)"
             " VALUES (:number, :at, :who, :action, :object, :why, :evidence, :previous, :hash)",
             **forged,
-            hash=audit.digest_value(forged),
+            hash=digest_value(forged),
         )
 
     assert audit.verify(trail) == ["row 3 (deploy deployment d0) does not follow from the row before it"]

@@ -51,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (root / "sql").mkdir(parents=True)
     (root / "tidemill.toml").write_text(SETTINGS)
     with open_project(root) as project:
-        for strength in (0, 1, 2):
+        for strength in (0, 0.0001, 0.0002):
             project.sql(MODEL.format(strength))
     return root
 
