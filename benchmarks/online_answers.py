@@ -7,6 +7,7 @@ import random
 import sys
 import timeit
 from collections.abc import Callable
+from functools import partial
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
@@ -44,7 +45,7 @@ def main(quick: bool) -> None:
         plural = "row" if rows == 1 else "rows"
         times[f"Tidemill, {rows} {plural}"] = measured(model, body, count)
         times[f"Tidemill, {rows} {plural} as columns"] = measured(model, columns, count)
-        times[f"by hand, {rows} {plural}"] = {"all": micros(lambda body=body: by_hand.answer(body), count)}
+        times[f"by hand, {rows} {plural}"] = {"all": micros(partial(by_hand.answer, body), count)}
     print(json.dumps(times))
 
 
@@ -85,8 +86,10 @@ class ByHand:
         self.means = np.array([known[name]["mean"] for name in NUMBERS], np.float32)
         self.codes = [{value: i + 1.0 for i, value in enumerate(known[name]["vocabulary"])} for name in TEXTS]
         fields: list[Any] = [(name, float | None) for name in NUMBERS] + [(name, str | None) for name in TEXTS]
-        one = msgspec.defstruct("Row", fields, gc=False)
-        self.decode = msgspec.json.Decoder(msgspec.defstruct("Body", [("rows", list[one])], gc=False)).decode  # type: ignore[valid-type]
+        one: Any = msgspec.defstruct("Row", fields, gc=False)
+        self.decode: Callable[[bytes], Any] = msgspec.json.Decoder(
+            msgspec.defstruct("Body", [("rows", list[one])], gc=False)
+        ).decode
         self.encode = msgspec.json.Encoder().encode
         self.numbers, self.words = attrgetter(*NUMBERS), attrgetter(*TEXTS)
         options = onnxruntime.SessionOptions()

@@ -32,6 +32,8 @@ TABLE = pa.table(
         "day": pa.array(DAYS),
         "at": pa.array([0, -1, None, 1_700_000_000_123_456, 86_400_000_000, 5], pa.timestamp("us", tz="UTC")),
         "s": pa.array(PAIRS),
+        "t": pa.array(["red", "é", None, "(a)\nb$", "a\\b", "éé"]),
+        "local": pa.array([1_709_208_000_000_000, -1, 5, None, -86_400_000_001, 999_999], pa.timestamp("us")),
         "dense": pa.array([[1.0, 2.0], [3.0, 4.0], None, [5.0, 6.0], [7.0, 8.0], [9.0, 1.0]]),
     }
 )  # fmt: skip
@@ -87,6 +89,19 @@ def graph_of(session: Any, text: str, style: Any = "tree") -> tuple[np.ndarray, 
         "ML.ONE_HOT_ENCODER(c, 'most_frequent', 10, 1) OVER() AS o, a",
         "ML.POLYNOMIAL_EXPAND({'a': a, 'b': b}) AS p",
         "s.u AS su, s.*",
+        "EXTRACT(SECOND FROM at) AS s, EXTRACT(ISODOW FROM day) AS i, EXTRACT(ISODOW FROM at) AS j",
+        "day - DATE '2000-02-29' AS d, DATE_DIFF('day', day, at) AS e, DATE_DIFF('month', DATE '1999-12-31', day) AS m",
+        "DATE_DIFF('quarter', day, local) AS q, DATE_DIFF('year', local, at) AS y, DATE_DIFF('day', local, day) AS d",
+        "day < DATE '2001-01-01' AS a, at >= local AS b, local = TIMESTAMP '2024-02-29 12:00:00' AS c, day <> at AS d",
+        "CAST(at AS DATE) - day AS a, CAST(local AS DATE) > day AS b, CAST(day AS TIMESTAMP) <= local AS c",
+        "c || '-' || t AS j, c || 'q' AS l, (c || t) IN ('xred', 'yé') AS i",
+        "c LIKE 'x%' AS p, t LIKE '%e_' AS q, t NOT LIKE '_' AS n, t LIKE 'r.d' AS r",
+        "t LIKE '%' AS s, t LIKE '(%' AS u",
+        "t LIKE 'a\\%' AS b, t LIKE '%\n%' AS l, t LIKE '__' AS two, t LIKE '%$' AS e, t LIKE '' AS none",
+        "a NOTNULL AS n, b ISNULL AS i, c IS NOT NULL AS h, NOT (c IS NULL) AS k, c NOT IN ('x') AS o",
+        "a NOT BETWEEN 0 AND 3 AS w, yes IS NOT TRUE AS t, yes IS NOT FALSE AS f",
+        "CAST(yes AS VARCHAR) AS w, CAST(a > 1 AS VARCHAR) || c AS v",
+        "ML.FEATURE_CROSS({'c': c, 't': t, 'yes': yes}) AS f",
     ],
 )
 @pytest.mark.parametrize("style", ["tree", "linear"])
@@ -103,7 +118,9 @@ def test_the_graph_says_what_the_engine_says(session: Any, text: str, style: str
     [
         ("LOWER(c) AS l", "LOWER"),
         ("ML.HASH_BUCKETIZE(c, 5) AS h, a", "farm_fingerprint"),
-        ("c || 'q' AS l", "c"),
+        ("CAST(b AS VARCHAR) || c AS l", "CAST"),
+        ("c LIKE t AS l", "pattern"),
+        ("DATE_DIFF('week', day, at) AS l", "week"),
     ],
 )
 def test_what_the_graph_cannot_say_stays_outside_with_a_reason(session: Any, text: str, words: str) -> None:

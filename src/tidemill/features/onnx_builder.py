@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 OPSET = 18
 ML_OPSET = 3
 IR_VERSION = 8
+# Operators that came later, and the opset and format they came with: only a graph that has one asks for them.
+_LATER = frozenset({"StringConcat", "RegexFullMatch"})
+_LATER_OPSET, _LATER_IR_VERSION = 20, 9
 
 
 class Builder:
@@ -45,6 +48,7 @@ class Builder:
         self._constants: dict[tuple[str, tuple[int, ...], bytes], str] = {}
         self._names: set[str] = set()
         self._count = 0
+        self._later = False
 
     def fresh(self) -> str:
         """A tensor name that is not taken."""
@@ -89,6 +93,7 @@ class Builder:
         self, operator: str, *inputs: str, outputs: int, domain: str = "", names: Sequence[str] = (), **attributes: Any
     ) -> list[str]:
         """Append a node with several outputs (named ``names`` when given); returns their names."""
+        self._later = self._later or operator in _LATER
         made = list(names) or [self.fresh() for _ in range(outputs)]
         node = self._graph.node.add(op_type=operator, domain=domain, input=inputs, output=made)
         for name, value in sorted(attributes.items()):
@@ -113,10 +118,11 @@ class Builder:
             sizes = ["rows" if i == 0 and size is None else size for i, size in enumerate(shape)]
             self._graph.output.append(helper.make_tensor_value_info(name, _element(dtype), sizes))
         self._graph.name = "tidemill"
-        opsets = [helper.make_opsetid("", OPSET), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
+        opset = _LATER_OPSET if self._later else OPSET
+        opsets = [helper.make_opsetid("", opset), helper.make_opsetid("ai.onnx.ml", ML_OPSET)]
         self._model.opset_import.extend(opsets)
         self._model.producer_name, self._model.doc_string = "tidemill", doc
-        self._model.ir_version = IR_VERSION
+        self._model.ir_version = _LATER_IR_VERSION if self._later else IR_VERSION
         data: bytes = self._model.SerializeToString(deterministic=True)
         self._model = onnx.ModelProto()
         self._graph = self._model.graph

@@ -2,9 +2,9 @@
 
 A number is a DOUBLE whose NULL is NaN; a string is a STRING whose NULL is `values.NULL_TEXT`; a condition is two
 tensors, where it is true and where it is false (neither: NULL), so that three-valued logic comes out as in SQL. What
-has no counterpart (string functions, arrays, hashing, regular expressions) raises `UnsayableError` with the reason;
-then the graph takes the columns of TRANSFORM instead of raw ones. Numbers that are not finite are NULL here from the
-start, as in every reader of features.
+has no counterpart (most string functions, arrays, hashing, regular expressions) raises `UnsayableError` with the
+reason; then the graph takes the columns of TRANSFORM instead of raw ones. Numbers that are not finite are NULL here
+from the start, as in every reader of features.
 """
 
 from __future__ import annotations
@@ -16,13 +16,12 @@ import numpy as np  # noqa: TID253
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.features.onnx_builder import Builder, GraphInput
-from tidemill.features.onnx_nodes import civil_nodes, floor_divide
 from tidemill.features.onnx_sql_conditions import among, between, both, compare, either, equal, is_what, negate
 from tidemill.features.onnx_sql_graph import SqlGraph, UnsayableError, Value, Writer, bare
+from tidemill.features.onnx_sql_texts import concatenated, like, spelled_condition
+from tidemill.features.onnx_sql_times import cast_moment, date_diff, date_part, subtract_dates, written_moment
 from tidemill.features.plan import FeaturePlan
 from tidemill.features.values import NULL_TEXT
-
-_DAY = 86_400_000_000
 
 
 def say_transform(plan: FeaturePlan, builder: Builder) -> tuple[dict[str, str], tuple[GraphInput, ...]]:
@@ -131,9 +130,17 @@ _WHOLE = {"BIGINT", "INT", "SMALLINT", "TINYINT", "INT128", "UBIGINT", "UINT", "
 def _cast(graph: SqlGraph, tree: exp.Expr) -> Value:
     kind = tree.args["to"].this
     name = str(getattr(kind, "value", kind)).upper()
+    written = written_moment(graph, tree.this, name)
+    if written is not None:
+        return written
     value = graph.value(tree.this)
     if value.kind == "text" and name in ("VARCHAR", "TEXT"):
         return value
+    if value.kind == "condition" and name in ("VARCHAR", "TEXT"):
+        return spelled_condition(graph, value)
+    moment = cast_moment(graph, value, name)
+    if moment is not None:
+        return moment
     if value.kind == "condition" and name in _NUMERIC | _WHOLE:
         known = graph.node("Where", value.other, graph.real(0.0), graph.real(np.nan))
         return Value("number", graph.node("Where", value.tensor, graph.real(1.0), known))
@@ -194,48 +201,18 @@ def _struct(graph: SqlGraph, tree: exp.Expr) -> Value:
 
 
 def _extract(graph: SqlGraph, tree: exp.Expr) -> Value:
-    return _date_part(graph, tree.name.upper(), tree.expression)
+    return date_part(graph, tree.name.upper(), tree.expression)
 
 
 def _part(name: str) -> Writer:
-    return lambda graph, tree: _date_part(graph, name, tree.this)
+    return lambda graph, tree: date_part(graph, name, tree.this)
 
 
-def _date_part(graph: SqlGraph, part: str, tree: exp.Expr) -> Value:
-    value = graph.value(tree)
-    if value.kind not in ("date", "timestamp"):
-        raise UnsayableError(f"{part} of a {value.kind}")
-    missing = graph.is_null(value)
-    moment = graph.node("Where", missing, graph.whole(0), value.tensor)
-    days = moment if value.kind == "date" else floor_divide(graph.builder, moment, _DAY)
-    if part in ("HOUR", "MINUTE"):
-        if value.kind == "date":
-            raise UnsayableError(f"{part} of a date")
-        of_day = graph.node("Sub", moment, graph.node("Mul", days, graph.whole(_DAY)))
-        minutes = graph.node("Div", of_day, graph.whole(60_000_000))
-        found = graph.node("Div" if part == "HOUR" else "Mod", minutes, graph.whole(60))
-    elif part in ("DOW", "DAYOFWEEK", "WEEKDAY"):  # DuckDB: Sunday is 0
-        found = graph.node("Mod", graph.node("Add", days, graph.whole(4)), graph.whole(7))
-    else:
-        found = _calendar(graph, part, days)
-    number = graph.builder.cast(found, "double")
-    return Value("number", graph.node("Where", missing, graph.real(np.nan), number))
-
-
-def _calendar(graph: SqlGraph, part: str, days: str) -> str:
-    year, month, day, of_year = civil_nodes(graph.builder, days)
-    match part:
-        case "YEAR":
-            return year
-        case "MONTH":
-            return month
-        case "DAY" | "DAYOFMONTH":
-            return day
-        case "DOY" | "DAYOFYEAR":
-            return graph.node("Add", of_year, graph.whole(1))
-        case "QUARTER":
-            return graph.node("Div", graph.node("Add", month, graph.whole(2)), graph.whole(3))
-    raise UnsayableError(f"EXTRACT({part}) has no nodes yet")
+def _subtract(graph: SqlGraph, tree: exp.Expr) -> Value:
+    left, right = graph.value(tree.this), graph.value(tree.expression)
+    if left.kind == right.kind == "date":
+        return subtract_dates(graph, left, right)
+    return _arithmetic("Sub")(graph, tree)
 
 
 def _boolean(graph: SqlGraph, tree: exp.Expr) -> Value:
@@ -251,7 +228,7 @@ _WRITERS: Mapping[type, Writer] = MappingProxyType(
         exp.Boolean: _boolean,
         exp.Neg: _function("Neg"),
         exp.Add: _arithmetic("Add"),
-        exp.Sub: _arithmetic("Sub"),
+        exp.Sub: _subtract,
         exp.Mul: _arithmetic("Mul"),
         exp.Div: _arithmetic("Div"),
         exp.Mod: _modulo,
@@ -296,5 +273,9 @@ _WRITERS: Mapping[type, Writer] = MappingProxyType(
         exp.Quarter: _part("QUARTER"),
         exp.Hour: _part("HOUR"),
         exp.Minute: _part("MINUTE"),
+        exp.Second: _part("SECOND"),
+        exp.DateDiff: date_diff,
+        exp.DPipe: concatenated,
+        exp.Like: like,
     }
 )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.features.onnx_sql_graph import SqlGraph, UnsayableError, Value, Writer, bare
+from tidemill.features.onnx_sql_times import MOMENTS, compare_moments
 
 
 def compare(true: str, false: str) -> Writer:
@@ -12,6 +13,8 @@ def compare(true: str, false: str) -> Writer:
 
     def write(graph: SqlGraph, tree: exp.Expr) -> Value:
         left, right = graph.value(tree.this), graph.value(tree.expression)
+        if left.kind in MOMENTS and right.kind in MOMENTS:
+            return compare_moments(graph, left, right, true)
         if left.kind != "number" or right.kind != "number":
             raise UnsayableError(f"{tree.sql(dialect='duckdb')[:60]} compares a {left.kind} with a {right.kind}")
         # Both are false where one side is NaN: NULL.
@@ -27,6 +30,8 @@ def equal(graph: SqlGraph, tree: exp.Expr) -> Value:
     word = bare(tree.expression)
     if isinstance(word, exp.Literal) and word.is_string:
         found = _among(graph, graph.value(tree.this), [word])
+    elif (left := graph.value(tree.this)).kind in MOMENTS and (right := graph.value(tree.expression)).kind in MOMENTS:
+        found = compare_moments(graph, left, right, "Equal")
     else:
         same = graph.node("Equal", graph.number(tree.this), graph.number(tree.expression))
         known = _both_known(graph, tree)

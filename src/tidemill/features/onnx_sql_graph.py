@@ -99,7 +99,10 @@ class SqlGraph:
         write = self._writers.get(type(tree))
         if write is None:
             raise UnsayableError(f"{tree.sql(dialect='duckdb')[:60]} has no counterpart in ONNX")
-        return write(self, tree)
+        value = write(self, tree)
+        if tree.args.get("negate"):  # NOT LIKE, NOTNULL: the parser leaves the NOT inside
+            return Value("condition", value.other, value.tensor)
+        return value
 
     def number(self, tree: exp.Expr) -> str:
         """Translate an expression that must be a number."""
