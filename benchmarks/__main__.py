@@ -17,6 +17,7 @@ JOBS = {
     "register": "register",
     "encode": "encode",
     "online": "online",
+    "rollback": "rollback",
 }
 
 
