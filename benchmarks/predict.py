@@ -1,4 +1,4 @@
-"""ML.PREDICT of many rows, written to a table."""
+"""Predictions of many rows: ML.PREDICT to a table, and the batch command to a Parquet file."""
 
 from __future__ import annotations
 
@@ -37,6 +37,9 @@ SELECT id, predicted_label, predicted_label_probs[1].prob AS probability
 FROM ML.PREDICT(MODEL m, (SELECT * EXCLUDE (label) FROM '{source}'));
 """
 
+# Both probabilities, where the script writes one: what ML.PREDICT gives.
+KEPT = "id,predicted_label,predicted_label_probs"
+
 # What the version holds besides the trees, for the script: the mean of each number.
 EXPORT = """
 import json, sys, tidemill
@@ -53,7 +56,7 @@ def run(options: Options) -> Result:
     # Fewer rows train here than elsewhere: what matters is how many trees there are, and how deep.
     train = table("numbers", options.rows(100_000))
     found: dict[int, Rounds] = {}
-    ours, bare = "`tidemill run`", "by hand"
+    ours, batch, bare = "`tidemill run`", "`tidemill predict`", "by hand"
     lines: list[str] = []
     for size in SIZES:
         rows = options.rows(size)
@@ -75,6 +78,12 @@ def run(options: Options) -> Result:
                     folder=folder,
                     before=lambda at=folder: recall(at),
                 ),
+                Contestant(
+                    name=batch,
+                    command=[TIDEMILL, "predict", "m", "-i", str(source), "-o", "scored.parquet", "--columns", KEPT],
+                    folder=folder,
+                    before=lambda at=folder: recall(at),
+                ),
             ],
             options.rounds,
         )
@@ -88,6 +97,7 @@ def run(options: Options) -> Result:
         lines=lines[1:],
         targets=[
             Target(what="`ML.PREDICT` of 10 M rows to a table: wall", value=many.ratio(ours, bare), limit=1.3),
+            Target(what="`tidemill predict` of 10 M rows to a file: wall", value=many.ratio(batch, bare), limit=1.3),
             Target(what="`ML.PREDICT`: peak memory at 10 M over that at 1 M rows", value=growth, limit=1.15),
         ],
     )

@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Show who changed what, or verify the trail.",
     "token": "List, make or revoke tokens of the server.",
     "serve": "Answer over HTTP with what is deployed.",
+    "export": "Ship a deployment as a container image or manifests; write a project's CI.",
     "doctor": "Check this machine and this project.",
     "collect": "Carry the prediction log into the lake.",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import (
@@ -24,6 +24,7 @@ from tidemill.runner.report import RunReport
 from tidemill.runner.result import Result
 from tidemill.runner.shape import start_of
 from tidemill.runner.steps import Job
+from tidemill.runner.views import SavedViews
 from tidemill.sql.statements import (
     Assert,
     CreateModel,
@@ -38,7 +39,7 @@ from tidemill.sql.statements import (
     Select,
     Statement,
 )
-from tidemill.warehouse.control.assets import Asset, load_assets
+from tidemill.warehouse.control.assets import load_assets
 
 if TYPE_CHECKING:
     from tidemill.runner.events import Event
@@ -83,28 +84,6 @@ def run_each(stations: Stations, text: str, *, dialect: str, file: str = "<sql>"
             place(error, statement.source)
             raise
         yield result
-
-
-class SavedViews(Mapping[str, Query]):
-    """The queries behind the views that were last built, by key."""
-
-    def __init__(self, assets: Mapping[str, Asset]) -> None:
-        self._assets = {key: asset for key, asset in assets.items() if asset.kind == "view"}
-
-    def __getitem__(self, key: str) -> Query:
-        from tidemill.sql.parse import parse_text
-
-        asset = self._assets[asset_key(key)]
-        statement = parse_text(asset.statement, file=asset.file or "<sql>", dialect=asset.dialect)[0]
-        if not isinstance(statement, CreateView):
-            raise KeyError(key)
-        return statement.query
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._assets)
-
-    def __len__(self) -> int:
-        return len(self._assets)
 
 
 def _run_one(stations: Stations, statement: Statement, listen: Listener) -> Result:
@@ -238,12 +217,20 @@ def _typed_step(asset: str, kind: str, action: Action, *, fingerprint: str, part
 
 
 def _run_step(stations: Stations, step: Step, statement: Statement, listen: Listener) -> Result:
+    from tidemill.runner.batch.insert import insert
+
     def make() -> tuple[Plan, Callable[[str, Lease], Job]]:
         views = SavedViews(load_assets(stations.db))
 
         def job(run_id: str, lease: Lease) -> Job:
             return Job(
-                stations=stations, run_id=run_id, lease=lease, statement=lambda _: statement, views=views, origin="sql"
+                stations=stations,
+                run_id=run_id,
+                lease=lease,
+                statement=lambda _: statement,
+                views=views,
+                origin="sql",
+                insert=insert,
             )
 
         return Plan(steps=(step,)), job

@@ -48,6 +48,8 @@ class Job:
     ----------
     snapshot
         The oldest snapshot of the warehouse in which everything a step reads is as it should be; None is the newest.
+    insert
+        Carries out INSERT; a project's files have none.
     """
 
     stations: Stations
@@ -57,6 +59,7 @@ class Job:
     views: Mapping[str, Query]
     origin: str = "file"
     snapshot: int | None = None
+    insert: Callable[[Step, InsertInto, Job], Outcome] | None = None
 
     def session(self) -> Session:
         """A reader that sees what a step reads."""
@@ -247,12 +250,11 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
 
 
 def _insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
-    from tidemill.runner.batch.insert import insert
     from tidemill.sql.parse_other import IN_FILES
 
-    if job.origin == "file":
+    if job.insert is None:
         raise UnsupportedError(f"INSERT is not carried out: {IN_FILES}", where=start_of(statement.source))
-    return insert(step, statement, job)
+    return job.insert(step, statement, job)
 
 
 def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:

@@ -21,6 +21,7 @@ from tidemill.registry.lineage import name_of
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.lineage import files_read, views_read
+from tidemill.runner.views import SavedViews
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.sources.ragged import refuse_ragged
 from tidemill.warehouse.control.assets import load_assets
@@ -97,7 +98,6 @@ def open_source(stations: Stations, request: BatchRequest) -> Iterator[Source]:
     TidemillError
         It cannot be read, or a data file is damaged.
     """
-    from tidemill.runner.adhoc import SavedViews
     from tidemill.sql.bind import bind_query
 
     query, shown = _query_of(stations, request)
