@@ -125,7 +125,8 @@ class BodyReader:
         n = len(columns[0])
         if any(len(column) != n for column in columns[: self._width]) or not n:
             return None
-        feed = self._maker.of_columns(columns)
+        feed = self._maker.of_row([column[0] for column in columns[: self._width]]) if n == 1 else None
+        feed = feed or self._maker.of_columns(columns)
         keys: list[str | None] = [None] * n
         if form.key_at >= 0 and columns[form.key_at] is not msgspec.UNSET:
             if len(columns[form.key_at]) != n:
