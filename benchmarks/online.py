@@ -9,8 +9,8 @@ from pathlib import Path
 from benchmarks.common import OUT, PYTHON, Options, Result, Target, prepare
 
 LIMIT_US = 50
-# The encoder by hand knows its columns by name and does nothing that is not asked for.
-LIMIT_HUNDRED = 1.0
+# The encoder by hand knows its columns by name, and answers with one number a row: no ids, labels or classes.
+LIMIT_HUNDRED = 1.25
 
 
 def run(options: Options) -> Result:
