@@ -21,23 +21,25 @@ WORSE = [(rate, rate + 0.05, share) for rate in (0.0, 0.02, 0.1) for share in (0
 def run(options: Options) -> Result:
     runs = 20 if options.quick else 200
     lines = [
-        (f"{runs} rollouts a line, looked at every {LOOK} requests of the challenger; default settings, alpha "
-        f"{RULES.alpha:g} over all signals. With no difference up to {MOST:,} requests, with one up to {SOON:,}."),
+        (
+            f"{runs} rollouts a line, looked at every {LOOK} requests of the challenger; default settings, alpha "
+            f"{RULES.alpha:g} over all signals. With no difference up to {MOST:,} requests, with one up to {SOON:,}."
+        ),
         "",
-        "| failing requests, champion -> challenger | share | taken back | z-test at 0.05 | requests until then: median, 90 % |",
+        "| failing requests: champion, challenger | share | taken back | by a z-test | requests: median, 90 % |",
         "|---|---|---|---|---|",
     ]
     wrong, found = [], []
     for rate, share in SAME:
         ours, theirs = zip(*(rollout(seed, rate, rate, share, MOST) for seed in range(runs)), strict=True)
         wrong.append(part(ours))
-        lines.append(f"| {rate:.1%} -> {rate:.1%} | {share:.0%} | {part(ours):.1%} | {part(theirs):.1%} | |")
+        lines.append(f"| {rate:.1%}, {rate:.1%} | {share:.0%} | {part(ours):.1%} | {part(theirs):.1%} | |")
     for old, new, share in WORSE:
         ours, theirs = zip(*(rollout(seed, old, new, share, SOON) for seed in range(runs)), strict=True)
         found.append(part(ours))
         when = np.quantile([one if one is not None else np.inf for one in ours], [0.5, 0.9], method="lower")
         lines.append(
-            f"| {old:.1%} -> {new:.1%} | {share:.0%} | {part(ours):.1%} | {part(theirs):.1%} |"
+            f"| {old:.1%}, {new:.1%} | {share:.0%} | {part(ours):.1%} | {part(theirs):.1%} |"
             f" {when[0]:,.0f}, {when[1]:,.0f} |"
         )
     return Result(

@@ -153,3 +153,23 @@ def test_a_token_is_shown_once(shop: Path, command: RunCommand) -> None:
     assert "valid" in listed.out
     assert "opens nothing" in command("token", "revoke", "web").out
     assert "revoked" in command("token").out
+
+
+def test_a_drill_takes_a_failing_version_back_and_changes_nothing_here(shop: Path, command: RunCommand) -> None:
+    command("deploy", "shop")
+    before = command("audit", "--json").json()
+
+    ran = command("drill", "shop", "--json")
+
+    told = ran.json()
+    assert ran.status == 0
+    assert (told["passed"], told["failed"], told["trail"]) == (True, 0, [])
+    assert told["asked"] > 0
+    assert "requests failed" in told["why"]
+    assert command("audit", "--json").json() == before
+
+
+def test_a_drill_of_nothing_says_what_there_is(shop: Path, command: RunCommand) -> None:
+    command("deploy", "shop")
+
+    assert "did you mean shop?" in command("drill", "shopp").err

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "rollback": "Take a version back, and let the one before it answer.",
     "pause": "Let a rollout stand still, or let the fallback answer.",
     "resume": "Take back what pause did.",
+    "drill": "Rehearse a rollback on a copy, with a real server and real requests.",
     "replay": "Compute a logged prediction again, and say whether it is the same.",
     "explain": "Say what each input added to a logged prediction.",
     "audit": "Show who changed what, or verify the trail.",
