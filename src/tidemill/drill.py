@@ -14,7 +14,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -148,8 +148,8 @@ def _rehearse(root: Path, db: Database, name: str, version: ModelVersion, rows: 
 class _Client:
     """Sends sample rows one after the other, and remembers who answered."""
 
-    def __init__(self, host: str, port: int) -> None:
-        self._connection = http.client.HTTPConnection(host, port, timeout=MOST_S)
+    def __init__(self, connection: http.client.HTTPConnection) -> None:
+        self._connection = connection
         self.rows: Iterator[dict[str, Any]] = iter(())
         self.name = ""
         self.requests = self.failed = self.version = 0
@@ -189,7 +189,8 @@ def _server(root: Path) -> Iterator[_Client]:
             told = process.stderr.read() if process.stderr is not None else ""
             raise InternalError(f"the server of the rehearsal did not start: {told.strip()}")
         host, _, port = json.loads(line)["ready"]["address"].removeprefix("http://").rpartition(":")
-        yield _Client(host, int(port))
+        with closing(http.client.HTTPConnection(host, int(port), timeout=MOST_S)) as connection:
+            yield _Client(connection)
     finally:
         process.terminate()
         process.communicate(timeout=MOST_S)
