@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
 from pathlib import Path
@@ -20,6 +21,8 @@ from tidemill.core.clock import Clock
 from tidemill.core.sections import one_deployment
 from tidemill.project import open_project
 from tidemill.serving.changes import apply_move
+from tidemill.serving.log.records import decode
+from tidemill.serving.log.spool import read_segment, segments
 from tidemill.serving.machine import Move, begin
 from tidemill.warehouse.control.database import Database, open_database, sqlite_url
 from tidemill.warehouse.control.deployments import add_deployment, find_deployment
@@ -41,12 +44,11 @@ CREATE MODEL spend OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['spen
 SELECT CAST(age AS DOUBLE) AS age, income, spend FROM people;
 """
 
-ROW = {"age": 41, "income": 52.5, "region": "north", "since": "2021-03-04"}
-OTHER = {"age": 3, "income": 99.0, "region": None, "since": "2020-01-01"}
+ROW: dict[str, Any] = {"age": 41, "income": 52.5, "region": "north", "since": "2021-03-04"}
+OTHER: dict[str, Any] = {"age": 3, "income": 99.0, "region": None, "since": "2020-01-01"}
 
 SETTINGS = """
 [server]
-settle_seconds = 0
 {server}
 
 [deployments.churn]
@@ -74,9 +76,12 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def put_in_place(db: Database, name: str, *, version: int = 1, model: str = "") -> None:
+def put_in_place(
+    db: Database, name: str, *, version: int = 1, model: str = "", shares: Sequence[float] = (), shadow: int = 0
+) -> None:
     """Deploy a version without asking its gates."""
-    settings = one_deployment(name, {"model": model or name, "rollout": {"shadow_requests": 0, "shares": []}})
+    rollout = {"shadow_requests": shadow, "shares": list(shares)}
+    settings = one_deployment(name, {"model": model or name, "rollout": rollout})
     with db.write() as tx:
         if find_deployment(tx, name) is None:
             add_deployment(tx, name, settings.model)
@@ -84,9 +89,9 @@ def put_in_place(db: Database, name: str, *, version: int = 1, model: str = "") 
         apply_move(tx, name, lambda now, _: begin(now, version, rollout=settings.rollout), who="test")
 
 
-def control(root: Path) -> Database:
+def control(root: Path) -> contextlib.closing[Database]:
     """The control database of a project."""
-    return open_database(sqlite_url(root / ".tidemill" / "control.sqlite"), clock=Clock())
+    return contextlib.closing(open_database(sqlite_url(root / ".tidemill" / "control.sqlite"), clock=Clock()))
 
 
 def token(root: Path, role: str, *, name: str = "", days: float | None = None) -> str:
@@ -97,9 +102,9 @@ def token(root: Path, role: str, *, name: str = "", days: float | None = None) -
 
 def records(root: Path) -> list[Any]:
     """Everything in the prediction log that was not collected."""
-    from tidemill.serving.log.reader import records_of
-
-    return list(records_of(root / ".tidemill" / "spool"))
+    folder = root / ".tidemill" / "spool"
+    chunks = [read_segment(folder / name, 0, 1 << 30) for name in segments(folder)]
+    return [decode(payload) for chunk in chunks for payload in chunk.payloads]
 
 
 @dataclass
@@ -180,6 +185,8 @@ def start_server(root: Path, *arguments: str, environment: dict[str, str] | None
         else:
             ready = told["ready"]
             return Server(root, process, ready["address"], ready["pids"], ready, tokens)
+    process.stdout.close()
+    process.wait()
     raise AssertionError((root / "server.err").read_text())
 
 
@@ -207,7 +214,8 @@ def start(trained: Path, tmp_path: Path) -> Iterator[Start]:
 def copy(trained: Path, root: Path, *, server: str = "", churn: str = "") -> Path:
     """A project of its own for a test."""
     shutil.copytree(trained, root)
-    (root / "tidemill.toml").write_text(SETTINGS.format(server=server, churn=churn), encoding="utf-8")
+    lines = server if "settle_seconds" in server else f"settle_seconds = 0\n{server}"
+    (root / "tidemill.toml").write_text(SETTINGS.format(server=lines, churn=churn), encoding="utf-8")
     return root
 
 

@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-
 from tests.api.conftest import ROW, Server, Start, control, copy, token
+
 from tidemill.warehouse.control.tokens import revoke_token, token_digest
 
+EVERYWHERE = "0.0.0.0"  # noqa: S104
 Guarded = tuple[Server, dict[str, str]]
 
 
@@ -130,13 +131,13 @@ def test_headers_that_decide_something_may_not_come_twice(server: Server, twice:
 
 def serve(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tidemill.cli.main", "serve", "--project", str(root), "--port", "0", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, check=False, capture_output=True, text=True, timeout=60)
 
 
 def test_s5_beyond_loopback_it_starts_only_with_encryption(trained: Path, tmp_path: Path) -> None:
     root = copy(trained, tmp_path / "project")
 
-    refused = serve(root, "--host", "0.0.0.0")
+    refused = serve(root, "--host", EVERYWHERE)
 
     assert refused.returncode == 2
     assert "--behind-proxy" in refused.stderr
@@ -146,14 +147,14 @@ def test_s5_beyond_loopback_it_starts_only_with_encryption(trained: Path, tmp_pa
 def test_s5_the_first_start_beyond_loopback_prints_a_token_once(trained: Path, tmp_path: Path, start: Start) -> None:
     root = copy(trained, tmp_path / "project")
 
-    first = start("--host", "0.0.0.0", "--behind-proxy", root=root)
+    first = start("--host", EVERYWHERE, "--behind-proxy", root=root)
     (text,) = first.tokens
     assert first.ask("GET", "/models").status == 401
     assert first.ask("GET", "/healthz", headers=bearer(text)).status == 200
     assert first.ask("GET", "/models", headers=bearer(text) | {"Host": "10.1.2.3"}).status == 200
     assert first.ask("GET", "/models", headers=bearer(text) | {"Host": "evil.example"}).status == 403
     first.end()
-    second = start("--host", "0.0.0.0", "--behind-proxy", root=root)
+    second = start("--host", EVERYWHERE, "--behind-proxy", root=root)
 
     assert second.tokens == []
     kept = [path for path in (root / ".tidemill").rglob("*") if path.is_file() and text.encode() in path.read_bytes()]

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-
 from tests.api.conftest import ROW, Server
+
 from tidemill.api.request import Request, Response
 from tidemill.api.routes import OPEN, PERMISSIONS, Route
 from tidemill.api.table import ROUTES

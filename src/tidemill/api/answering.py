@@ -245,7 +245,8 @@ def _keep(
                 keys=list(keys),
                 inputs=inputs,
                 predictions=answers.predictions,
-                probabilities=answers.probabilities,
+                # A row that was refused keeps its place: no answer, no probabilities.
+                probabilities=_kept_probabilities(answers) if errors else answers.probabilities,
                 classes=model.classes,
                 latency_us=int(seconds * 1e6),
                 trace=trace_id(request),
@@ -254,6 +255,10 @@ def _keep(
             durable=settings.log == "durable",
         )
     return _Done(body, headers, ticket, model.name, model.version, arm.route, parsed.n, parsed, answers, id_, seen)
+
+
+def _kept_probabilities(answers: Answers) -> list[list[float]] | None:
+    return None if answers.probabilities is None else [row or [] for row in answers.probabilities]
 
 
 def _fall_back(

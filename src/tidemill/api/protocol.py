@@ -93,6 +93,10 @@ class Protocol(HttpToolsProtocol):
         self.expect_100_continue = False
         self.headers = []
         self.scope = None  # type: ignore[assignment]
+        self.told_length = -1
+        if not self.reading:  # it stands behind another request in the same bytes
+            self.reading = True
+            self.since = time.perf_counter()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         """Take a header; one behind the body is a trailer, and dropped."""
@@ -103,7 +107,9 @@ class Protocol(HttpToolsProtocol):
             self.refused = _head_too_large()
             raise self.refused
         name = name.lower()
-        if name == b"expect":
+        if name == b"content-length":
+            self.told_length = int(value)  # the parser has refused what is no number
+        elif name == b"expect":
             self.expect_100_continue = value.lower() == b"100-continue"
         self.headers.append((name, value))
 
@@ -117,6 +123,7 @@ class Protocol(HttpToolsProtocol):
             and b"/predict" in url
             and b"%" not in url
             and self.now is not None
+            and 0 <= self.told_length <= INLINE_BYTES
             and self.parser.get_method() == b"POST"
             and (self.cycle is None or self.cycle.response_complete)
             and not self.pipeline
@@ -126,15 +133,14 @@ class Protocol(HttpToolsProtocol):
             and url.partition(b"?")[0].endswith(b"/predict")
         ):
             self.parts = []
-            self.gathered = 0
             return
         self._to_asgi()
 
     def _to_asgi(self) -> None:
         """Start the application."""
-        url, headers = self.url, self.headers
+        url, headers, expects = self.url, self.headers, self.expect_100_continue
         super().on_message_begin()
-        self.url, self.headers = url, headers
+        self.url, self.headers, self.expect_100_continue = url, headers, expects
         self.scope["headers"] = headers
         super().on_headers_complete()
 
@@ -151,9 +157,6 @@ class Protocol(HttpToolsProtocol):
             super().on_body(body)
             return
         self.parts.append(body)
-        self.gathered += len(body)
-        if self.gathered > INLINE_BYTES:
-            self._hand_over()
 
     def on_message_complete(self) -> None:
         """The request is complete."""

@@ -7,12 +7,15 @@ import os
 import shlex
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidemill.cli.options import AsJson, ProjectFolder
 from tidemill.core.errors import SettingsError
+
+if TYPE_CHECKING:
+    from tidemill.project import Project
 
 TOKENS_FILE = "TIDEMILL_TOKENS_FILE"
 
@@ -40,9 +43,11 @@ def serve(
     from tidemill.project import open_project
     from tidemill.serving.supervisor import ServeOptions
     from tidemill.serving.supervisor import serve as supervise
+    from tidemill.warehouse.control.tokens import list_tokens
 
     with open_project(project) as opened:
         root, settings, clock = opened.root, opened.settings, opened.clock
+        existing = list_tokens(opened.db)  # a project that nothing was done in gets its control database here
         tokens_file = os.environ.get(TOKENS_FILE, "")
         _check_files(certfile, keyfile, tokens_file)
         if not is_loopback(host) and not certfile and not behind_proxy:
@@ -50,10 +55,9 @@ def serve(
                 f"{host} is reached from other machines: tokens and rows would cross the network unencrypted",
                 hint="give --certfile and --keyfile, or --behind-proxy where a proxy speaks HTTPS",
             )
-        if settings.server.auth == "always" or not is_loopback(host):
-            first = _first_token(opened, tokens_file)
-            if first:
-                _tell("token", {"token": first, "role": "admin"}, as_json)
+        asks = settings.server.auth == "always" or not is_loopback(host)
+        if asks and not tokens_file and not any(one.valid(clock.now()) for one in existing):
+            _tell("token", {"token": _first_token(opened), "role": "admin"}, as_json)
     options = ServeOptions(
         root=root,
         host=host,
@@ -78,16 +82,12 @@ def _check_files(certfile: str, keyfile: str, tokens_file: str) -> None:
             raise SettingsError(f"there is no file {path}")
 
 
-def _first_token(project: Any, tokens_file: str) -> str:
+def _first_token(project: Project) -> str:
     """Where nobody has a token, make one for an administrator; it is shown once."""
     from tidemill.core.who import current_user
-    from tidemill.warehouse.control.tokens import create_token, list_tokens
+    from tidemill.warehouse.control.tokens import create_token
 
-    now = project.clock.now()
-    if tokens_file or any(token.valid(now) for token in list_tokens(project.db)):
-        return ""
-    name = f"first-{now:%Y%m%d%H%M%S}"
-    return create_token(project.db, name, "admin", who=current_user())
+    return create_token(project.db, f"first-{project.clock.now():%Y%m%d%H%M%S}", "admin", who=current_user())
 
 
 def _tell(word: str, facts: dict[str, Any], as_json: bool) -> None:
