@@ -93,7 +93,10 @@ def test_only_the_boundaries_catch_everything() -> None:
         if isinstance(node, ast.ExceptHandler) and catches_everything(node)
     }
 
-    assert found <= {"cli/main.py", "runner/run.py"}
+    commands, steps, requests = {"cli/main.py"}, {"runner/run.py", "serving/live.py"}, {"api/app.py"}
+    # A version on trial may raise anything: another one answers in its place.
+    versions = {"api/answering.py", "serving/shadow.py"}
+    assert found <= commands | steps | requests | versions
 
 
 def test_the_public_names_are_those_in_all() -> None:

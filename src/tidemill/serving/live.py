@@ -154,6 +154,8 @@ class Live:
             work()
         except TidemillError as error:
             self.problems = {**self.problems, name: error.message}
+        except Exception as error:  # noqa: BLE001 - the boundary of a step: without the watch nothing is taken back
+            self.problems = {**self.problems, name: f"{type(error).__name__}: {error}"}
         else:
             if name in self.problems:
                 self.problems = {key: text for key, text in self.problems.items() if key != name}

@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import TidemillError
 from tidemill.serving.board import CHALLENGER
 from tidemill.serving.live_deployment import LiveDeployment, Mirrored
 
@@ -34,8 +33,7 @@ def _answer(deployment: LiveDeployment, challenger: OnlineModel, mirrored: Mirro
     try:
         parsed = challenger.reread(mirrored.parsed, key=deployment.settings.key)
         answers = challenger.answer(parsed)
-    except TidemillError:
-        # The champion could answer it: that the challenger cannot is the challenger's error.
+    except Exception:  # noqa: BLE001 - the boundary of a version: the champion could answer, so it is its error
         deployment.board.count(CHALLENGER, seconds=0.0, error=True, scores=())
         return
     seconds = time.perf_counter() - began
