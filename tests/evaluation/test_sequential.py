@@ -137,3 +137,30 @@ def test_decisions_that_turn_on_the_same_rows_are_a_breach() -> None:
 
     assert [one.signal for one in turned if one.breached] == ["flips"]
     assert not any(one.breached for one in close)
+
+
+def test_rows_of_one_request_that_flip_together_count_as_one() -> None:
+    counts = Counts(answers=200, errors=0), Counts(answers=200, errors=0)
+
+    alike = judge_rollout(*counts, RULES, flips=(14_000, 6_000), stages=5)  # 60 of 200 requests of 100 rows
+
+    assert not any(one.breached for one in alike)
+
+
+def test_scores_of_a_few_large_requests_are_known_no_better_than_those_of_a_few_rows() -> None:
+    old, new = [0] * SCORE_BINS, [0] * SCORE_BINS
+    old[5], old[25], new[5], new[25] = 950, 50, 50, 950
+    few, many = (
+        [Counts(answers=answers, errors=0, scores=tuple(scores)) for scores in (old, new)] for answers in (10, 1_000)
+    )
+
+    assert not any(one.breached for one in judge_rollout(few[0], few[1], RULES))
+    assert [one.signal for one in judge_rollout(many[0], many[1], RULES) if one.breached] == ["scores"]
+
+
+def test_a_champion_with_few_labels_and_no_wrong_answer_among_them_convicts_nobody() -> None:
+    champion = Counts(answers=40, errors=0, labelled=40, loss_sum=0.0, loss_squares=0.0)
+    challenger = Counts(answers=1_000, errors=0, labelled=1_000, loss_sum=60.0, loss_squares=60.0)
+
+    # With 5 % wrong answers of either, no wrong one among 40 has a chance of 13 %.
+    assert not any(one.breached for one in judge_rollout(champion, challenger, RULES))

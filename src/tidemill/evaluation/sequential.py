@@ -10,8 +10,7 @@ References
    Science 38(4), 2023, doi 10.1214/23-STS894 (test martingales, Ville's inequality).
 .. [2] Howard, Ramdas, "Sequential estimation of quantiles with applications to A/B testing and best-arm
    identification", Bernoulli 28(3), 2022, doi 10.3150/21-BEJ1388 (the band around a distribution function).
-.. [3] Johari, Koomen, Pekelis, Walsh, "Always valid inference: continuous monitoring of A/B tests", Operations Research
-   70(3), 2022, doi 10.1287/opre.2021.2135 (the mixture sequential probability ratio test).
+.. [3] `evaluation.bounded_means`, for mean losses.
 """
 
 from __future__ import annotations
@@ -22,15 +21,10 @@ from dataclasses import dataclass
 from itertools import accumulate
 
 from tidemill.core.sections import RollbackSettings
+from tidemill.evaluation.bounded_means import Sums, evidence_of_higher_mean, log_sum
 
 SIGNALS = {"errors": 0.6, "quality": 0.1, "latency": 0.1, "scores": 0.1, "flips": 0.1}
 """The share of alpha that each signal has. Errors have most: they must be seen soonest."""
-
-LEAST_LABELLED = 30
-"""Labelled answers of each version below which means are not compared: they are taken to be normal."""
-
-TAU = 0.05
-"""Scale of the differences in mean loss that are looked for, in units of the loss."""
 
 QUANTILES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 """Where latencies are compared; one band holds for all of them at once."""
@@ -51,7 +45,7 @@ class Counts:
     latency, scores
         Histograms over the same bins for both versions; an empty one is not compared.
     labelled, loss_sum, loss_squares
-        Answers whose label is known, the sum of their losses, and of the squares of these.
+        Answers whose label is known, the sum of their losses, each in [0, 1], and of the squares of these.
     """
 
     answers: int
@@ -106,7 +100,7 @@ def judge_rollout(
     """
     alpha = {signal: rules.alpha * share / stages for signal, share in SIGNALS.items()}
     found = [judge_errors(champion, challenger, margin=rules.error_margin, alpha=alpha["errors"])]
-    if min(champion.labelled, challenger.labelled) >= LEAST_LABELLED:
+    if champion.labelled and challenger.labelled:
         found.append(judge_quality(champion, challenger, margin=rules.quality_margin, alpha=alpha["quality"]))
     if sum(champion.latency) and sum(challenger.latency):
         ratio = rules.latency_ratio
@@ -114,7 +108,7 @@ def judge_rollout(
     if sum(champion.scores) and sum(challenger.scores):
         found.append(judge_scores(champion, challenger, distance=rules.score_distance, alpha=alpha["scores"]))
     if sum(flips):
-        found.append(judge_flips(*flips, limit=rules.flip_share, alpha=alpha["flips"]))
+        found.append(judge_flips(*flips, requests=challenger.answers, limit=rules.flip_share, alpha=alpha["flips"]))
     return tuple(found)
 
 
@@ -143,15 +137,10 @@ def judge_errors(champion: Counts, challenger: Counts, *, margin: float, alpha: 
 
 
 def judge_quality(champion: Counts, challenger: Counts, *, margin: float, alpha: float) -> Verdict:
-    """Whether the challenger's mean loss on labelled answers is higher, by more than a margin: mSPRT of [3]."""
-    mean0, variance0 = _moments(champion)
-    mean1, variance1 = _moments(challenger)
-    difference, variance = mean1 - mean0 - margin, variance0 + variance1
-    evidence = 0.0
-    if variance > 0 and difference > 0:
-        total = variance + TAU**2
-        evidence = 0.5 * math.log(variance / total) + 0.5 * difference**2 * TAU**2 / (variance * total)
-    threshold = -math.log(alpha)
+    """Whether the challenger's mean loss on labelled answers is higher, by more than a margin: [3]."""
+    mean0, mean1 = (arm.loss_sum / arm.labelled for arm in (champion, challenger))
+    old, new = (Sums(n=arm.labelled, total=arm.loss_sum, squares=arm.loss_squares) for arm in (champion, challenger))
+    evidence, threshold = evidence_of_higher_mean(old, new, margin=margin), -math.log(alpha)
     return Verdict(
         signal="quality",
         breached=evidence > threshold,
@@ -168,13 +157,14 @@ def judge_scores(champion: Counts, challenger: Counts, *, distance: float, alpha
     """Whether the scores are distributed otherwise: Kolmogorov-Smirnov distance, less what chance can do.
 
     A shift by one bin is not counted (as in Lévy's distance): scores that lie together near an edge would count in full
-    for moving by next to nothing.
+    for moving by next to nothing. Chance can do as much as with one row a request, as rows of one may be alike.
     """
     n0, n1 = sum(champion.scores), sum(challenger.scores)
     old = [0.0, *(seen / n0 for seen in accumulate(champion.scores)), 1.0]
     new = [seen / n1 for seen in accumulate(challenger.scores)]
     found = max(max(value - old[at + 2], old[at] - value, 0.0) for at, value in enumerate(new))
-    threshold = distance + band(n0, alpha / 2) + band(n1, alpha / 2)
+    away = sum(band(min(n, arm.answers), alpha / 2) for n, arm in ((n0, champion), (n1, challenger)))
+    threshold = distance + away
     return Verdict(
         signal="scores",
         breached=found > threshold,
@@ -183,13 +173,17 @@ def judge_scores(champion: Counts, challenger: Counts, *, distance: float, alpha
         champion_n=n0,
         challenger_n=n1,
         summary=f"scores are {found:.3f} apart from the champion's (Kolmogorov-Smirnov, allowed {distance:g} and "
-        f"{threshold - distance:.3f} for chance)",
+        f"{away:.3f} for chance)",
     )
 
 
-def judge_flips(same: int, other: int, *, limit: float, alpha: float) -> Verdict:
-    """Whether the challenger decides otherwise on more than a share of the same rows."""
-    evidence, threshold = _log_mixture(other, same, null=limit), -math.log(alpha)
+def judge_flips(same: int, other: int, *, requests: int, limit: float, alpha: float) -> Verdict:
+    """Whether the challenger decides otherwise on more than a share of the same rows.
+
+    Rows of one request may be alike, so that they flip together: all rows of a request count as much as one.
+    """
+    weight = min(1.0, requests / (same + other))
+    evidence, threshold = _log_mixture(weight * other, weight * same, null=limit), -math.log(alpha)
     total = same + other
     return Verdict(
         signal="flips",
@@ -238,23 +232,14 @@ def band(n: int, alpha: float) -> float:
     return min(1.0, 0.85 * math.sqrt((math.log(math.log(math.e * n)) + 0.8 * math.log(1612 / alpha)) / n))
 
 
-def _log_mixture(hits: int, misses: int, *, null: float) -> float:
+def _log_mixture(hits: float, misses: float, *, null: float) -> float:
     """Log likelihood ratio of shares above ``null``, mixed, against ``null`` itself."""
     start = math.log(null / (1.0 - null))
     logs = []
     for shift in _SHIFTS:
         share = 1.0 / (1.0 + math.exp(-start - shift))
         logs.append(hits * math.log(share / null) + misses * math.log((1.0 - share) / (1.0 - null)))
-    top = max(logs)
-    return top + math.log(sum(math.exp(value - top) for value in logs) / _NODES)
-
-
-def _moments(counts: Counts) -> tuple[float, float]:
-    """Mean, and the variance of the mean."""
-    n = counts.labelled
-    mean = counts.loss_sum / n
-    spread = max(counts.loss_squares / n - mean * mean, 0.0) * n / (n - 1)
-    return mean, spread / n
+    return log_sum(logs) - math.log(_NODES)
 
 
 def _upper(histogram: Sequence[int], edges: Sequence[float], share: float) -> float | None:
