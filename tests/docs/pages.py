@@ -1,7 +1,8 @@
 """Runs the fenced blocks of a documentation page, in order, in one folder, and compares what is shown.
 
 - ``console``: lines after ``$`` are commands (``>`` continues one), the lines below are what they print. ``tidemill``
-  runs in this process, everything else in bash; ``...`` stands for any text.
+  runs in this process, everything else in bash; ``...`` stands for any text. What ends with ``&`` goes on beside the
+  page until ``kill %1``, as in a terminal.
 - ``sql`` and ``toml`` that begin with a comment naming a file (``-- sql/churn.sql``) are written to that file; other
   ``sql`` is carried out, and the ``text`` block right below it is what it prints.
 - ``python``: run; with ``>>>`` as a doctest.
@@ -65,9 +66,17 @@ class Reader:
     names: dict[str, object] = field(default_factory=dict)
     differences: list[str] = field(default_factory=list)
     edits: list[tuple[int, int, str]] = field(default_factory=list)
+    beside: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
     def follow(self) -> None:
-        """Run every block of the page."""
+        """Run every block of the page; what still goes on beside it ends with it."""
+        try:
+            self._follow()
+        finally:
+            while self.beside:
+                self._end_last()
+
+    def _follow(self) -> None:
         text = self.page.read_text(encoding="utf-8")
         blocks = list(read_blocks(text))
         with in_folder(self.folder):
@@ -104,6 +113,12 @@ class Reader:
     def _command(self, command: str) -> str:
         if command == "echo $?":
             return f"{self.status}\n"
+        if command.endswith(" &"):
+            self.beside.append(subprocess.Popen(["bash", "-c", f"exec {command[:-2]}"]))
+            return ""
+        if command == "kill %1":
+            self._end_last()
+            return ""
         redirected = REDIRECTED.fullmatch(command)
         if redirected:
             Path(redirected[2]).write_text(self._tidemill(shlex.split(redirected[1])[1:]), encoding="utf-8")
@@ -117,6 +132,11 @@ class Reader:
         done = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False)
         self.status = done.returncode
         return done.stdout + done.stderr
+
+    def _end_last(self) -> None:
+        process = self.beside.pop()
+        process.terminate()
+        process.wait(timeout=60)
 
     def _tidemill(self, arguments: list[str]) -> str:
         out, err = io.StringIO(), io.StringIO()
