@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy import optimize
 
 from tidemill.evaluation.influence import influence
 from tidemill.evaluation.intervals import metric_intervals, wilson
 from tidemill.evaluation.judge import judge, metric_names
-from tidemill.evaluation.paired import paired_difference
+from tidemill.evaluation.paired import paired_difference, score_interval
 from tidemill.model_types.base import Labels
 
 Rows = tuple[Labels, np.ndarray, np.ndarray]
@@ -152,3 +153,44 @@ def test_rows_of_one_class_have_no_area_and_no_interval_of_it() -> None:
 
     assert "roc_auc" not in {one.metric for one in metric_intervals(labels, y, scores, confidence=0.95)}
     assert not np.isfinite(paired_difference("roc_auc", labels, y, scores, scores, confidence=0.95).low)
+
+
+@pytest.mark.parametrize(("gained", "lost", "n"), [(12, 2, 50), (0, 0, 50), (3, 0, 100), (0, 1, 200), (7, 9, 40)])
+def test_the_ends_of_a_paired_interval_of_accuracy_are_where_the_score_test_rejects(
+    gained: int, lost: int, n: int
+) -> None:
+    for gap, z in zip(score_interval(gained, lost, n, confidence=0.95), (1.959964, -1.959964), strict=True):
+
+        def unlikely(q: float, gap: float = gap) -> float:
+            parts = ((gained, q + gap), (lost, q), (n - gained - lost, 1 - 2 * q - gap))
+            return float(-sum(count * np.log(max(p, 1e-300)) for count, p in parts if count))
+
+        bounds = (max(0.0, -gap), (1 - gap) / 2)
+        q = optimize.minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+        assert (gained - lost - n * gap) / np.sqrt(n * (2 * q + gap * (1 - gap))) == pytest.approx(z, abs=1e-4)
+
+
+def test_a_paired_interval_of_accuracy_has_ends_where_all_rows_agree_and_where_none_do() -> None:
+    assert score_interval(0, 0, 200, confidence=0.95) == pytest.approx((-0.01885, 0.01885), abs=1e-5)
+    low, high = score_interval(0, 5, 5, confidence=0.95)
+    assert (low, high) == pytest.approx((-1.0, -0.13104), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("n", "gained", "lost"), [(50, 0.0, 0.01), (50, 0.01, 0.03), (200, 0.0, 0.01), (200, 0.1, 0.12)]
+)
+def test_a_version_worse_by_the_margin_seldom_seems_better_on_few_rows(n: int, gained: float, lost: float) -> None:
+    rng = np.random.default_rng(11)
+    labels, y = Labels(column="label", classes=("no", "yes")), np.ones(n, dtype=np.int64)
+    passed = 0
+    for _ in range(400):
+        u = rng.random(n)
+        new = np.where(u < lost, 0.3, 0.7 + 0.01 * u)
+        old = np.where((u >= lost) & (u < lost + gained), 0.3, 0.7)
+        found = paired_difference(
+            "accuracy", labels, y, np.column_stack([1 - new, new]), np.column_stack([1 - old, old]), confidence=0.95
+        )
+        passed += found.low > gained - lost + 1e-12
+
+    # At a chance of 0.025, more than 20 of 400 have one of 0.002.
+    assert passed <= 20

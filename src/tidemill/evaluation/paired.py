@@ -54,7 +54,9 @@ def paired_difference(
 
     References
     ----------
-    `evaluation.influence`: for roc_auc it is the paired test of DeLong et al., doi 10.2307/2531595.
+    `evaluation.influence`: for roc_auc it is the paired test of DeLong et al., doi 10.2307/2531595. For accuracy it is
+    the score interval of T. Tango, Statistics in Medicine 17, 1998,
+    doi 10.1002/(SICI)1097-0258(19980430)17:8<891::AID-SIM780>3.0.CO;2-B.
     """
     new = influence(metric, labels, y, scores_new)
     old = influence(metric, labels, y, scores_old)
@@ -62,16 +64,55 @@ def paired_difference(
     # The influence of a row on the difference is the difference of its influences.
     variance = Influence(gap, new.rows - old.rows).variance
     reach = normal_quantile(confidence) * math.sqrt(variance) if math.isfinite(variance) else math.inf
+    low, high = gap - reach, gap + reach
+    # Where few rows are right with one version alone, the variance seen says far too little, and nothing with none.
+    if metric == "accuracy" and len(y) and not np.array_equal(scores_new, scores_old):
+        right = called_classes(scores_new) == y, called_classes(scores_old) == y
+        gained, lost = int((right[0] & ~right[1]).sum()), int((right[1] & ~right[0]).sum())
+        low, high = score_interval(gained, lost, len(y), confidence=confidence)
     return Difference(
         metric=metric,
         new=new.value,
         old=old.value,
         difference=gap,
-        low=gap - reach,
-        high=gap + reach,
+        low=low,
+        high=high,
         rows=len(y),
         flips=_flips(labels, scores_new, scores_old),
     )
+
+
+def score_interval(gained: int, lost: int, n: int, *, confidence: float) -> tuple[float, float]:
+    """Tango's interval of the difference of two shares of the same ``n`` rows.
+
+    Parameters
+    ----------
+    gained, lost
+        Rows counted in the first share alone, and in the second alone.
+    """
+    z = normal_quantile(confidence)
+
+    def solve(below: float, above: float, target: float) -> float:
+        """Where the score, which falls as the difference supposed grows, has a value."""
+        for _ in range(60):
+            middle = (below + above) / 2
+            if _score(gained, lost, n, middle) > target:
+                below = middle
+            else:
+                above = middle
+        return (below + above) / 2
+
+    gap = (gained - lost) / n
+    return solve(-1.0, gap, z), solve(gap, 1.0, -z)
+
+
+def _score(gained: int, lost: int, n: int, gap: float) -> float:
+    """How many standard errors the difference seen is above one supposed."""
+    half = (2 * n - gained + lost) * gap - gained - lost
+    least = (math.sqrt(half * half + 8 * n * lost * gap * (1 - gap)) - half) / (4 * n) if gap > -1 else 1.0
+    variance = n * (2 * least + gap * (1 - gap))
+    away = gained - lost - n * gap
+    return away / math.sqrt(variance) if variance > 0 else math.copysign(math.inf, away) if away else 0.0
 
 
 def _flips(labels: Labels, new: np.ndarray, old: np.ndarray) -> float:
