@@ -195,7 +195,12 @@ def test_metadata_name_the_tensors_that_infer_takes(server: Server) -> None:
 
 
 def test_a_triton_client_is_at_home(server: Server) -> None:
-    from tritonclient.http import InferenceServerClient, InferenceServerException, InferInput, InferRequestedOutput
+    from tritonclient.http import (  # type: ignore[import-untyped]
+        InferenceServerClient,
+        InferenceServerException,
+        InferInput,
+        InferRequestedOutput,
+    )
 
     plain = server.predict({"rows": [ROW, OTHER | {"region": ""}]}).json["predictions"]
     client = InferenceServerClient(f"127.0.0.1:{server.port}")

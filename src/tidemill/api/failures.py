@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tidemill.api.request import Header, Response, json_response
-from tidemill.core.errors import MethodError, TidemillError, TokenError
+from tidemill.core.errors import DataError, MethodError, TidemillError, TokenError
 
 RETRY_AFTER_S = 1
 NOSNIFF: Header = (b"x-content-type-options", b"nosniff")
@@ -20,7 +20,10 @@ def failure(error: TidemillError, path: str) -> Response:
         headers.append((b"www-authenticate", b'Bearer realm="tidemill"'))
     if isinstance(error, MethodError):
         headers.append((b"allow", ", ".join(error.facts["allowed"]).encode()))
-    return json_response(failure_body(error, path), status=error.http_status, headers=tuple(headers))
+    status = error.http_status
+    if path.startswith("/v2") and isinstance(error, DataError):
+        status = 400  # the protocol knows no other for what is wrong with a request
+    return json_response(failure_body(error, path), status=status, headers=tuple(headers))
 
 
 def failure_body(error: TidemillError, path: str) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import msgspec
 from tidemill.api.answering import Answered, Ask, answer
 from tidemill.api.context import Context
 from tidemill.api.health import is_ready
-from tidemill.api.request import JSON, Header, Request, Response, check_media_type
+from tidemill.api.request import JSON, Header, Request, Response, check_media_type, json_response
 from tidemill.core.errors import BodyError, RequestError, UnavailableError
 from tidemill.core.names import name_key
 from tidemill.core.version import VERSION
@@ -34,7 +34,7 @@ Row = Mapping[str, Any]
 async def ping(ctx: Context, _: Request) -> Response:
     """Whether the server is ready, as MLflow and SageMaker ask."""
     now = is_ready(ctx)
-    return Response(200 if now else 503, ((b"content-type", b"application/json"),), b"\n")
+    return json_response({"ready": now}, status=200 if now else 503)
 
 
 async def version(_: Context, __: Request) -> Response:

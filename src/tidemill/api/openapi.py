@@ -31,6 +31,13 @@ from tidemill.serving.online.model import OnlineModel
 
 Json = dict[str, Any]
 
+_ABOUT = (
+    "Predictions from rows, tensors (Open Inference Protocol 2) or MLflow's forms; labels that come later. Every POST "
+    "takes an Idempotency-Key, a text of up to 255 characters: the same request with the same key gets the same answer "
+    "again, another request is refused. X-Request-Timeout-Ms says how long the client waits: later than that nothing "
+    "is computed for it."
+)
+
 _FAILURES: Mapping[int, str] = {
     400: "The request cannot be read.",
     401: "There is no token, or it opens nothing.",
@@ -64,8 +71,7 @@ def document(ctx: Context) -> Json:
         "info": {
             "title": f"{ctx.live.settings.name}: models served by Tidemill",
             "version": VERSION,
-            "description": "Predictions from rows, tensors (Open Inference Protocol 2) or MLflow's forms; labels that "
-            "come later.",
+            "description": _ABOUT,
         },
         "paths": paths,
         "components": {
@@ -112,7 +118,7 @@ def _model_paths(one: LiveDeployment, model: OnlineModel) -> Json:
                 f"predict_{name}",
                 body={"application/json": {"schema": body, "examples": examples}},
                 answer={"application/json": {"schema": answer_schema(model)}},
-                parameters=[_EXPLAIN, _ON_ERROR, _KEY, _TIMEOUT],
+                parameters=[_EXPLAIN, _ON_ERROR],
                 failures=(*_FAILURES,),
             )
         },
@@ -123,7 +129,6 @@ def _model_paths(one: LiveDeployment, model: OnlineModel) -> Json:
                 body={"application/json": {"schema": label, "examples": _label_examples(one, model)}},
                 answer={"application/json": {"schema": _object({"accepted": {"type": "integer"}})}},
                 status="202",
-                parameters=[_KEY],
                 failures=(400, 401, 403, 409, 413, 415, 422, 429, 503, 504),
             )
         },
@@ -140,7 +145,6 @@ def _model_paths(one: LiveDeployment, model: OnlineModel) -> Json:
                 f"v2_infer_{tag}",
                 body=v2_body,
                 answer=v2_answer,
-                parameters=[_KEY, _TIMEOUT],
                 failures=(*_FAILURES,),
                 v2=True,
             )
@@ -186,7 +190,7 @@ def _fixed_paths(names: list[str]) -> Json:
             "invocations",
             body={"application/json": {"schema": {"type": "object", "properties": {"dataframe_records": rows}}}},
             answer={"application/json": {"schema": _object({"predictions": {"type": "array"}})}},
-            parameters=[which, _KEY, _TIMEOUT],
+            parameters=[which],
             failures=(*_FAILURES,),
         )
     }
@@ -194,18 +198,6 @@ def _fixed_paths(names: list[str]) -> Json:
 
 
 _ANY: Json = {"application/json": {"schema": {}}}
-_KEY: Json = {
-    "name": "Idempotency-Key",
-    "in": "header",
-    "description": "The same key gives the same answer again.",
-    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[A-Za-z0-9_-]+$"},
-}
-_TIMEOUT: Json = {
-    "name": "X-Request-Timeout-Ms",
-    "in": "header",
-    "description": "How long the client waits.",
-    "schema": {"type": "integer", "minimum": 1, "maximum": 600_000},
-}
 _EXPLAIN: Json = {
     "name": "explain",
     "in": "query",

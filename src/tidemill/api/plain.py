@@ -113,7 +113,9 @@ async def labels(ctx: Context, request: Request) -> Response:
     deployment = ctx.deployment(request.params[0])
     check_media_type(request, *_JSON_TYPES)
     settings = deployment.settings
-    rows = [_label(number, given, settings.key) for number, given in enumerate(_given(request.body))]
+    model = deployment.champion
+    numbers = model is not None and not model.classes
+    rows = [_label(number, given, settings.key, numbers=numbers) for number, given in enumerate(_given(request.body))]
     if len(rows) > ctx.settings.max_rows:
         raise TooLargeError(f"the request has {len(rows):,} labels, and at most {ctx.settings.max_rows:,} are read")
     now_ns = ctx.now_ns()
@@ -143,27 +145,28 @@ def _given(body: bytes) -> list[Any]:
     return found
 
 
-def _label(number: int, given: Any, key: str) -> LabelRow:
-    """One label, checked."""
+def _label(number: int, given: Any, key: str, *, numbers: bool) -> LabelRow:
+    """One label, checked; ``numbers`` where the model predicts a number."""
     if not isinstance(given, dict):
         raise InputError(f"label {number} is no object", row=number)
     if given.get("label") is None:
         raise InputError(f"label {number} has no label", hint="NULL is no label: leave it out", row=number)
     by_key = {name_key(name): value for name, value in given.items()}
     id_, entity = given.get("id"), by_key.get(name_key(key)) if key else None
-    if id_ is not None and not isinstance(id_, str):
+    if "id" in given and not isinstance(id_, str):
         raise InputError(f"label {number} has an id that is no text", row=number)
-    if id_ is None and (entity is None or isinstance(entity, dict | list)):
+    if isinstance(entity, dict | list) or (entity is None and key and name_key(key) in by_key):
+        raise InputError(f"label {number} has a {key} that is no plain value", row=number)
+    if id_ is None and entity is None:
         names = f'"id", or "{key}"' if key else '"id"'
         raise InputError(f"label {number} names no prediction", hint=f"give {names} beside the label", row=number)
-    if isinstance(given["label"], dict | list):
-        raise InputError(f"label {number} is no plain value", row=number)
+    label = given["label"]
+    if isinstance(label, dict | list) or (numbers and (isinstance(label, str | bool))):
+        raise InputError(f"label {number} is no {'number' if numbers else 'plain value'}", row=number)
     time = given.get("time")
     if time is not None:
         time = _time(number, time)
-    return LabelRow(
-        label=given["label"], id=id_, key=None if id_ is not None or entity is None else text_of(entity), time=time
-    )
+    return LabelRow(label=label, id=id_, key=None if id_ is not None or entity is None else text_of(entity), time=time)
 
 
 def _time(number: int, given: Any) -> str:

@@ -36,7 +36,7 @@ V2_ERROR: Json = {
 }
 
 _SCALARS: Mapping[str, Json] = {
-    "number": {"type": ["number", "null"], "minimum": -1e300, "maximum": 1e300},
+    "number": {"type": ["number", "null"]},
     "integer": {"type": ["integer", "null"], "minimum": -EXACT, "maximum": EXACT},
     "decimal": {"type": ["number", "null"], "minimum": -EXACT, "maximum": EXACT},
     "text": {"type": ["string", "null"]},
@@ -108,11 +108,11 @@ def answer_schema(model: OnlineModel) -> Json:
 
 def label_schema(model: OnlineModel, *, key: str) -> Json:
     """Labels of predictions."""
-    value: Json = {"enum": list(model.classes)} if model.classes else {"type": "number"}
+    value: Json = {"type": ["string", "number", "boolean"] if model.classes else "number"}
     properties: Json = {"id": {"type": "string"}, "label": value, "time": _SCALARS["timestamp"]}
     row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
     if key:
-        properties[key] = {"type": ["string", "integer"]}
+        properties[key] = {"type": ["string", "number", "boolean"]}
         row["required"] = ["label"]
         row["anyOf"] = [{"required": ["id"]}, {"required": [key]}]
     return {

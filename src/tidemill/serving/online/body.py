@@ -160,7 +160,7 @@ class BodyReader:
     # -- the patient way
 
     def _patiently(self, body: bytes, form: _Form, *, key: str, each: bool) -> Parsed:
-        parsed = self._checked(self._tolerant.dicts_of(body), form, key=key, each=each)
+        parsed = self._checked(self._tolerant.dicts_of(body, key=key), form, key=key, each=each)
         parsed.body = body
         return parsed
 

@@ -20,7 +20,7 @@ class Tolerant:
     def __init__(self, columns: Sequence[tuple[str, JsonType]]) -> None:
         self._columns = tuple(columns)
 
-    def dicts_of(self, body: bytes) -> Sequence[Mapping[str, Any]]:
+    def dicts_of(self, body: bytes, *, key: str = "") -> Sequence[Mapping[str, Any]]:
         """The rows of a body.
 
         Raises
@@ -41,7 +41,7 @@ class Tolerant:
             said = "neither rows nor columns" if rows is None else "both rows and columns"
             raise BodyError(f"the body has {said}", hint=_HINT)
         if columns is not None:
-            return _turned(columns)
+            return _turned(columns, {name_key(name) for name, _ in self._columns} | {name_key(key)})
         if not isinstance(rows, list):
             raise BodyError(f"rows is not an array but {_kind(rows)}", hint=_HINT)
         return rows
@@ -88,12 +88,14 @@ def _keys(given: Mapping[str, Any]) -> dict[str, str]:
     return found
 
 
-def _turned(columns: Any) -> list[dict[str, Any]]:
-    """Columns as rows."""
+def _turned(columns: Any, wanted: set[str]) -> list[dict[str, Any]]:
+    """Columns as rows; those that nobody wants need not fit, and are left out then."""
     if not isinstance(columns, dict):
         raise BodyError(f"columns is not an object but {_kind(columns)}", hint=_HINT)
     sizes = {}
     for name, values in columns.items():
+        if name_key(name) not in wanted:
+            continue
         if not isinstance(values, list):
             raise BodyError(f"column {name} is not an array but {_kind(values)}", hint=_HINT, column=name)
         sizes[name] = len(values)
@@ -101,8 +103,9 @@ def _turned(columns: Any) -> list[dict[str, Any]]:
         short, long = min(sizes, key=sizes.__getitem__), max(sizes, key=sizes.__getitem__)
         message = f"column {short} has {sizes[short]} values and column {long} has {sizes[long]}"
         raise BodyError(message, hint="give each column one value a row", column=short)
-    names = list(columns)
-    return [dict(zip(names, row, strict=True)) for row in zip(*columns.values(), strict=True)]
+    rows = next(iter(sizes.values()), None)
+    fit = {name: values for name, values in columns.items() if isinstance(values, list) and rows in (None, len(values))}
+    return [dict(zip(fit, row, strict=True)) for row in zip(*fit.values(), strict=rows is not None)]
 
 
 def _kind(value: Any) -> str:
