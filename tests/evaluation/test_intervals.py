@@ -194,3 +194,36 @@ def test_a_version_worse_by_the_margin_seldom_seems_better_on_few_rows(n: int, g
 
     # At a chance of 0.025, more than 20 of 400 have one of 0.002.
     assert passed <= 20
+
+
+def test_three_right_calls_of_three_are_few_among_however_many_rows() -> None:
+    labels, y = Labels(column="label", classes=("no", "yes")), np.repeat([1, 0], [30, 970])
+    p = np.where(np.arange(1_000) < 3, 0.9, 0.1)
+    found = {one.metric: one for one in metric_intervals(labels, y, np.column_stack([1 - p, p]), confidence=0.95)}
+
+    assert found["precision"].value == 1.0
+    assert (found["precision"].low, found["precision"].high) == wilson(1.0, 3, confidence=0.95)
+
+
+def test_two_rows_found_of_two_say_little_of_recall_and_of_the_area() -> None:
+    labels, y = Labels(column="label", classes=("no", "yes")), np.repeat([1, 0], [2, 998])
+    found = {one.metric: one for one in metric_intervals(labels, y, np.eye(2)[y], confidence=0.95)}
+
+    for metric in ("precision", "recall", "f1_score", "roc_auc"):
+        assert found[metric].low == wilson(1.0, 2, confidence=0.95)[0]
+    assert found["accuracy"].low == wilson(1.0, 1_000, confidence=0.95)[0]
+
+
+def test_a_class_that_is_never_called_leaves_precision_open() -> None:
+    labels, y = Labels(column="label", classes=("no", "yes")), np.repeat([1, 0], [30, 970])
+    found = {one.metric: one for one in metric_intervals(labels, y, np.eye(2)[0 * y], confidence=0.95)}
+
+    assert (found["precision"].low, found["precision"].high) == (0.0, 1.0)
+    assert (found["recall"].low, found["recall"].high) == wilson(0.0, 30, confidence=0.95)
+
+
+def test_several_classes_all_right_are_known_as_well_as_their_rows_allow() -> None:
+    labels, y = Labels(column="label", classes=("a", "b", "c")), np.repeat([0, 1, 2], [900, 90, 10])
+    found = {one.metric: one for one in metric_intervals(labels, y, np.eye(3)[y], confidence=0.95)}
+
+    assert found["recall"].low == wilson(1.0, 9 / (1 / 900 + 1 / 90 + 1 / 10), confidence=0.95)[0]

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import TYPE_CHECKING
 
+import numpy as np  # noqa: TID253
+
+from tidemill.evaluation.confusion import called_classes
 from tidemill.evaluation.influence import Influence, influence
 from tidemill.evaluation.judge import metric_names
 
 if TYPE_CHECKING:
-    import numpy as np
-
     from tidemill.model_types.base import Labels
 
 SHARES = frozenset({"precision", "recall", "accuracy", "f1_score", "roc_auc"})
@@ -48,7 +49,8 @@ def metric_intervals(labels: Labels, y: np.ndarray, scores: np.ndarray, *, confi
     for metric in metric_names(labels):
         one = influence(metric, labels, y, scores)
         if math.isfinite(one.value):
-            low, high = _interval(metric, one, confidence)
+            rows = _rows_told(metric, labels, y, scores) if metric in SHARES and not one.variance > 0 else len(y)
+            low, high = _interval(metric, one, rows, confidence)
             found.append(Interval(metric=metric, value=one.value, low=low, high=high))
     return tuple(found)
 
@@ -68,18 +70,40 @@ def normal_quantile(confidence: float) -> float:
     return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
-def _interval(metric: str, one: Influence, confidence: float) -> tuple[float, float]:
+def _interval(metric: str, one: Influence, rows: float, confidence: float) -> tuple[float, float]:
     variance = one.variance
     if metric in SHARES:
-        return wilson(one.value, _rows_behind(one.value, variance, len(one.rows)), confidence=confidence)
+        return wilson(one.value, _rows_behind(one.value, variance, rows), confidence=confidence)
     if not math.isfinite(variance):
         return -math.inf, math.inf
     reach = normal_quantile(confidence) * math.sqrt(variance)
     return one.value - reach, one.value + reach
 
 
-def _rows_behind(share: float, variance: float, n: int) -> float:
+def _rows_behind(share: float, variance: float, n: float) -> float:
     """How many independent rows a share with this variance is worth: never more than there are."""
     if not math.isfinite(variance) or variance <= 0:
         return n
-    return min(float(n), share * (1 - share) / variance)
+    return min(n, share * (1 - share) / variance)
+
+
+def _rows_told(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray) -> float:
+    """How many rows a share without any variance rests on: three right calls of three are few, of however many rows.
+
+    The variance of a mean over classes is that of a share of the harmonic mean of their rows, times the classes.
+    """
+    if metric == "accuracy":
+        return len(y)
+    classes = len(labels.classes)
+    true = np.bincount(y, minlength=classes).astype(np.float64)
+    if metric == "roc_auc":
+        rows = np.minimum(true, len(y) - true)[true > 0]
+    else:
+        calls = called_classes(scores)
+        called = np.bincount(calls, minlength=classes).astype(np.float64)
+        either = called + true - np.bincount(y[calls == y], minlength=classes)
+        rows = {"precision": called, "recall": true, "f1_score": either}[metric]
+        rows = rows[1:] if classes == 2 else rows[either > 0]
+    if not len(rows) or not rows.all():
+        return 0.0
+    return float(len(rows) ** 2 / (1.0 / rows).sum() if classes > 2 else rows.min())
