@@ -165,12 +165,19 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
     found = system.system_tables(db)
 
     assert sorted(found) == [
+        "aliases",
         "assets",
+        "audit",
         "checks",
+        "deployment_versions",
+        "deployments",
+        "gates",
         "metrics",
         "model_versions",
         "models",
         "runs",
+        "scoring_chunks",
+        "scoring_jobs",
         "steps",
         "tables",
         "training_info",
