@@ -52,7 +52,7 @@ SETTINGS = """
 {server}
 
 [deployments.churn]
-key = "customer"
+key = "{key}"
 {churn}
 
 [deployments.spend]
@@ -65,7 +65,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with two models, trained once; tests copy it."""
     root = tmp_path_factory.mktemp("api") / "shop"
     root.mkdir()
-    (root / "tidemill.toml").write_text(SETTINGS.format(server="", churn=""), encoding="utf-8")
+    (root / "tidemill.toml").write_text(SETTINGS.format(server="", key="customer", churn=""), encoding="utf-8")
     (root / "sql").mkdir()
     (root / "sql" / "models.sql").write_text(SQL, encoding="utf-8")
     with open_project(root) as project:
@@ -199,10 +199,15 @@ def start(trained: Path, tmp_path: Path) -> Iterator[Start]:
     begun: list[Server] = []
 
     def call(
-        *arguments: str, server: str = "", churn: str = "", root: Path | None = None, **environment: str
+        *arguments: str,
+        server: str = "",
+        churn: str = "",
+        key: str = "customer",
+        root: Path | None = None,
+        **environment: str,
     ) -> Server:
         if root is None:
-            root = copy(trained, tmp_path / f"project{len(begun)}", server=server, churn=churn)
+            root = copy(trained, tmp_path / f"project{len(begun)}", server=server, churn=churn, key=key)
         begun.append(start_server(root, *arguments, environment=environment))
         return begun[-1]
 
@@ -211,11 +216,11 @@ def start(trained: Path, tmp_path: Path) -> Iterator[Start]:
         finish(one)
 
 
-def copy(trained: Path, root: Path, *, server: str = "", churn: str = "") -> Path:
+def copy(trained: Path, root: Path, *, server: str = "", churn: str = "", key: str = "customer") -> Path:
     """A project of its own for a test."""
     shutil.copytree(trained, root)
     lines = server if "settle_seconds" in server else f"settle_seconds = 0\n{server}"
-    (root / "tidemill.toml").write_text(SETTINGS.format(server=lines, churn=churn), encoding="utf-8")
+    (root / "tidemill.toml").write_text(SETTINGS.format(server=lines, churn=churn, key=key), encoding="utf-8")
     return root
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from tests.api.conftest import OTHER, ROW, Server, records
+from tests.api.conftest import OTHER, ROW, Server, Start, records
 
 from tidemill.project import open_project
 
@@ -131,3 +131,16 @@ def test_labels_are_kept_by_id_or_by_key(server: Server) -> None:
     kept = [row for one in records(server.root) if hasattr(one, "rows") for row in one.rows]
     assert any((row.id, row.key, row.label) == ("some", None, "yes") for row in kept)
     assert any((row.id, row.key, row.time) == (None, "7", "2024-02-29T13:45:00+00:00") for row in kept)
+
+
+def test_a_key_column_may_be_called_id(start: Start) -> None:
+    server = start(key="id")
+    told = server.predict({"rows": [ROW | {"id": 7}]}).json["predictions"][0]["id"]
+
+    answer = server.ask(
+        "POST", "/models/churn/labels", {"labels": [{"id": 7, "label": "no"}, {"id": told, "label": "yes"}]}
+    )
+
+    assert answer.json == {"accepted": 2}
+    (kept,) = [one for one in records(server.root) if hasattr(one, "rows")]
+    assert [(row.id, row.key) for row in kept.rows] == [(None, "7"), (told, None)]

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tidemill.api.v2 import v2_type
+from tidemill.core.names import name_key
 from tidemill.serving.online.answers import label_text
 from tidemill.serving.online.model import OnlineModel
 from tidemill.serving.online.types import EXACT, JsonType
@@ -111,7 +112,9 @@ def label_schema(model: OnlineModel, *, key: str) -> Json:
     value: Json = {"type": ["string", "number", "boolean"] if model.classes else "number"}
     properties: Json = {"id": {"type": "string"}, "label": value, "time": _SCALARS["timestamp"]}
     row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
-    if key:
+    if key and name_key(key) == "id":
+        properties["id"] = {"type": ["string", "number", "boolean"]}
+    elif key:
         properties[key] = {"type": ["string", "number", "boolean"]}
         row["required"] = ["label"]
         row["anyOf"] = [{"required": ["id"]}, {"required": [key]}]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tidemill.api import health, mlflow, plain, v2
+from tidemill.api import health, labels, mlflow, plain, v2
 from tidemill.api.docs_page import docs
 from tidemill.api.metrics import metrics
 from tidemill.api.openapi import openapi
@@ -23,7 +23,7 @@ ROUTES: tuple[Route, ...] = (
         method="POST",
         path="/models/{name}/labels",
         permission="label",
-        handler=plain.labels,
+        handler=labels.labels,
         doc="Take what came true, by prediction or by key; it is on disk before this answers.",
         body=True,
     ),
