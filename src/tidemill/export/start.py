@@ -41,8 +41,8 @@ def main(environment: Mapping[str, str] = os.environ) -> NoReturn:
 
 def serve_command(project: Path, environment: Mapping[str, str]) -> list[str]:
     """The server's command line, as the container's environment says."""
-    port = _number(environment, "PORT", DEFAULT_PORT, high=65535)
-    workers = _number(environment, "TIDEMILL_WORKERS", 1, high=64)
+    port = _number(environment, "PORT", DEFAULT_PORT, low=0, high=65535)
+    workers = _number(environment, "TIDEMILL_WORKERS", 1, low=1, high=64)
     hosts = [name.strip() for name in environment.get("TIDEMILL_ALLOW_HOSTS", "").split(",") if name.strip()]
     certificate = environment.get("TIDEMILL_CERTFILE", "")
     secure = (
@@ -58,12 +58,12 @@ def serve_command(project: Path, environment: Mapping[str, str]) -> list[str]:
     ]
 
 
-def _number(environment: Mapping[str, str], name: str, default: int, *, high: int) -> int:
+def _number(environment: Mapping[str, str], name: str, default: int, *, low: int, high: int) -> int:
     text = environment.get(name, "").strip()
     if not text:
         return default
-    if not text.isdecimal() or not 1 <= int(text) <= high:
-        raise SettingsError(f"{name} is {text!r}: it takes a whole number from 1 to {high}")
+    if not text.isdecimal() or not low <= int(text) <= high:
+        raise SettingsError(f"{name} is {text!r}: it takes a whole number from {low} to {high}")
     return int(text)
 
 

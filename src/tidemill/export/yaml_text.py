@@ -23,7 +23,7 @@ _NOT_PRINTED = re.compile("[\x7f-\x9f\u2028\u2029\ufeff\ufffe\uffff\ud800-\udfff
 
 def yaml_text(*documents: Mapping[str, Any]) -> str:
     """Write documents, one after another."""
-    return "".join("\n".join(["---", *_lines(document), ""]) for document in documents)
+    return "".join("\n".join(["---", *(_lines(document) if document else ["{}"]), ""]) for document in documents)
 
 
 def _lines(value: Any) -> Iterator[str]:
