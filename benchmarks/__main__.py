@@ -16,6 +16,7 @@ JOBS = {
     "noop": "noop",
     "register": "register",
     "encode": "encode",
+    "serving": "serving",
     "online": "online",
     "rollback": "rollback",
 }
