@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 _PAIRS = [high + low for high in _DIGITS for low in _DIGITS]
+_ENDINGS = [f"-{i}" for i in range(1024)]
 
 
 class Ids:
@@ -22,7 +24,7 @@ class Ids:
         self._mine = "".join(_PAIRS[number >> shift & 1023] for shift in range(0, 60, 10))
         self._millisecond = -1
         self._head = ""
-        self._count = 0
+        self._turn = itertools.count(1).__next__  # one step of C: threads may share it
 
     def next(self, now_ns: int) -> str:
         """An id of this moment, in nanoseconds since 1970."""
@@ -30,10 +32,14 @@ class Ids:
         if millisecond != self._millisecond:
             self._millisecond = millisecond
             self._head = "".join(_PAIRS[millisecond >> shift & 1023] for shift in (40, 30, 20, 10, 0)) + self._mine
-        self._count = count = self._count + 1
+        count = self._turn()
         return self._head + _PAIRS[count >> 10 & 1023] + _PAIRS[count & 1023]
 
 
 def row_ids(base: str, rows: int) -> list[str]:
     """The ids of a request's rows: its own for one row, ``<id>-0``, ``<id>-1``, ... for several."""
-    return [base] if rows == 1 else [f"{base}-{i}" for i in range(rows)]
+    if rows == 1:
+        return [base]
+    if rows > len(_ENDINGS):
+        return [f"{base}-{i}" for i in range(rows)]
+    return [base + ending for ending in _ENDINGS[:rows]]
