@@ -3,6 +3,7 @@
 ``TIDEMILL_FAULT="publish.before_commit:kill"`` kills the process with SIGKILL when it reaches the point;
 ``enospc`` raises "no space left" instead, ``error`` an ordinary input/output error and ``pause`` sleeps for an hour
 (so that a test can look at what others see meanwhile). A third part counts: ``point:kill:3`` acts on the third pass.
+The point ``*`` is every point: ``*:kill:1``, ``*:kill:2`` and so on kill an operation everywhere it can be killed.
 Without the variable a point costs one look-up in a dictionary.
 """
 
@@ -14,6 +15,7 @@ import signal
 import time
 
 VARIABLE = "TIDEMILL_FAULT"
+ANY = "*"
 _passes: dict[str, int] = {}
 
 
@@ -29,11 +31,11 @@ def fault(point: str) -> None:
     if not wanted:
         return
     name, _, rest = wanted.partition(":")
-    if name != point:
+    if name not in (point, ANY):
         return
     action, _, count = rest.partition(":")
-    _passes[point] = _passes.get(point, 0) + 1
-    if _passes[point] != int(count or 1):
+    _passes[name] = _passes.get(name, 0) + 1
+    if _passes[name] != int(count or 1):
         return
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
