@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tidemill.cli.words import columns_of_text, count, duration
 from tidemill.registry.compare import Change, Comparison, FeatureShift
-from tidemill.registry.decisions import Decisions
 from tidemill.registry.describe import Description
 from tidemill.registry.retention import Verdict
 from tidemill.runner.result import text_table
+
+if TYPE_CHECKING:
+    from tidemill.registry.decisions import Decisions
 
 _MOST_FEATURES = 8
 _MOST_VALUES = 6
