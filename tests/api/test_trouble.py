@@ -61,6 +61,28 @@ def test_a_stopped_deployment_without_a_fallback_is_not_available(start: Start) 
     assert server.ask("GET", "/readyz").status == 200
 
 
+def test_fault_22_damaged_files_are_not_loaded_and_the_fallback_answers(
+    trained: Path, tmp_path: Path, start: Start
+) -> None:
+    root = copy(trained, tmp_path / "project")
+    for file in (root / ".tidemill" / "artifacts" / "sha256").glob("??/*"):
+        file.chmod(0o600)
+        file.write_bytes(file.read_bytes()[:-1] + b"\x00")
+
+    server = start(root=root)
+
+    answer = server.predict({"rows": SPEND["rows"] * 3}, name="spend")
+    assert [one["prediction"] for one in answer.json["predictions"]] == [12.5] * 3
+    assert server.predict({"columns": {"age": [1.0, 2.0], "income": [1.0, 2.0]}}, name="spend").status == 200
+    assert server.predict({"rows": 7}, name="spend").status == 400
+    assert server.predict(BODY).status == 503
+    assert server.ask("GET", "/readyz").status == 503
+    assert server.ask("GET", "/livez").status == 200
+    assert "is not what was written" in server.ask("GET", "/healthz").json["problems"]["deployment churn"]
+    assert server.ask("GET", "/v2/models/churn/ready").status == 503
+    assert server.ask("GET", "/openapi.json").status == 200
+
+
 def test_fault_19_without_its_database_it_answers_on_and_says_that_it_is_degraded(start: Start) -> None:
     server = start()
     file = server.root / ".tidemill" / "control.sqlite"

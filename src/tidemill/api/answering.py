@@ -16,13 +16,11 @@ import msgspec
 
 from tidemill.api.context import Context
 from tidemill.api.ids import row_ids
-from tidemill.api.logged import logged
-from tidemill.api.request import JSON, ClientGone, Header, Request, Response
+from tidemill.api.logged import logged, trace_id
+from tidemill.api.request import ClientGone, Header, Request, Response
 from tidemill.core.errors import (
-    BodyError,
     DeadlineError,
     InputError,
-    NotFoundError,
     TooLargeError,
     TransientError,
     UnavailableError,
@@ -318,69 +316,3 @@ def _append(ctx: Context, record: PredictionRecord, *, durable: bool) -> int | N
 def _mirror(deployment: LiveDeployment, done: _Done) -> None:
     if done.parsed is not None and done.answers is not None and not done.parsed.errors:
         deployment.mirror(done.parsed, done.answers, request=done.id)
-
-
-def trace_id(request: Request) -> str:
-    """The trace that a request belongs to, by its ``traceparent`` header.
-
-    References
-    ----------
-    .. [1] W3C Trace Context. https://www.w3.org/TR/trace-context/
-    """
-    given = request.head.get(b"traceparent")
-    if given is None or len(given) < 55 or given[2:3] != b"-" or given[35:36] != b"-":
-        return ""
-    found = given[3:35]
-    return found.decode("ascii") if found.isalnum() and found.isascii() else ""
-
-
-def named_version(deployment: LiveDeployment, text: str) -> OnlineModel:
-    """A version that the client names.
-
-    Raises
-    ------
-    NotFoundError
-        It is not loaded.
-    """
-    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
-    found = deployment.version(number)
-    if found is None:
-        loaded = ", ".join(str(one) for one in sorted(deployment.standing.models)) or "none"
-        raise NotFoundError(f"deployment {deployment.name} serves no version {text[:40]}", hint=f"it serves {loaded}")
-    return found
-
-
-def write_plain(given: Answered) -> tuple[bytes, tuple[Header, ...]]:
-    """The plain protocol's answer."""
-    if given.model is None or given.answers is None:
-        rows = [{"id": id_, "prediction": one} for id_, one in zip(given.ids, given.predictions, strict=True)]
-        return _encode({"model": None, "version": None, "predictions": rows}), _PLAIN
-    return given.model.encode_predictions(given.answers, given.ids, given.errors), _PLAIN
-
-
-_PLAIN: tuple[Header, ...] = (JSON,)
-
-
-def count_rows(body: bytes) -> int:
-    """How many rows a plain body has, where there is no model to read them.
-
-    Raises
-    ------
-    BodyError
-        It is not of that form.
-    """
-    try:
-        given = _SHAPE.decode(body)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-        raise BodyError(f"the body cannot be read: {error}"[:300]) from None
-    if given.rows:
-        return len(given.rows)
-    return len(next(iter(given.columns.values()), ())) if given.columns else 0
-
-
-class _Shape(msgspec.Struct):
-    rows: list[msgspec.Raw] = []
-    columns: dict[str, list[msgspec.Raw]] = {}
-
-
-_SHAPE = msgspec.json.Decoder(_Shape)

@@ -6,11 +6,11 @@ from typing import Any
 
 import msgspec
 
-from tidemill.api.answering import Answered, Ask, answer, answer_now, count_rows, fits_now, write_plain
+from tidemill.api.answering import Answered, Ask, answer, answer_now, fits_now
 from tidemill.api.context import Context
 from tidemill.api.failures import NOSNIFF
 from tidemill.api.request import JSON, Header, Request, Response, check_media_type, flag, json_response
-from tidemill.core.errors import RequestError
+from tidemill.core.errors import BodyError, RequestError
 from tidemill.serving.live import LiveDeployment
 
 _JSON_TYPES = ("application/json",)
@@ -26,6 +26,42 @@ def predict_now(ctx: Context, request: Request) -> Response | None:
     """Answer as `predict` does, without waiting for anything; None where that cannot be."""
     ask = _ask(ctx, request)
     return answer_now(ctx, request, ask) if fits_now(ask, request) else None
+
+
+def write_plain(given: Answered) -> tuple[bytes, tuple[Header, ...]]:
+    """The plain protocol's answer."""
+    if given.model is None or given.answers is None:
+        rows = [{"id": id_, "prediction": one} for id_, one in zip(given.ids, given.predictions, strict=True)]
+        return _encode({"model": None, "version": None, "predictions": rows}), _PLAIN
+    return given.model.encode_predictions(given.answers, given.ids, given.errors), _PLAIN
+
+
+_PLAIN: tuple[Header, ...] = (JSON,)
+
+
+def count_rows(body: bytes) -> int:
+    """How many rows a plain body has, where there is no model to read them.
+
+    Raises
+    ------
+    BodyError
+        It is not of that form.
+    """
+    try:
+        given = _SHAPE.decode(body)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+        raise BodyError(f"the body cannot be read: {error}"[:300]) from None
+    if given.rows:
+        return len(given.rows)
+    return len(next(iter(given.columns.values()), ())) if given.columns else 0
+
+
+class _Shape(msgspec.Struct):
+    rows: list[msgspec.Raw] = []
+    columns: dict[str, list[msgspec.Raw]] = {}
+
+
+_SHAPE = msgspec.json.Decoder(_Shape)
 
 
 def _ask(ctx: Context, request: Request) -> Ask:

@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from tidemill.api.answering import Answered, Ask, answer, named_version
+from tidemill.api.answering import Answered, Ask, answer
 from tidemill.api.context import Context
 from tidemill.api.health import is_ready
 from tidemill.api.request import JSON, Header, Request, Response, check_media_type, json_response
@@ -78,7 +78,7 @@ async def model_ready(ctx: Context, request: Request) -> Response:
     """Whether a model, or one version of it, can answer."""
     deployment = ctx.deployment(request.params[0])
     if len(request.params) > 1:
-        named_version(deployment, request.params[1])
+        _named_version(deployment, request.params[1])
     elif deployment.champion is None:
         raise UnavailableError(f"deployment {deployment.name} has no version that can answer")
     return json_response({"name": deployment.name, "ready": True})
@@ -159,7 +159,23 @@ def _current(deployment: LiveDeployment) -> OnlineModel:
 
 
 def _asked_version(deployment: LiveDeployment, request: Request) -> OnlineModel | None:
-    return named_version(deployment, request.params[1]) if len(request.params) > 1 else None
+    return _named_version(deployment, request.params[1]) if len(request.params) > 1 else None
+
+
+def _named_version(deployment: LiveDeployment, text: str) -> OnlineModel:
+    """A version that the client names.
+
+    Raises
+    ------
+    NotFoundError
+        It is not loaded.
+    """
+    number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
+    found = deployment.version(number)
+    if found is None:
+        loaded = ", ".join(str(one) for one in sorted(deployment.standing.models)) or "none"
+        raise NotFoundError(f"deployment {deployment.name} serves no version {text[:40]}", hint=f"it serves {loaded}")
+    return found
 
 
 def _decode(request: Request) -> tuple[InferRequest, bytes]:
