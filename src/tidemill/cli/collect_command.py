@@ -26,9 +26,12 @@ PARENT_POLL_S = 0.5
 
 def collect(
     once: Annotated[bool, typer.Option("--once", help="Carry over what waits now, and leave.")] = False,
-    until_parent_ends: Annotated[
-        bool, typer.Option("--until-parent-ends", help="Leave, after a last turn, when the calling process ends.")
-    ] = False,
+    until_process_ends: Annotated[
+        int | None,
+        typer.Option(
+            "--until-process-ends", metavar="PID", help="Leave, after a last turn, when our parent, PID, ends."
+        ),
+    ] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -38,19 +41,19 @@ def collect(
             _print(opened.collect(), as_json=as_json)
             return
         os.nice(NICENESS)
-        stop = _stop_event(until_parent_ends=until_parent_ends)
+        stop = _stop_event(until_process_ends)
         opened.follow_log(stop=stop, report=lambda news: _print(news, as_json=as_json))
 
 
-def _stop_event(*, until_parent_ends: bool) -> threading.Event:
+def _stop_event(parent: int | None) -> threading.Event:
     """Set by SIGTERM and SIGINT, and by the end of the process that called us where that is asked for."""
     stop = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
-    if until_parent_ends:
-        parent = os.getppid()
+    if parent is not None:
 
         def watch() -> None:
+            # The caller says who it is: asked only now, it may have ended, and its heir would be taken for it.
             while os.getppid() == parent and not stop.wait(PARENT_POLL_S):
                 pass
             stop.set()

@@ -211,7 +211,7 @@ class Supervisor:
         self._pauses[child.name] = pause
 
     def _start_collector(self) -> None:
-        command = [sys.executable, "-m", "tidemill.cli.main", "collect", "--until-parent-ends"]
+        command = [sys.executable, "-m", "tidemill.cli.main", "collect", "--until-process-ends", str(os.getpid())]
         command += ["--project", str(self.options.root)]
         told, said = os.pipe()
         self._start(COLLECTOR, command, told, (self.alive[0], said))

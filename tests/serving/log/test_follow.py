@@ -112,9 +112,12 @@ def test_a_disk_that_was_full_is_told_and_the_batch_tried_again(
 @pytest.mark.parametrize("how", ["signal", "parent"])
 def test_the_command_takes_all_along_and_leaves(tmp_path: Path, lake: Lake, spool: Path, how: str) -> None:
     (tmp_path / "tidemill.toml").write_text("")
-    command = [sys.executable, "-m", "tidemill.cli.main", "collect", "--until-parent-ends", "-C", str(tmp_path)]
-    # The shell between us is the collector's parent: it tells us the number of the child it starts, and ends.
-    script = f"import subprocess, sys; print(subprocess.Popen({command!r}).pid, flush=True); sys.stdin.read()"
+    command = [sys.executable, "-m", "tidemill.cli.main", "collect", "-C", str(tmp_path), "--until-process-ends"]
+    # The process between us is the collector's parent: it tells us the number of the child it starts, and ends.
+    script = (
+        "import os, subprocess, sys\n"
+        f"print(subprocess.Popen([*{command!r}, str(os.getpid())]).pid, flush=True)\nsys.stdin.read()"
+    )
     write(spool, prediction(1))
     parent = subprocess.Popen(
         [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env=environment()
