@@ -166,15 +166,14 @@ def _fixed_paths(names: list[str]) -> Json:
                    "schema": {"type": "string", "enum": names}}  # fmt: skip
     text = {"text/plain": {"schema": {"type": "string"}}}
     probes = ("/readyz", "/v2/health/ready", "/ping", "/health")
-    plain = ("/models", "/openapi.json", "/livez", "/healthz", "/v2", "/v2/health/live", *probes)
     paths: Json = {
         path: {
             "get": _operation(
-                path.strip("/"), path.strip("/").replace("/", "_").replace(".", "_"), answer=_ANY,
+                summary, path.strip("/").replace("/", "_").replace(".", "_"), answer=_ANY,
                 failures=(503,) if path in (*probes, "/healthz") else (), probe=path in (*probes, "/healthz"),
             )
         }
-        for path in plain
+        for path, summary in _PLAIN.items()
     }  # fmt: skip
     paths["/version"] = {"get": _operation("The version", "version", answer=text)}
     paths["/metrics"] = {"get": _operation("Counters for Prometheus", "metrics", answer=text)}
@@ -197,6 +196,18 @@ def _fixed_paths(names: list[str]) -> Json:
     return paths
 
 
+_PLAIN = {
+    "/models": "List the deployments",
+    "/openapi.json": "This interface as OpenAPI",
+    "/livez": "The process answers",
+    "/readyz": "Requests may be sent here",
+    "/healthz": "What works and what does not",
+    "/v2": "Name and extensions of the server",
+    "/v2/health/live": "The server lives",
+    "/v2/health/ready": "All models are ready",
+    "/ping": "Ready, as MLflow and SageMaker ask",
+    "/health": "Ready, as MLflow asks",
+}
 _ANY: Json = {"application/json": {"schema": {}}}
 _EXPLAIN: Json = {
     "name": "explain",

@@ -70,10 +70,10 @@ class AnswerEncoder:
         self._class = msgspec.defstruct(
             "Prediction", [("id", Any), ("prediction", Any), ("probabilities", Any)], gc=False
         )
-        self._refused = msgspec.defstruct("Refused", [("id", Any), ("error", Any)], gc=False)
+        self._refused = msgspec.defstruct("Refused", [("id", Any), ("prediction", Any), ("error", Any)], gc=False)
 
     def encode(self, answers: Answers, ids: Sequence[str], errors: Sequence[RowError | None] = ()) -> bytes:
-        """The JSON of the answers; a row with an error has it in the place of its answer."""
+        """The JSON of the answers; the prediction of a row with an error is null, and the error stands beside it."""
         rows: list[Any]
         if answers.probabilities is None or self._probabilities is None:
             rows = list(map(self._number, ids, answers.predictions))
@@ -87,5 +87,5 @@ class AnswerEncoder:
             rows = list(map(self._class, ids, answers.predictions, made))
         for i, error in enumerate(errors):
             if error is not None:
-                rows[i] = self._refused(ids[i], error)
+                rows[i] = self._refused(ids[i], None, error)
         return self._head + _encode(rows) + b"}"
