@@ -96,7 +96,7 @@ class Live:
         self._edges: dict[str, tuple[float, ...]] = {}
         self._trail = Trail(keep / "serve" / "audit.head")
         self._db: Database | None = None
-        self._file: int | None = None
+        self._file: tuple[int, ...] = ()
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -174,13 +174,14 @@ class Live:
             Its file is not there.
         """
         if self.settings.control_url:
-            url, file = self.settings.control_url, None
+            url, file = self.settings.control_url, ()
         else:
             path = self.keep / "control.sqlite"
-            url, file = sqlite_url(path), _inode(path)
+            url, file = sqlite_url(path), _identity(path)
         if self._db is None or file != self._file:
             if self._db is not None:
                 self._db.close()
+                self._db = None  # also when the next line fails: the same file may come back
             self._db, self._file = open_database(url, clock=self.clock, busy_timeout_s=BUSY_S), file
         return self._db
 
@@ -280,14 +281,16 @@ class Live:
         self.problems = {**rest, key: "; ".join(problems)} if problems else rest
 
 
-def _inode(path: Path) -> int:
+def _identity(path: Path) -> tuple[int, ...]:
+    """Which file it is, and when it was written to: an open connection reads neither from another file nor again."""
     try:
-        return path.stat().st_ino
+        found = path.stat()
     except OSError as error:
         raise StateError(
             f"the control database {path} cannot be found: {error.strerror}",
             hint="put it back; what is loaded goes on answering",
         ) from error
+    return found.st_ino, found.st_mtime_ns, found.st_size
 
 
 def _principal(token: Token) -> Principal:
