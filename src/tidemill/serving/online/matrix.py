@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from itertools import chain
+from itertools import chain, repeat
 from typing import Any
 
 import numpy as np  # noqa: TID253
@@ -26,13 +26,15 @@ from tidemill.serving.online.types import JsonType, python_value
 _PLAIN_NUMBERS = frozenset({"number", "integer", "decimal"})
 
 
-class _Codes(dict[str | None, float]):
-    """Codes by category; ``unknown`` for those training did not see."""
+@dataclass(frozen=True, slots=True)
+class _Codes:
+    """Codes by category, and the one of categories that training did not see.
 
-    unknown = 0.0
+    A plain dictionary: a subclass that answers for what it lacks takes three times as long.
+    """
 
-    def __missing__(self, key: str | None) -> float:
-        return self.unknown
+    known: dict[str | None, float]
+    unknown: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,17 +78,17 @@ class MatrixMaker:
             start += encoding_width(feature.encoding)
         self._numbers = _Places()
         self._codes = _Places()
-        self._looked_up: list[tuple[_Codes, int]] = []
+        self._looked_up: list[tuple[Callable[..., float], float, int]] = []
         for step in self._steps:
             if step.mean is not None:
                 self._numbers.columns.append(step.place)
                 self._numbers.values.append(step.at)
             elif step.codes is not None:
                 self._codes.columns.append(step.place)
-                self._looked_up.append((step.codes, step.at))
+                self._looked_up.append((step.codes.known.get, step.codes.unknown, step.at))
         self._means = np.array([step.mean for step in self._steps if step.mean is not None])[:, None]
         self._others = [step for step in self._steps if step.encode is not None]
-        self._plain = [(step.at, step.mean, step.codes) for step in self._steps] if not self._others else None
+        self._plain = None if self._others else [(step.at, step.mean, *_lookup(step.codes)) for step in self._steps]
 
     def of_row(self, values: Sequence[Any]) -> Feed:
         """The matrix of one row.
@@ -99,10 +101,10 @@ class MatrixMaker:
         if self._plain is None:
             return self.of_columns([(value,) for value in values])
         flat = []
-        for at, mean, codes in self._plain:
+        for at, mean, look_up, unknown in self._plain:
             value = values[at]
-            if codes is not None:
-                value = codes[value]
+            if look_up is not None:
+                value = look_up(value, unknown)
             elif value is None:
                 value = mean
             flat.append(value)
@@ -122,7 +124,7 @@ class MatrixMaker:
         if self._numbers.columns:
             x[self._numbers.columns] = self._filled([values[at] for at in self._numbers.values])
         if self._codes.columns:
-            found = [map(table.__getitem__, values[at]) for table, at in self._looked_up]
+            found = [map(look_up, values[at], repeat(unknown)) for look_up, unknown, at in self._looked_up]
             codes = np.fromiter(chain.from_iterable(found), np.float64, len(found) * x.shape[1])
             x[self._codes.columns] = codes.reshape(len(found), -1)
         for step in self._others:
@@ -166,10 +168,11 @@ def _plain_text(feature: Feature, type_: JsonType) -> bool:
 
 
 def _codes(words: Sequence[str], values: Sequence[float], null: float, unknown: float) -> _Codes:
-    codes = _Codes(zip(words, values, strict=True))
-    codes[None] = null
-    codes.unknown = unknown
-    return codes
+    return _Codes({**dict(zip(words, values, strict=True)), None: null}, unknown)
+
+
+def _lookup(codes: _Codes | None) -> tuple[Callable[..., float] | None, float]:
+    return (None, 0.0) if codes is None else (codes.known.get, codes.unknown)
 
 
 def _reader(feature: Feature, type_: JsonType) -> Callable[[Any], Sequence[float]]:
