@@ -13,7 +13,7 @@ from datetime import datetime
 from pathlib import Path
 
 from tidemill.core.clock import Clock
-from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.errors import StateError, TidemillError, TransientError
 from tidemill.core.sections import one_deployment
 from tidemill.core.settings import Settings
 from tidemill.registry.store import ArtifactStore
@@ -39,6 +39,8 @@ BUSY_S = 1.0
 """How long it waits for somebody who writes to the control database."""
 RETRY_S = 5.0
 """How long it waits before it loads a version again that could not be loaded."""
+
+_NO_FILE: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,7 +98,7 @@ class Live:
         self._edges: dict[str, tuple[float, ...]] = {}
         self._trail = Trail(keep / "serve" / "audit.head")
         self._db: Database | None = None
-        self._file: tuple[int, ...] = ()
+        self._file = _NO_FILE
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -174,7 +176,7 @@ class Live:
             Its file is not there.
         """
         if self.settings.control_url:
-            url, file = self.settings.control_url, ()
+            url, file = self.settings.control_url, _NO_FILE
         else:
             path = self.keep / "control.sqlite"
             url, file = sqlite_url(path), _identity(path)
@@ -257,9 +259,11 @@ class Live:
         for version in row.versions:
             try:
                 models[version] = loaded.get(version) or self._open(db, row.model, version)
-            except TidemillError as error:
+            except TransientError:
+                raise  # the database is away or busy: that is no fault of the version
+            except Exception as error:  # noqa: BLE001 - the boundary of a version: it is refused, the others answer
                 if version != row.previous:
-                    problems.append(error.message)
+                    problems.append(_told(error, f"{row.model} version {version}"))
         self._retry_at[row.name] = self.clock.monotonic() + RETRY_S
         return models, problems
 
@@ -291,6 +295,12 @@ def _identity(path: Path) -> tuple[int, ...]:
             hint="put it back; what is loaded goes on answering",
         ) from error
     return found.st_ino, found.st_mtime_ns, found.st_size
+
+
+def _told(error: Exception, version: str) -> str:
+    if isinstance(error, TidemillError):
+        return error.message
+    return f"{version} cannot be loaded: {type(error).__name__}: {error}"
 
 
 def _principal(token: Token) -> Principal:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from tidemill.core.errors import CorruptError
 from tidemill.registry.store import ArtifactStore
@@ -15,10 +17,15 @@ from tidemill.serving.online.transformed import OpenTransform
 from tidemill.training.artifact import EVALUATION
 from tidemill.warehouse.control.database import Database
 
+if TYPE_CHECKING:
+    import numpy as np
+
 TOLERANCE = 1e-5
 """How far an answer may be from the one that training gave, relative to the largest."""
 
 _MOST_SCORES = 100_000
+_MOST_BYTES = 64 << 20
+"""Of a million rows, labels and scores take a quarter of it: what unpacks to more is none of ours."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,8 +80,23 @@ def score_edges(files: Mapping[str, bytes], *, classes: int) -> tuple[float, ...
     if classes:
         low, high = 0.0, 1.0
     else:
-        with np.load(io.BytesIO(files[EVALUATION]), allow_pickle=False) as arrays:
-            scores = arrays["scores"][:_MOST_SCORES]
+        scores = _scores(files[EVALUATION])
         low, high = np.quantile(scores, (0.005, 0.995)).tolist() if len(scores) else (0.0, 0.0)
     step = (high - low) / SCORE_BINS
     return tuple(low + step * edge for edge in range(1, SCORE_BINS)) if step > 0 else (low,)
+
+
+def _scores(data: bytes) -> np.ndarray:
+    """The scores that training kept, once it is known how large they are."""
+    import numpy as np
+
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            size = sum(one.file_size for one in archive.infolist())
+        if size > _MOST_BYTES:
+            raise CorruptError(f"{EVALUATION} unpacks to {size >> 20} MiB", hint="train the model again")
+        with np.load(io.BytesIO(data), allow_pickle=False) as arrays:
+            found: np.ndarray = arrays["scores"][:_MOST_SCORES]
+    except (zipfile.BadZipFile, ValueError, KeyError, EOFError) as error:
+        raise CorruptError(f"{EVALUATION} cannot be read: {error}", hint="train the model again") from error
+    return found
