@@ -79,8 +79,9 @@ async def model_ready(ctx: Context, request: Request) -> Response:
     deployment = ctx.deployment(request.params[0])
     if len(request.params) > 1:
         _named_version(deployment, request.params[1])
-    elif deployment.champion is None:
-        raise UnavailableError(f"deployment {deployment.name} has no version that can answer")
+    elif deployment.champion is None or (deployment.stopped and deployment.settings.fallback is None):
+        why = "is stopped" if deployment.stopped else "has no version that can answer"
+        raise UnavailableError(f"deployment {deployment.name} {why}")
     return json_response({"name": deployment.name, "ready": True})
 
 
