@@ -133,7 +133,8 @@ def test_fault_19_a_server_does_not_start_on_a_database_it_cannot_trust(
 ) -> None:
     shop.db.backup("old")
     shop.deploy(2)
-    assert serve(shop).end() == 0
+    if how in ("missing", "older"):
+        assert serve(shop).end() == 0  # what it has seen is what it holds others against
     shop.db.close()
     data = shop.file.read_bytes()
     older = shop.file.with_name("control.sqlite.old").read_bytes()
@@ -147,6 +148,8 @@ def test_fault_19_a_server_does_not_start_on_a_database_it_cannot_trust(
     assert words in said, said
     assert "try: " in said
 
+    if how != "older":
+        return
     remove(shop)
     shop.file.write_bytes(data)
     assert serve(shop).predict({"rows": ROWS[:1]}, name="shop").json["version"] == 2
