@@ -135,7 +135,9 @@ class MatrixMaker:
         numbers = np.array(columns, np.float64)
         # The greatest is NaN where anything is missing: clean rows cost two reductions.
         if not (numbers.max() <= LARGEST and numbers.min() >= -LARGEST):
-            numbers = np.clip(np.where(np.isnan(numbers), self._means, numbers), -LARGEST, LARGEST)
+            np.copyto(numbers, self._means, where=np.isnan(numbers))
+            if not (numbers.max() <= LARGEST and numbers.min() >= -LARGEST):
+                np.clip(numbers, -LARGEST, LARGEST, out=numbers)
         return numbers
 
     def _encoded(self, step: _Step, values: Sequence[Sequence[Any]]) -> np.ndarray:
