@@ -15,7 +15,7 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,8 @@ STEADY_S = 30.0
 """A worker that lived this long was a good one: the next pause is short again."""
 
 COLLECTOR = "collector"
+COLLECTOR_MEMORY = {"TIDEMILL_THREADS": "1", "TIDEMILL_MEMORY_LIMIT_MB": "256", "MALLOC_ARENA_MAX": "1"}
+"""A collector works beside the workers: its engine gets one thread and little memory."""
 
 
 class WorkerOptions(msgspec.Struct, kw_only=True, frozen=True):
@@ -214,13 +216,25 @@ class Supervisor:
         command = [sys.executable, "-m", "tidemill.cli.main", "collect", "--until-process-ends", str(os.getpid())]
         command += ["--project", str(self.options.root)]
         told, said = os.pipe()
-        self._start(COLLECTOR, command, told, (self.alive[0], said))
+        self._start(COLLECTOR, command, told, (self.alive[0], said), environment={**os.environ, **COLLECTOR_MEMORY})
         os.close(said)
 
-    def _start(self, name: str, command: list[str], told: int, passed: tuple[int, ...]) -> _Child:
+    def _start(
+        self,
+        name: str,
+        command: list[str],
+        told: int,
+        passed: tuple[int, ...],
+        environment: Mapping[str, str] | None = None,
+    ) -> _Child:
         # A group of its own: Ctrl-C in the terminal reaches the supervisor alone, which asks the others in order.
         process = subprocess.Popen(  # noqa: S603 - our own interpreter and arguments, no shell
-            command, pass_fds=passed, process_group=0, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
+            command,
+            pass_fds=passed,
+            process_group=0,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            env=environment,
         )
         child = _Child(name, process, told, self.clock.monotonic())
         os.set_blocking(told, False)
