@@ -144,7 +144,7 @@ def wrong_value(name: str, type_: JsonType, column: Sequence[Any], read: Callabl
         except DataError as error:
             return InputError(f"row {row}, column {name}: {error.message}", row=row, column=name)
         except (ValueError, TypeError):
-            message = f"row {row}: column {name} takes {type_.said}, and {str(value)[:60]!r} is none"
+            message = f"row {row}: column {name} takes {type_.said}; got {str(value)[:60]!r}"
             return InputError(message, row=row, column=name)
     return InputError(f"column {name} cannot be read as {type_.said}", column=name)
 

@@ -169,7 +169,7 @@ def checked(type_: JsonType, value: Any) -> Any:
 
 
 def _no(type_: JsonType, value: Any) -> ValueError:
-    return ValueError(f"takes {type_.said}, and {_shown(value)} is none")
+    return ValueError(f"takes {type_.said}; got {_shown(value)}")
 
 
 def _number(type_: JsonType, value: Any) -> float | int:
@@ -215,7 +215,7 @@ def _text(value: str) -> str:
     try:
         value.encode()
     except UnicodeEncodeError:
-        raise ValueError("takes text, and half of a surrogate pair is none") from None
+        raise ValueError("takes text; got half of a surrogate pair") from None
     return value
 
 
