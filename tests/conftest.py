@@ -8,6 +8,12 @@ from pathlib import Path
 import pytest
 
 
+@pytest.fixture(autouse=True)
+def _faults_count_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A fault acts on its n-th pass: what an earlier test passed does not count."""
+    monkeypatch.setattr("tidemill.core.faults._passes", {})
+
+
 @pytest.fixture(scope="session")
 def shared_data() -> Path:
     """The folder of real data sets; tests that need it skip when it is not there."""
