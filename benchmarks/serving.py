@@ -135,7 +135,7 @@ def _bare() -> Iterator[Contestant]:
 @contextlib.contextmanager
 def _ours(log: str) -> Iterator[tuple[Contestant, float]]:
     """A server, and how long it took from the command to its readiness."""
-    command = [TIDEMILL, "serve", "--port", "0", "--json", "--no-collect", "--project", FOLDER / log]
+    command = [TIDEMILL, "serve", "--port", "0", "--json", "--project", FOLDER / log]
     began = time.perf_counter()
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

@@ -20,7 +20,7 @@ from tidemill.core.errors import TidemillError
 if TYPE_CHECKING:
     from tidemill.serving.log.collect import Collected
 
-NICENESS = 10
+NICENESS = 19
 PARENT_POLL_S = 0.5
 
 
