@@ -100,7 +100,7 @@ def deployment_text(model: str, key: str) -> str:
         f"[deployments.{model}]",
         f'model = "{model}"',
         f"key = {json.dumps(key)}" if key else '# key = "the column that names the customer, machine, ..."',
-        '# log = "durable"',
+        '# log = "durable"  # a power loss loses nothing then; buffered is the default',
         '# fallback = "the answer when no version can give one"',
     ]
     return "\n".join(lines) + "\n"

@@ -179,7 +179,7 @@ def check_permission(policy: Policy, principal: Principal | None, permission: st
     if permission not in principal.permissions:
         raise AccessError(
             f"the role {principal.role} of the token {principal.name} does not hold the permission {permission}",
-            hint="use a token of another role: tidemill tokens",
+            hint="use a token of another role: tidemill token create",
             role=principal.role,
             permission=permission,
         )

@@ -6,13 +6,16 @@ import re
 from typing import Any
 
 import msgspec
+from msgspec import structs
 
 from tidemill.api.context import Context
 from tidemill.api.failures import NOSNIFF
 from tidemill.api.request import Request, Response, check_media_type, json_response
 from tidemill.core.errors import BodyError, InputError, TooLargeError, TransientError, UnavailableError
 from tidemill.core.names import name_key
+from tidemill.core.sections import DeploymentSettings
 from tidemill.serving.log.records import LabelRecord, LabelRow, encode
+from tidemill.serving.log.redact import redact_keys
 from tidemill.serving.log.texts import text_of
 
 #: What `tidemill.api.ids` makes, with the number of the row where there were several.
@@ -26,7 +29,12 @@ async def labels(ctx: Context, request: Request) -> Response:
     settings = deployment.settings
     model = deployment.champion
     numbers = model is not None and not model.classes
-    rows = [_label(number, given, settings.key, numbers=numbers) for number, given in enumerate(_given(request.body))]
+    classes = frozenset(map(text_of, model.classes)) if model is not None else frozenset()
+    rows = [
+        _label(number, given, settings.key, numbers=numbers, classes=classes)
+        for number, given in enumerate(_given(request.body))
+    ]
+    rows = _hidden(rows, settings, ctx.log_key)
     if len(rows) > ctx.settings.max_rows:
         raise TooLargeError(f"the request has {len(rows):,} labels, and at most {ctx.settings.max_rows:,} are read")
     now_ns = ctx.now_ns()
@@ -45,6 +53,24 @@ async def labels(ctx: Context, request: Request) -> Response:
     return json_response({"accepted": len(rows)}, status=202, headers=(NOSNIFF,))
 
 
+def _hidden(rows: list[LabelRow], settings: DeploymentSettings, log_key: bytes) -> list[LabelRow]:
+    """The rows with their keys as the log of predictions has them: hashed or left out where the deployment says so."""
+    if not settings.hash_columns and not settings.omit_columns:
+        return rows
+    keys = redact_keys(
+        [row.key for row in rows],
+        settings.key,
+        hash_columns=settings.hash_columns,
+        omit_columns=settings.omit_columns,
+        key=log_key,
+    )
+    if any(row.id is None and key is None for row, key in zip(rows, keys, strict=True)):
+        raise InputError(
+            f"the log leaves {settings.key} out, so a label cannot be found by it", hint='give "id" beside the label'
+        )
+    return [structs.replace(row, key=key) for row, key in zip(rows, keys, strict=True)]
+
+
 def _given(body: bytes) -> list[Any]:
     try:
         given = msgspec.json.decode(body)
@@ -56,8 +82,8 @@ def _given(body: bytes) -> list[Any]:
     return found
 
 
-def _label(number: int, given: Any, key: str, *, numbers: bool) -> LabelRow:
-    """One label, checked; ``numbers`` where the model predicts a number."""
+def _label(number: int, given: Any, key: str, *, numbers: bool, classes: frozenset[str]) -> LabelRow:
+    """One label, checked; ``numbers`` where the model predicts a number, else the texts of its classes."""
     if not isinstance(given, dict):
         raise InputError(f"label {number} is no object", row=number)
     label = given.get("label")
@@ -65,6 +91,11 @@ def _label(number: int, given: Any, key: str, *, numbers: bool) -> LabelRow:
         raise InputError(f"label {number} has no label", hint="NULL is no label: leave it out", row=number)
     if isinstance(label, dict | list) or (numbers and isinstance(label, str | bool)):
         raise InputError(f"label {number} is no {'number' if numbers else 'plain value'}", row=number)
+    if classes and text_of(label) not in classes:
+        known = ", ".join(sorted(classes)[:12])
+        raise InputError(
+            f"label {number} is {label!r}, which is no class of the model", hint=f"its classes are {known}", row=number
+        )
     id_, entity = _whose(number, given, key)
     time = given.get("time")
     return LabelRow(label=label, id=id_, key=entity, time=None if time is None else _time(number, time))

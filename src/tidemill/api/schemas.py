@@ -75,10 +75,7 @@ def row_schema(model: OnlineModel) -> Json:
 
 def columns_schema(model: OnlineModel) -> Json:
     """Rows by column; that the lists are equally long is beyond a schema, so they hold one value here."""
-    properties = {
-        one.name: {"type": "array", "minItems": 1, "maxItems": 1, "items": json_schema(one.json)}
-        for one in model.inputs
-    }
+    properties = {one.name: {"type": "array", "minItems": 1, "items": json_schema(one.json)} for one in model.inputs}
     return {"type": "object", "required": list(properties), "properties": properties}
 
 

@@ -33,7 +33,7 @@ def state_line(one: Deployment) -> str:
     champion = "no champion" if one.champion is None else f"version {one.champion} is champion"
     if one.challenger is None:
         return f"{one.name}: {champion}"
-    trial = "in the shadow" if one.stage == "shadow" else f"answers {one.share:.4g} of the traffic"
+    trial = "in the shadow" if one.stage == "shadow" else f"answers {100 * one.share:.3g} % of the traffic"
     held = ", held" if one.held else ""
     return f"{one.name}: {champion}, version {one.challenger} {trial}{held}"
 

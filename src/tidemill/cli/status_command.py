@@ -10,6 +10,7 @@ import typer
 
 from tidemill.cli.deployments import gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.core.clock import utc_now
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.runner.result import text_table
@@ -42,8 +43,9 @@ def status(
 def describe(one: Status) -> str:
     """A deployment as a person reads it."""
     parts = [state_line(one.deployment)]
-    if one.deployment.cool_down_until is not None:
-        parts.append(f"cools down until {one.deployment.cool_down_until:%Y-%m-%d %H:%M:%S} UTC")
+    until = one.deployment.cool_down_until
+    if until is not None and until > utc_now():
+        parts.append(f"cools down until {until:%Y-%m-%d %H:%M:%S} UTC")
     if one.counts is not None:
         parts.append(_trial(one))
     rows = [(row.version, row.state.replace("_", " "), row.digest[:12], row.reason) for row in one.versions.values()]
@@ -66,7 +68,7 @@ def _trial(one: Status) -> str:
         loss = "" if labelled is None else f"{labelled.loss_sum / max(labelled.answers, 1):.4g} of {labelled.answers:,}"
         rows.append((version, f"{arm.answers:,}", f"{arm.errors:,}", loss))
     text = text_table(["version", "answers", "errors", "mean loss of labelled"], rows)
-    if counts.agree or counts.differ:
+    if deployment.stage == "shadow" and counts.agree + counts.differ:
         share = counts.differ / (counts.agree + counts.differ)
         text += f"\nin the shadow {share:.2%} of the decisions differ, by {counts.largest_difference:.4g} at most"
     return text

@@ -11,8 +11,10 @@ import typer
 
 from tidemill.cli.deployments import who_acts
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.core.clock import utc_now
 from tidemill.core.errors import SettingsError
 from tidemill.runner.result import text_table
+from tidemill.warehouse.control.tokens import Token
 
 
 class Action(StrEnum):
@@ -27,7 +29,9 @@ def token(
     action: Annotated[Action, typer.Argument(help="list, create or revoke.")] = Action.list,
     name: Annotated[str | None, typer.Argument(help="The token's name: who or what will use it.")] = None,
     role: Annotated[str, typer.Option("--role", help="create: read, predict, label, deploy or admin.")] = "predict",
-    days: Annotated[float | None, typer.Option("--days", help="create: how long it is valid; else for good.")] = None,
+    days: Annotated[
+        float | None, typer.Option("--days", help="create: how long it is valid; else for good.", min=0.01)
+    ] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -50,7 +54,7 @@ def token(
                 "created_by": one.created_by,
                 "created_at": f"{one.created_at:%Y-%m-%d %H:%M}",
                 "expires_at": "" if one.expires_at is None else f"{one.expires_at:%Y-%m-%d %H:%M}",
-                "state": "revoked" if one.revoked_at is not None else "valid",
+                "state": _state(one),
             }
             for one in opened.tokens()
         ]
@@ -60,3 +64,9 @@ def token(
         print("no tokens: tidemill token create NAME --role predict makes one")
     else:
         print(text_table(list(rows[0]), [tuple(row.values()) for row in rows]))
+
+
+def _state(one: Token) -> str:
+    if one.revoked_at is not None:
+        return "revoked"
+    return "valid" if one.valid(utc_now()) else "expired"

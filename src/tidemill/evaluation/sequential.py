@@ -23,7 +23,7 @@ from itertools import accumulate
 from tidemill.core.sections import RollbackSettings
 from tidemill.evaluation.bounded_means import Sums, evidence_of_higher_mean, log_sum
 
-SIGNALS = {"errors": 0.6, "quality": 0.1, "latency": 0.1, "scores": 0.1, "flips": 0.1}
+SIGNALS = {"errors": 0.5, "quality": 0.2, "latency": 0.1, "scores": 0.1, "flips": 0.1}
 """The share of alpha that each signal has. Errors have most: they must be seen soonest."""
 
 QUANTILES = (0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)

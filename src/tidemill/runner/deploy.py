@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemill.core.errors import GateError, NotFoundError, StateError
+from tidemill.core.errors import GateError, NotFoundError, SettingsError, StateError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.sections import DeploymentSettings, one_deployment
 from tidemill.serving import machine
 from tidemill.serving.changes import apply_move
+from tidemill.serving.log.texts import text_of
 from tidemill.serving.machine import Move
 from tidemill.warehouse.control.deployments import (
     DeployedVersion,
@@ -102,7 +103,8 @@ def deploy(
     """
     settings = deployment_of(stations, name)
     chosen = get_version(stations.db, settings.model, version)
-    champion = _register(stations, settings, chosen.version, who=who, why=why, write=not gates_only)
+    _check_fallback(stations, settings, chosen.version)
+    champion = _register(stations, settings, chosen.version, who=who, why=why or override, write=not gates_only)
     gates = _ask(stations, settings, chosen.version, champion, listen)
     failed = [gate for gate in gates if gate.status != "pass"]
     if gates_only:
@@ -212,6 +214,22 @@ def _register(
 
         apply_move(tx, settings.name, candidate, who=who, why=why)
         return deployment.champion
+
+
+def _check_fallback(stations: Stations, settings: DeploymentSettings, version: int) -> None:
+    """Refuse a fallback that no answer of the model could be."""
+    fallback = settings.fallback
+    if fallback is None:
+        return
+    label = stations.load_model(settings.model, version).manifest["label"]
+    classes = list(map(text_of, label["classes"]))
+    is_number = isinstance(fallback, int | float) and not isinstance(fallback, bool)
+    if (text_of(fallback) not in classes) if classes else not is_number:
+        takes = f"one of {', '.join(classes[:12])}" if classes else "a number"
+        raise SettingsError(
+            f"deployments.{settings.name}.fallback is {fallback!r}; {settings.model} answers {takes}",
+            hint="change it in tidemill.toml, or take it out",
+        )
 
 
 def _check_reason(stations: Stations, deployment: Deployment, versions: Versions, version: int, *, why: str) -> None:

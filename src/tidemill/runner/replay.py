@@ -12,7 +12,9 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import CorruptError, NotFoundError, StateError
+from tidemill.core.names import name_key
 from tidemill.serving.loading import Loaded, load_version
+from tidemill.serving.log.redact import PREFIX as HASHED
 from tidemill.serving.log.texts import text_of
 from tidemill.serving.online.answers import label_text
 from tidemill.warehouse.control.models import get_version
@@ -108,6 +110,7 @@ def replay(stations: Stations, prediction_id: str, *, again: bool = False) -> Re
             f"version {version.version} of {version.name} has {version.digest[:12]}",
             hint="this control database is not the one that served it",
         )
+    _require_inputs(logged, inputs, loaded)
     answers = loaded.model.answer(loaded.model.rows_of_dicts([inputs]))
     prediction = text_of(answers.predictions[0])
     probabilities = None
@@ -140,7 +143,9 @@ def explain(stations: Stations, prediction_id: str) -> tuple[Mapping[str, Any], 
     """
     logged = find_prediction(stations, prediction_id)
     inputs = _inputs(logged)
-    model = _load(stations, logged).model
+    loaded = _load(stations, logged)
+    _require_inputs(logged, inputs, loaded)
+    model = loaded.model
     return logged, model.explain(model.rows_of_dicts([inputs]))[0]
 
 
@@ -172,6 +177,20 @@ def _load(stations: Stations, logged: Mapping[str, Any]) -> Loaded:
 
     name, version = logged["model"], int(logged["version"])
     return load_version(stations.db, stations.store, name, version, transform=open_row_transform)
+
+
+def _require_inputs(logged: Mapping[str, Any], inputs: Mapping[str, Any], loaded: Loaded) -> None:
+    """Refuse what the log does not hold as the model read it."""
+    names = {name_key(name) for name in inputs}
+    gone = [one.name for one in loaded.model.inputs if name_key(one.name) not in names]
+    hidden = [name for name, value in inputs.items() if isinstance(value, str) and value.startswith(HASHED)]
+    for columns, what in ((gone, "leaves out"), (hidden, "holds only digests of")):
+        if columns:
+            raise StateError(
+                f"prediction {logged['id']} cannot be computed again: the log {what} {', '.join(columns)}",
+                hint="hash_columns and omit_columns of the deployment say what the log does not hold",
+                columns=columns,
+            )
 
 
 def _inputs(logged: Mapping[str, Any]) -> dict[str, Any]:

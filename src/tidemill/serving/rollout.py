@@ -63,9 +63,38 @@ def judge(
             )
     wanted = rollout.shadow_requests if stage == "shadow" else rollout.requests_per_share
     least = 0.0 if stage == "shadow" else rollout.seconds_per_share
+    doubt = _doubt(counts, outcomes, margin=rollback.quality_margin)
+    if doubt:
+        return Judgement(decision="wait", why=doubt, evidence=told)
     if seen >= max(wanted, rollback.min_requests) and seconds >= least:
         return Judgement(decision="advance", why=f"{seen:,} answers without a breach", evidence=told)
     return Judgement(decision="wait", why=f"{seen:,} of {max(wanted, rollback.min_requests):,} answers", evidence=told)
+
+
+LABELLED_SHARE = 0.2
+"""Where labels of this share of the champion's answers arrive within a stage, the challenger's are waited for."""
+
+
+def _doubt(counts: TrialCounts, outcomes: tuple[Outcomes, Outcomes], *, margin: float) -> str:
+    """Why the labels that have arrived speak against going on; empty when they do not.
+
+    Not yet a breach, which needs evidence beyond chance; but no labels, or labels that look worse, are no good reason
+    to give the challenger more.
+    """
+    old, new = outcomes
+    if old.answers < LABELLED_SHARE * counts.champion.answers or not old.answers:
+        return ""
+    if new.answers < LABELLED_SHARE * counts.challenger.answers or new.answers < FEWEST_LABELLED:
+        return f"waits for labels: {new.answers:,} of the challenger's {counts.challenger.answers:,} answers have one"
+    before, after = old.loss_sum / old.answers, new.loss_sum / new.answers
+    if after > before + margin:
+        mean = f"mean loss {after:.4g} on {new.answers:,} labelled answers"
+        return f"waits: {mean} looks worse than the champion's {before:.4g}"
+    return ""
+
+
+FEWEST_LABELLED = 30
+"""Labelled answers of the challenger below which a mean says nothing."""
 
 
 def _counts(arm: ArmCounts, outcomes: Outcomes, stage: str) -> Counts:

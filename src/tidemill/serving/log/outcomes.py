@@ -32,7 +32,7 @@ WITH answers AS (
     WHERE arrived.prediction_id IS NULL
 ), labelled AS (
     SELECT answers.*, arrived.label, 1 AS rank, arrived.arrived_at AS known_for
-    FROM answers JOIN arrived ON arrived.prediction_id = answers.id
+    FROM answers JOIN arrived ON arrived.prediction_id = replace(answers.id, '-shadow', '')
     UNION ALL BY NAME
     SELECT answers.*, by_key.label, 2 AS rank, by_key.known_for
     FROM by_key ASOF JOIN answers

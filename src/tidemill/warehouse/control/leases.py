@@ -237,7 +237,7 @@ def _busy(row: Row) -> BusyError:
     what = f"run {row['run_id']}" if row["run_id"] else f"the lease {row['name']!r}"
     return BusyError(
         f"{what} is held by {_holder(row)} since {since}",
-        hint="wait for it with --wait, or end that process",
+        hint="try again when it has ended (tidemill run has --wait), or end that process",
         lease=row["name"],
         run_id=row["run_id"],
         pid=row["pid"],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -77,6 +78,7 @@ class RowTransform:
         # A list of its own: were it an attribute, the connection would hold this object, and neither would ever go.
         self._text = [""]
         self._connection = _locked_down(self._text, any(names_any(sql) for _, sql, _ in columns))
+        self._times = [at for at, type_ in enumerate(types) if type_.name == "timestamp" and "tz=" not in type_.rest]
         form = quote_text(json.dumps({f"c{i}": [_json_form(type_)] for i, type_ in enumerate(types)}))
         given = ", ".join(
             f"{_read(f'unnest(r.c{i})', type_)} AS {quote_name(name)}"
@@ -103,6 +105,8 @@ class RowTransform:
         import duckdb
 
         given = [columns[name] for name in self._inputs]
+        for at in self._times:
+            given[at] = list(map(_without_zone, given[at]))
         try:
             rows = self._run(given)
         except (duckdb.Error, ValueError) as error:
@@ -170,6 +174,17 @@ def _json_form(type_: ArrowText) -> Any:
     if type_.name == "struct":
         return {name: _json_form(of) for name, of in type_.fields}
     return {"DOUBLE": "DOUBLE", "FLOAT": "DOUBLE", "BOOLEAN": "BOOLEAN"}.get(_sql_type(type_), "VARCHAR")
+
+
+def _without_zone(value: Any) -> Any:
+    """ISO text in UTC: the engine reads the clock of a text with an offset, and passes the offset over."""
+    if not isinstance(value, str):
+        return value
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError:
+        return value  # the engine says what is wrong with it
+    return value if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
 
 
 def _read(value: str, type_: ArrowText, depth: int = 0) -> str:
