@@ -173,3 +173,24 @@ def test_a_drill_of_nothing_says_what_there_is(shop: Path, command: RunCommand) 
     command("deploy", "shop")
 
     assert "did you mean shop?" in command("drill", "shopp").err
+
+
+def test_a_fallback_that_is_no_answer_of_the_model_is_refused(shop: Path, command: RunCommand) -> None:
+    (shop / "tidemill.toml").write_text('threads = 1\n[deployments.shop]\nmodel = "buyers"\nfallback = "no"\n')
+
+    ran = command("deploy", "shop")
+
+    assert ran.status == 2
+    assert "deployments.shop.fallback is 'no'; buyers answers one of false, true" in ran.err
+
+
+def test_an_override_is_reason_enough_for_a_version_that_was_refused(shop: Path, command: RunCommand) -> None:
+    command("deploy", "shop")
+    path = shop / "sql" / "buyers.sql"
+    path.write_text(
+        path.read_text().replace("SELECT pages, calls, spend,", "SELECT pages, spend, bought::INT AS code,")
+    )
+    command("run")
+    assert command("deploy", "shop").status == 5
+
+    assert command("deploy", "shop", "--override", "it is known").status == 0
