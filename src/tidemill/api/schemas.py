@@ -7,6 +7,7 @@ from typing import Any
 
 from tidemill.api.v2 import v2_type
 from tidemill.core.names import name_key
+from tidemill.serving.log.texts import text_of
 from tidemill.serving.online.answers import label_text
 from tidemill.serving.online.model import OnlineModel
 from tidemill.serving.online.types import EXACT, JsonType
@@ -106,7 +107,8 @@ def answer_schema(model: OnlineModel) -> Json:
 
 def label_schema(model: OnlineModel, *, key: str) -> Json:
     """Labels of predictions."""
-    value: Json = {"type": ["string", "number", "boolean"] if model.classes else "number"}
+    written = [*model.classes, *(text_of(one) for one in model.classes if not isinstance(one, str))]
+    value: Json = {"enum": written} if model.classes else {"type": "number"}
     properties: Json = {"id": {"type": "string"}, "label": value, "time": _SCALARS["timestamp"]}
     row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
     if key and name_key(key) == "id":
