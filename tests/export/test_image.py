@@ -49,7 +49,7 @@ max_rows = 5
 
 [deployments.buyers]
 key = "id"
-fallback = { prediction = "no \\"idea\\"" }
+fallback = false
 
 [deployments.secret]
 model = "other"
@@ -178,7 +178,7 @@ def test_the_bundle_holds_the_champion_and_nothing_else(project: Project, tmp_pa
         assert [(one.name, one.version) for one in shipped.models()] == [("buyers", 1)]
         assert shipped.tokens() == []
         assert list(shipped.settings.deployments) == ["buyers"]
-        assert shipped.settings.deployments["buyers"].fallback == {"prediction": 'no "idea"'}
+        assert shipped.settings.deployments["buyers"].fallback is False
         assert shipped.settings.server.auth == "always"
         assert get_deployment(shipped.db, "buyers").champion == 1
         assert verify(shipped.db) == []
