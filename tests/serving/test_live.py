@@ -95,6 +95,15 @@ def wait_for(what: Callable[[], object], seconds: float = 20.0) -> None:
         time.sleep(0.01)
 
 
+def damage(shop: Shop, *, version: int) -> None:
+    """Overwrite a file of a version."""
+    with open_project(shop.root) as project:
+        files = project.model("buyers", version)._loaded.files
+        path = project.store.path(files._digests["model.onnx"])  # type: ignore[attr-defined]
+        path.chmod(0o600)
+        path.write_bytes(path.read_bytes()[:-1] + b"x")
+
+
 @pytest.fixture
 def shop(trained: Path, tmp_path: Path) -> Iterator[Shop]:
     root = tmp_path / "shop"
@@ -210,11 +219,7 @@ def test_a_stopped_deployment_answers_with_nothing_until_it_is_started(shop: Sho
 
 
 def test_a_challenger_whose_files_are_damaged_never_answers(shop: Shop) -> None:
-    with open_project(shop.root) as project:
-        version = project.model("buyers", 2)._loaded.files
-        path = project.store.path(version._digests["model.onnx"])  # type: ignore[attr-defined]
-        path.chmod(0o600)
-        path.write_bytes(path.read_bytes()[:-1] + b"x")
+    damage(shop, version=2)
 
     shop.begin(2)
 
@@ -224,11 +229,7 @@ def test_a_challenger_whose_files_are_damaged_never_answers(shop: Shop) -> None:
 
 
 def test_a_damaged_champion_leaves_the_one_that_answers_in_place(shop: Shop) -> None:
-    with open_project(shop.root) as project:
-        version = project.model("buyers", 2)._loaded.files
-        path = project.store.path(version._digests["features.json"])  # type: ignore[attr-defined]
-        path.chmod(0o600)
-        path.write_bytes(b"{}")
+    damage(shop, version=2)
     shop.begin(2)
     shop.move(machine.promote)
 
@@ -237,6 +238,23 @@ def test_a_damaged_champion_leaves_the_one_that_answers_in_place(shop: Shop) -> 
     arm = shop.buyers.choose("x")
     assert arm is not None
     assert arm.model.version == 1
+
+
+def test_a_champion_that_cannot_be_loaded_is_not_held_against_the_challenger(shop: Shop) -> None:
+    shop.live.stop()
+    damage(shop, version=1)
+    shop.begin(2)
+    live = Live(shop.root / ".tidemill", read_settings(shop.root, {}), clock=Clock())
+    live.start()
+    try:
+        wait_for(lambda: live.problems)
+        time.sleep(0.5)  # several looks of the watch
+
+        assert "version 1" in "".join(live.problems.values())
+        assert shop.now().challenger == 2
+        assert deployed_versions(shop.db, "buyers")[2].state != "rolled_back"
+    finally:
+        live.stop()
 
 
 def test_tokens_are_known_soon_after_they_are_made_and_forgotten_when_revoked(shop: Shop) -> None:

@@ -7,7 +7,7 @@ a challenger that does harm is still killed (the board needs no database), and `
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -241,21 +241,24 @@ class Live:
             trial=trial,
             salt=f"{row.name}:{row.challenger}".encode()[-16:],
             models=models,
-            problem="; ".join(problems),
+            problem="; ".join(problems.values()),
         )
         if row.challenger is None or row.stage_since is None:
             self._trials.pop(row.name, None)
         elif row.name not in self._trials or self._trials[row.name].number != trial:
+            # Only what is wrong with the challenger itself speaks against it.
+            refused = problems.get(row.challenger, "")
             self._trials[row.name] = Trial(
-                row, number=trial, settings=deployment.settings, clock=self.clock, refused="; ".join(problems)
+                row, number=trial, settings=deployment.settings, clock=self.clock, refused=refused
             )
-        self._tell_problems(row.name, problems)
+        self._tell_problems(row.name, problems.values())
 
     def _load(
         self, db: Database, row: Deployment, loaded: Mapping[int, OnlineModel]
-    ) -> tuple[dict[int, OnlineModel], list[str]]:
+    ) -> tuple[dict[int, OnlineModel], dict[int, str]]:
+        """The versions that could be loaded, and what is wrong with the others that are needed."""
         models: dict[int, OnlineModel] = {}
-        problems: list[str] = []
+        problems: dict[int, str] = {}
         for version in row.versions:
             try:
                 models[version] = loaded.get(version) or self._open(db, row.model, version)
@@ -263,7 +266,7 @@ class Live:
                 raise  # the database is away or busy: that is no fault of the version
             except Exception as error:  # noqa: BLE001 - the boundary of a version: it is refused, the others answer
                 if version != row.previous:
-                    problems.append(_told(error, f"{row.model} version {version}"))
+                    problems[version] = _told(error, f"{row.model} version {version}")
         self._retry_at[row.name] = self.clock.monotonic() + RETRY_S
         return models, problems
 
@@ -279,7 +282,7 @@ class Live:
         last = before.champion.model if before.champion is not None else None
         return models.get(row.champion) or last or (models.get(row.previous) if row.previous is not None else None)
 
-    def _tell_problems(self, name: str, problems: list[str]) -> None:
+    def _tell_problems(self, name: str, problems: Collection[str]) -> None:
         key = f"deployment {name}"
         rest = {other: text for other, text in self.problems.items() if other != key}
         self.problems = {**rest, key: "; ".join(problems)} if problems else rest
