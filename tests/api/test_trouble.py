@@ -161,6 +161,17 @@ def test_columns_can_be_left_out_of_the_log_or_hashed(start: Start) -> None:
     assert kept.keys[0].startswith("hmac:")
 
 
+def test_columns_are_hashed_beside_a_row_that_could_not_be_read(start: Start) -> None:
+    server = start(churn='hash_columns = ["region"]')
+    answer = server.predict({"rows": [ROW | {"age": "old"}, ROW]}, query="?on_error=null")
+
+    (kept,) = records(server.root)
+
+    assert answer.status == 200
+    assert kept.inputs.startswith(b'{"rows":[null,{')
+    assert b"north" not in kept.inputs
+
+
 def test_fault_53_a_thousand_at_once_are_answered_or_told_to_come_again(start: Start) -> None:
     server = start(server="queue = 32")
     found: Counter[int] = Counter()

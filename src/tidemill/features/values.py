@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime, time, timedelta
 from typing import Any
 
 _DAY = 86_400_000_000
@@ -139,10 +139,10 @@ def integer_of(kind: str, value: Any) -> int:
 
 
 def _micros_since_epoch(value: datetime) -> int:
-    if value.tzinfo is not None:
-        value = value.astimezone(UTC)
     clock = ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
-    return (value.toordinal() - _EPOCH) * _DAY + clock
+    local = (value.toordinal() - _EPOCH) * _DAY + clock
+    offset = value.utcoffset()  # taken off the number: as a datetime in UTC, year 1 may begin in year 0
+    return local if offset is None else local - offset // timedelta(microseconds=1)
 
 
 def instant_parts(micros: int) -> tuple[int, int, int, int, int, int, int]:

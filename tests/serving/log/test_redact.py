@@ -42,6 +42,10 @@ def test_columns_are_redacted_like_rows() -> None:
     assert found == {"columns": {"Email": [hashed("a@b.nl", KEY), None], "age": [1.5, 2]}}
 
 
+def test_a_row_that_could_not_be_read_stays_null() -> None:
+    assert redact(b'{"rows":[null,{"city":"Oss"}]}', [], ["city"], KEY) == b'{"rows":[null,{}]}'
+
+
 def test_nothing_is_changed_where_nothing_is_named() -> None:
     assert redact(ROWS, [], [], KEY) is ROWS
 

@@ -28,21 +28,17 @@ KEY_BYTES = 32
 PREFIX = "hmac:"
 
 _Value = TypeVar("_Value")
-_Object = dict[str, msgspec.Raw]
 _NULL = msgspec.Raw(b"null")
 
 
-class _Rows(msgspec.Struct):
-    rows: list[_Object]
+class _Inputs(msgspec.Struct):
+    """A row that could not be read is null."""
+
+    rows: list[dict[str, msgspec.Raw] | None] | msgspec.UnsetType = msgspec.UNSET
+    columns: dict[str, list[msgspec.Raw]] | msgspec.UnsetType = msgspec.UNSET
 
 
-class _Columns(msgspec.Struct):
-    columns: dict[str, list[msgspec.Raw]]
-
-
-_body: msgspec.json.Decoder[Mapping[str, msgspec.Raw]] = msgspec.json.Decoder(dict[str, msgspec.Raw])
-_rows = msgspec.json.Decoder(_Rows)
-_columns = msgspec.json.Decoder(_Columns)
+_inputs = msgspec.json.Decoder(_Inputs)
 
 
 def log_key(folder: Path) -> bytes:
@@ -102,13 +98,12 @@ def redact(rows_json: bytes, hash_columns: Collection[str], omit_columns: Collec
             return _NULL
         return msgspec.Raw(msgspec.json.encode(hashed(msgspec.json.decode(value), key)))
 
-    if "rows" in _body.decode(rows_json):
-        rows = _rows.decode(rows_json).rows
-        return msgspec.json.encode({"rows": [_changed(row, hash_keys, omit_keys, digest) for row in rows]})
-    columns = _columns.decode(rows_json).columns
-    return msgspec.json.encode(
-        {"columns": _changed(columns, hash_keys, omit_keys, lambda values: [digest(one) for one in values])}
-    )
+    found = _inputs.decode(rows_json)
+    if found.rows is not msgspec.UNSET:
+        found.rows = [None if row is None else _changed(row, hash_keys, omit_keys, digest) for row in found.rows]
+    if found.columns is not msgspec.UNSET:
+        found.columns = _changed(found.columns, hash_keys, omit_keys, lambda values: [digest(one) for one in values])
+    return msgspec.json.encode(found)
 
 
 def _changed(
