@@ -6,7 +6,14 @@ from contextlib import closing
 
 import pytest
 
+from tidemill.core.errors import InputError
 from tidemill.warehouse.duckdb.row_transform import open_row_transform
+
+
+def test_a_time_outside_the_calendar_in_utc_is_wrong_input() -> None:
+    opened = open_row_transform([("placed_at", "timestamp[us]")], [("placed", "placed_at", "timestamp[us]")])
+    with closing(opened) as transform, pytest.raises(InputError, match="outside the calendar"):  # type: ignore[type-var]
+        transform({"placed_at": ["0001-01-01T00:00:00+14:00"]})
 
 
 @pytest.mark.parametrize(

@@ -107,7 +107,8 @@ def _micros_of(text: str) -> int:
 def integer_of(kind: str, value: Any) -> int:
     """The whole number of a Python value: days of a date, microseconds of a time or datetime, 0 or 1 of a bool.
 
-    A datetime with a time zone is taken to UTC; ISO text is read.
+    A datetime with a time zone is taken to UTC; ISO text is read, and a timestamp may end in `` UTC``, as BigQuery
+    shows them.
 
     Raises
     ------
@@ -130,7 +131,7 @@ def integer_of(kind: str, value: Any) -> int:
             return ((value.hour * 60 + value.minute) * 60 + value.second) * 1_000_000 + value.microsecond
     if kind in ("datetime", "timestamp"):
         if isinstance(value, str):
-            value = datetime.fromisoformat(value)
+            value = datetime.fromisoformat(value.removesuffix(" UTC") if kind == "timestamp" else value)
         if isinstance(value, datetime):
             return _micros_since_epoch(value)
         if isinstance(value, date):

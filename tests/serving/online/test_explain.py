@@ -55,6 +55,15 @@ def test_columns_and_rows_are_explained_alike(bench: Bench) -> None:
     assert online.explain(online.rows_of_body(encode({"rows": rows}), key="other")) == expected
 
 
+def test_a_time_that_ends_in_utc_is_explained_as_it_is_answered(bench: Bench) -> None:
+    online = opened(bench.train("explain_instant", "LINEAR_REG", f"SELECT instant, price FROM {ROWS}", "price"))
+    texts = ["1970-01-01T00:00:00Z", "1970-01-01 00:00:00 UTC"]
+
+    plain, utc = online.explain(online.rows_of_dicts([{"instant": text} for text in texts]))
+
+    assert utc.score == plain.score
+
+
 @pytest.mark.parametrize(
     "text", ["number * 2 AS twice, colour, price", "LOWER(colour) AS l, number * 2 AS twice, price"]
 )

@@ -19,8 +19,8 @@ from tidemill.core.names import name_key
 from tidemill.features.onnx_builder import GraphInput
 from tidemill.features.onnx_feed import Feed, tensors_of
 from tidemill.features.row import value_of
-from tidemill.features.values import NULL_INTEGER, NULL_TEXT, spell_bytes
-from tidemill.serving.online.types import JsonType, bytes_of, python_value, whole_reader
+from tidemill.features.values import NULL_INTEGER, NULL_TEXT, integer_of, spell_bytes
+from tidemill.serving.online.types import JsonType, bytes_of, python_value
 
 Pick = Callable[[Sequence[Any]], tuple[Any, ...]]
 
@@ -158,7 +158,7 @@ def _group(members: Sequence[tuple[str, int]]) -> _Group | None:
 
 
 def _reader(kind: str) -> Callable[[Any], int]:
-    return int if kind == "bool" else whole_reader(kind)
+    return int if kind == "bool" else partial(integer_of, kind)
 
 
 def _read(other: _Other, column: Sequence[Any]) -> Feed:
@@ -169,8 +169,6 @@ def _read(other: _Other, column: Sequence[Any]) -> Feed:
     found = [python_value(other.type, value) for value in column]
     if given.field:
         found = [_field(value, given.field) for value in found]
-    if given.kind == "timestamp":
-        found = [value.removesuffix(" UTC") if isinstance(value, str) else value for value in found]
     return tensors_of(given, found)
 
 

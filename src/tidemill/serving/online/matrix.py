@@ -180,14 +180,11 @@ def _lookup(codes: _Codes | None) -> tuple[Callable[..., float] | None, float]:
 def _reader(feature: Feature, type_: JsonType) -> Callable[[Any], Sequence[float]]:
     encode = feature_encoder(feature)
     field_name = feature.field
-    zoned = feature.kind == "timestamp"
 
     def read(value: Any) -> Sequence[float]:
         found = python_value(type_, value)
         if field_name and found is not None:
             found = value_of(found, field_name)
-        if zoned and isinstance(found, str):
-            found = found.removesuffix(" UTC")
         return encode(found)
 
     return read

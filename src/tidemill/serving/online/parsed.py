@@ -9,6 +9,7 @@ import msgspec
 
 from tidemill.core.errors import InputError
 from tidemill.features.onnx_feed import Feed
+from tidemill.serving.log.texts import text_or_none
 
 _encode = msgspec.json.Encoder().encode
 
@@ -79,11 +80,5 @@ class Parsed:
 
 
 def key_text(value: Any) -> str | None:
-    """A key as text: 7, 7.0 and "7" are one key."""
-    if value is None or value is msgspec.UNSET:
-        return None
-    if isinstance(value, str):
-        return value
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    return _encode(value).decode()
+    """A key as text, the same as a label's key: 7, 7.0 and "7" are one key."""
+    return None if value is msgspec.UNSET else text_or_none(value)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional
 
@@ -16,7 +16,6 @@ import msgspec
 from tidemill.core.arrow_text import ArrowText, read_arrow_text
 from tidemill.core.errors import UnsupportedError
 from tidemill.core.names import name_key
-from tidemill.features.values import integer_of
 
 JsonKind = Literal[
     "number", "integer", "decimal", "text", "bool", "bytes", "date", "time", "datetime", "timestamp", "array", "struct"
@@ -222,18 +221,6 @@ def _text(value: str) -> str:
 def _shown(value: Any) -> str:
     text = repr(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def whole_reader(kind: str) -> Callable[[str], int]:
-    """Reads ISO text as the whole number that a graph is fed: days or microseconds.
-
-    Besides what `integer_of` takes, a timestamp may end in `` UTC``, as BigQuery shows them.
-    """
-
-    def read(text: str) -> int:
-        return integer_of(kind, text.removesuffix(" UTC") if kind == "timestamp" else text)
-
-    return read
 
 
 def bytes_of(text: str) -> bytes:

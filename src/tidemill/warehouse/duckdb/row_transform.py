@@ -184,7 +184,10 @@ def _without_zone(value: Any) -> Any:
         moment = datetime.fromisoformat(value)
     except ValueError:
         return value  # the engine says what is wrong with it
-    return value if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    try:
+        return value if moment.tzinfo is None else moment.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+    except OverflowError:
+        raise InputError(f"{value} lies outside the calendar in UTC") from None
 
 
 def _read(value: str, type_: ArrowText, depth: int = 0) -> str:
