@@ -51,7 +51,8 @@ def check_tensor(name: str, datatype: str, shape: Sequence[int], *, most: int) -
         raise BodyError(f"input {name!r}: the shape {list(shape)[:8]} is none: sizes are 0 or more", field=name)
     count = prod(shape)
     if count > most:
-        raise BodyError(f"input {name!r}: a tensor of {count:,} elements is more than is read", field=name)
+        # Not the number itself: sizes of a thousand digits each are more than Python writes down.
+        raise BodyError(f"input {name!r}: a tensor of more than {most:,} elements is not read", field=name)
     return count
 
 
@@ -74,25 +75,21 @@ def json_elements(name: str, datatype: str, shape: Sequence[int], data: Any, cou
     wrong = next((i for i, one in enumerate(data) if not _fits(one, datatype)), None)
     if wrong is not None:
         raise InputError(f"input {name!r}: element {wrong} is no {datatype}", column=name, row=wrong)
-    if datatype in FLOATS:
+    if datatype not in FLOATS:
+        return list(data)
+    try:
         return [float(one) if isinstance(one, int) else one for one in data]
-    return list(data)
+    except OverflowError:
+        raise InputError(f"input {name!r}: a number is larger than {datatype} holds", column=name) from None
 
 
 def _flat(name: str, data: list[Any], shape: Sequence[int]) -> list[Any]:
     """Take the nesting apart, level by level: there are as many levels as the shape has sizes."""
-    level = data
-    for depth, size in enumerate(shape):
-        expected = prod(shape[: depth + 1])
-        if len(level) != expected:
-            raise BodyError(f"input {name!r}: data is not nested as its shape {list(shape)} says", field=name)
-        if depth == len(shape) - 1:
-            break
-        inner = shape[depth + 1]
-        if any(not isinstance(one, list) or len(one) != inner for one in level):
+    level = [data]
+    for size in shape:
+        if any(not isinstance(one, list) or len(one) != size for one in level):
             raise BodyError(f"input {name!r}: data is not nested as its shape {list(shape)} says", field=name)
         level = [element for one in level for element in one]
-        del size
     if any(isinstance(one, list) for one in level):
         raise BodyError(f"input {name!r}: data is nested deeper than its shape {list(shape)}", field=name)
     return level
