@@ -260,7 +260,8 @@ def test_what_cannot_be_shipped_is_told(project: Project, root: Path, tmp_path: 
         find_shipped(project, "buyer")
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("x")
-    assert run_command(["export", "docker", "buyers", "-o", str(tmp_path / "mine")]) == 5
+    for extra in ([], ["--force"]):
+        assert run_command(["export", "docker", "buyers", "-o", str(tmp_path / "mine"), *extra]) == 5
     assert (tmp_path / "mine" / "thesis.txt").read_text() == "x"
     assert run_command(["export", "docker"]) == 2
     assert run_command(["export", "docker", "buyers", "--image", "A b"]) == 2

@@ -67,15 +67,16 @@ def _export_deployment(
     shipped = find_shipped(project, name, image)
     folder = output or project.root / "export" / shipped.label / what.value
     if what is What.docker:
-        return _docker(project, shipped, folder, force=force)
+        return _docker(project, shipped, folder)
     return _kubernetes(project, shipped, folder, kserve=kserve, force=force)
 
 
-def _docker(project: Project, shipped: Shipped, folder: Path, *, force: bool) -> dict[str, Any]:
+def _docker(project: Project, shipped: Shipped, folder: Path) -> dict[str, Any]:
     from tidemill.export.docker import write_docker
 
-    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file() and not force:
-        raise ExistsError(f"{folder} has files that no export wrote", hint="choose another --output, or say --force")
+    if folder.exists() and any(folder.iterdir()) and not (folder / MARK).is_file():
+        # Not with --force either: the folder is replaced as a whole, and these files are nobody's to delete.
+        raise ExistsError(f"{folder} has files that no export wrote", hint="choose another --output")
     partial = folder.with_name(f".{folder.name}.{os.getpid()}")
     try:
         write_docker(project, shipped, partial, who=current_user())
