@@ -107,6 +107,16 @@ def test_markdown_keeps_texts_in_their_cells_and_out_of_markup() -> None:
     assert "| x | - |" in body
 
 
+def test_a_lone_backquote_lets_nothing_through_as_html() -> None:
+    grid = Grid(columns=("class",), rows=(("a`b <img onerror=x>",),), caption="By `slice <b>")
+    sections = (Section(title="Classes", blocks=(grid,)),)
+
+    text = as_markdown(Document(title="x", lead="", sections=sections))
+
+    assert "<img" not in text
+    assert "<b>" not in text
+
+
 def test_human_words_are_cut_at_their_headings() -> None:
     text = (
         "# Churn\n\nFor the weekly list.\n\n## ethical considerations\nAge.\n\n"

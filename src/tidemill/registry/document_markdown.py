@@ -12,7 +12,7 @@ from tidemill.registry.document import Block, Bullets, Code, Document, Figure, G
 def as_markdown(document: Document) -> str:
     """Write a document as Markdown."""
     parts = [_front(document.front)] if document.front else []
-    parts += [f"# {_line(document.title)}", document.lead]
+    parts += [f"# {_line(document.title)}", _line(document.lead)]
     parts += [f"> **Note:** {_line(notice)}" for notice in document.notices]
     if document.facts:
         parts.append(_grid(Grid(columns=("", ""), rows=document.facts)))
@@ -43,7 +43,7 @@ def _grid(grid: Grid) -> str:
     head = f"| {' | '.join(_cell(name) for name in grid.columns)} |"
     rule = f"|{'|'.join(' --- ' for _ in grid.columns)}|"
     rows = [f"| {' | '.join(_cell(shown(value)) for value in row)} |" for row in grid.rows]
-    caption = [grid.caption, ""] if grid.caption else []
+    caption = [_line(grid.caption), ""] if grid.caption else []
     return "\n".join([*caption, head, rule, *rows])
 
 
@@ -52,9 +52,10 @@ def _cell(text: str) -> str:
 
 
 def _line(text: str) -> str:
-    """One line in which nothing is read as HTML; `code` stays as it is."""
+    """One line in which nothing is read as HTML; `code` stays as it is, where its second backquote is there."""
     parts = " ".join(text.split()).split("`")
-    return "`".join(part if at % 2 else part.replace("<", "&lt;") for at, part in enumerate(parts))
+    last = len(parts) - 1
+    return "`".join(part if at % 2 and at < last else part.replace("<", "&lt;") for at, part in enumerate(parts))
 
 
 def _longest_run(text: str) -> int:
