@@ -33,10 +33,11 @@ LONGEST = 255
 IN_WORK_S = 120.0
 """After this time a request that has no answer is taken for one whose worker died."""
 
-_TABLE = """
+_TABLES = """
 CREATE TABLE IF NOT EXISTS answers (
     key BLOB PRIMARY KEY, fingerprint BLOB NOT NULL, began REAL NOT NULL, status INTEGER, headers BLOB, body BLOB
-) WITHOUT ROWID
+) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS answers_began ON answers (began);  -- each request drops what is too old
 """
 
 
@@ -150,7 +151,7 @@ class Answered:
             self._connection = sqlite3.connect(self._path, timeout=5.0, isolation_level=None)
             self._connection.execute("PRAGMA journal_mode = WAL")
             self._connection.execute("PRAGMA synchronous = FULL")
-            self._connection.execute(_TABLE)
+            self._connection.executescript(_TABLES)
         return self._connection
 
     def _close(self) -> None:

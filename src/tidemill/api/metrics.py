@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.api.context import Context
 from tidemill.api.counters import BOUNDS_S, SEPARATOR, Totals
+from tidemill.api.health import degraded
 from tidemill.api.request import Request, Response
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ def gauges(ctx: Context) -> dict[str, float]:
         "queue": float(ctx.requests()),
         "log_failures": float(ctx.log.failures),
         "shadow_passed_over": float(passed),
-        "degraded": float(bool(ctx.live.problems)),
+        "degraded": float(bool(degraded(ctx))),
     }
 
 
