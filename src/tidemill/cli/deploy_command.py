@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tidemill.cli.deployments import DeploymentName, Why, gates_text, state_line, who_acts
+from tidemill.cli.deployments import DeploymentName, Why, gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.progress import status_line
 from tidemill.core.errors import GateError
 from tidemill.warehouse.control.deployments import GateResult
 
@@ -29,9 +29,10 @@ def deploy(
     """Deploy, and print what the gates said."""
     with entered(project) as opened:
         try:
-            made = opened.deploy(
-                name, version=version, who=who_acts(), why=why, override=override, gates_only=gates_only, listen=_tell
-            )
+            with status_line() as tell:
+                made = opened.deploy(
+                    name, version=version, why=why, override=override, gates_only=gates_only, listen=tell
+                )
         except GateError:
             if not as_json:
                 print(gates_text(opened.gates(name, version)))
@@ -57,8 +58,3 @@ def deploy(
 
 def _gate(gate: GateResult) -> dict[str, object]:
     return {"gate": gate.gate, "status": gate.status, "summary": gate.summary, "evidence": dict(gate.evidence)}
-
-
-def _tell(text: str) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)

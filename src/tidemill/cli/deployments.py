@@ -1,4 +1,4 @@
-"""What the commands about deployments share: who acts, why, and how a state reads."""
+"""What the commands about deployments share: their arguments, and how a state reads."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tidemill.cli.words import paint, wants_colour
-from tidemill.core.who import current_user
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
@@ -19,11 +18,6 @@ DeploymentName = Annotated[str, typer.Argument(help="The deployment's name.")]
 Why = Annotated[str, typer.Option("--why", metavar="REASON", help="A reason, for the audit trail.")]
 
 _COLOURS = {"pass": "32", "fail": "31", "not enough evidence": "33"}
-
-
-def who_acts() -> str:
-    """The name the audit trail writes down."""
-    return current_user()
 
 
 def state_line(one: Deployment) -> str:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.deployments import DeploymentName, Why, print_state, who_acts
+from tidemill.cli.deployments import DeploymentName, Why, print_state
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 
 
@@ -22,4 +22,4 @@ def pause(
 ) -> None:
     """Pause, and print how the deployment stands."""
     with entered(project) as opened:
-        print_state(opened.pause(name, traffic=traffic, who=who_acts(), why=why), as_json=as_json)
+        print_state(opened.pause(name, traffic=traffic, why=why), as_json=as_json)

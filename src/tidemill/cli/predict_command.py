@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
+from tidemill.cli.progress import status_line
 from tidemill.cli.words import count, duration
 from tidemill.core.who import current_user
 from tidemill.runner.batch.request import CHUNK_ROWS, BatchRequest
@@ -62,8 +62,10 @@ def predict(
         again=again,
         who=current_user(),
     )
-    with entered(project) as opened:
-        report = opened.predict(request, listen=_tell)
+    with entered(project) as opened, status_line() as tell:
+        report = opened.predict(
+            request, listen=lambda rows, chunk: tell(f"{count(rows, 'row')} scored ({count(chunk + 1, 'chunk')})")
+        )
     if as_json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
     else:
@@ -86,8 +88,3 @@ def describe(report: BatchReport) -> str:
     took = duration(report.seconds)
     lines.append(f"scored {rows} of {report.input} with {scored_by} to {report.output} in {took}")
     return "\n".join(lines)
-
-
-def _tell(rows: int, chunk: int) -> None:
-    if sys.stderr.isatty():
-        print(f"\r\x1b[K{count(rows, 'row')} scored ({count(chunk + 1, 'chunk')})", end="", file=sys.stderr, flush=True)

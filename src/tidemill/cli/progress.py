@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import sys
 import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
@@ -27,6 +29,21 @@ WORDS = {  # an action while it goes on, and when it is done
 }
 COLOURS = {"done": "32", "resumed": "32", "failed": "31", "skipped": "33"}
 TOLD_METRICS = ("roc_auc", "accuracy", "r2_score", "mean_absolute_error", "log_loss")
+
+
+@contextmanager
+def status_line() -> Iterator[Callable[[str], None]]:
+    """One line on a terminal's stderr that each text replaces, and that is gone at the end; elsewhere nothing."""
+    shown = sys.stderr.isatty()
+
+    def tell(text: str) -> None:
+        if shown:
+            print(f"\r\x1b[K{text}", end="", file=sys.stderr, flush=True)
+
+    try:
+        yield tell
+    finally:
+        tell("")
 
 
 class Listener(Protocol):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tidemill.cli.deployments import DeploymentName, Why, print_state, who_acts
+from tidemill.cli.deployments import DeploymentName, Why, print_state
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 
 
 def rollback(name: DeploymentName, why: Why = "", as_json: AsJson = False, project: ProjectFolder = Path()) -> None:
     """Roll back, and print how the deployment stands."""
     with entered(project) as opened:
-        print_state(opened.rollback(name, who=who_acts(), why=why), as_json=as_json)
+        print_state(opened.rollback(name, why=why), as_json=as_json)

@@ -9,7 +9,6 @@ from typing import Annotated
 
 import typer
 
-from tidemill.cli.deployments import who_acts
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import SettingsError
@@ -40,11 +39,11 @@ def token(
         raise SettingsError(f"tidemill token {action.value} needs a name", hint=f"tidemill token {action.value} NAME")
     with entered(project) as opened:
         if action is Action.create:
-            text = opened.create_token(str(name), role, who=who_acts(), days=days)
+            text = opened.create_token(str(name), role, days=days)
             print(json.dumps({"name": name, "role": role, "token": text}) if as_json else text)
             return
         if action is Action.revoke:
-            opened.revoke_token(str(name), who=who_acts())
+            opened.revoke_token(str(name))
             print(f"token {name} opens nothing any more")
             return
         rows = [
