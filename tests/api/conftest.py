@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from http.client import HTTPConnection
@@ -222,6 +223,14 @@ def copy(trained: Path, root: Path, *, server: str = "", churn: str = "", key: s
     lines = server if "settle_seconds" in server else f"settle_seconds = 0\n{server}"
     (root / "tidemill.toml").write_text(SETTINGS.format(server=lines, churn=churn, key=key), encoding="utf-8")
     return root
+
+
+def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Ask until it is so."""
+    end = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < end, "it did not happen"
+        time.sleep(0.02)
 
 
 def finish(server: Server) -> None:

@@ -9,22 +9,12 @@ import socket
 import subprocess
 import sys
 import threading
-import time
 from pathlib import Path
 
 import pytest
-from tests.api.conftest import ROW, Server, Start, copy, finish, records, start_server
+from tests.api.conftest import ROW, Server, Start, copy, finish, records, start_server, until
 
 BODY = {"rows": [ROW]}
-
-
-def until(true: object, seconds: float = 20) -> None:
-    """Ask until it is so."""
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def serve(root: Path, *arguments: str) -> subprocess.CompletedProcess[str]:

@@ -10,7 +10,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from tests.api.conftest import ROW, Server, Start, control, copy, put_in_place, records
+from tests.api.conftest import ROW, Server, Start, control, copy, put_in_place, records, until
 from tests.api.wire import connected, post
 
 from tidemill.project import open_project
@@ -19,14 +19,6 @@ from tidemill.serving.machine import stop
 
 BODY = {"rows": [ROW]}
 SPEND = {"rows": [{"age": 1.0, "income": 2.0}]}
-
-
-def until(true: object, seconds: float = 20) -> None:
-    assert callable(true)
-    end = time.monotonic() + seconds
-    while not true():
-        assert time.monotonic() < end
-        time.sleep(0.02)
 
 
 def halt(root: Path, name: str, *, stopped: bool = True) -> None:
@@ -59,6 +51,19 @@ def test_a_stopped_deployment_without_a_fallback_is_not_available(start: Start) 
     assert answer.json["error"]["code"] == "TM-UNAVAILABLE"
     assert server.predict({"rows": [{}]}).status == 422
     assert server.ask("GET", "/readyz").status == 200
+
+
+def test_a_stopped_deployment_answers_with_no_version_that_a_client_names_either(start: Start) -> None:
+    server = start()
+    spend, churn = "/v2/models/spend/versions/1", "/v2/models/churn/versions/1"
+    tensors = {"inputs": [{"name": name, "shape": [1], "datatype": "FP64", "data": [2.0]} for name in SPEND["rows"][0]]}
+    assert server.ask("GET", f"{churn}/ready").status == 200
+    halt(server.root, "spend")
+    halt(server.root, "churn")
+
+    until(lambda: "x-tidemill-fallback" in server.ask("POST", f"{spend}/infer", tensors).headers)
+    until(lambda: server.ask("GET", f"{churn}/ready").status == 503)
+    assert server.ask("GET", f"{spend}/ready").status == 200
 
 
 def test_fault_22_damaged_files_are_not_loaded_and_the_fallback_answers(

@@ -188,7 +188,7 @@ def _carry_out(ctx: Context, request: Request, ask: Ask) -> _Done:
     first = Arm(ask.version, "champion") if ask.version is not None else deployment.choose(parsed.keys[0])
     champion = deployment.standing.champion
     for arm in (first, champion if first is not champion and ask.version is None else None):
-        if arm is None or (deployment.stopped and ask.version is None):
+        if arm is None or deployment.stopped:
             continue
         try:
             mine = parsed if arm.model is reader else arm.model.reread(parsed, key=settings.key, each=ask.each)

@@ -77,11 +77,10 @@ async def ready(ctx: Context, _: Request) -> Response:
 async def model_ready(ctx: Context, request: Request) -> Response:
     """Whether a model, or one version of it, can answer."""
     deployment = ctx.deployment(request.params[0])
-    if len(request.params) > 1:
-        _named_version(deployment, request.params[1])
-    elif deployment.champion is None or (deployment.stopped and deployment.settings.fallback is None):
-        why = "is stopped" if deployment.stopped else "has no version that can answer"
-        raise UnavailableError(f"deployment {deployment.name} {why}")
+    if deployment.stopped and deployment.settings.fallback is None:
+        raise UnavailableError(f"deployment {deployment.name} is stopped")
+    if _asked_version(deployment, request) is None and deployment.champion is None:
+        raise UnavailableError(f"deployment {deployment.name} has no version that can answer")
     return json_response({"name": deployment.name, "ready": True})
 
 
@@ -160,17 +159,16 @@ def _current(deployment: LiveDeployment) -> OnlineModel:
 
 
 def _asked_version(deployment: LiveDeployment, request: Request) -> OnlineModel | None:
-    return _named_version(deployment, request.params[1]) if len(request.params) > 1 else None
-
-
-def _named_version(deployment: LiveDeployment, text: str) -> OnlineModel:
-    """A version that the client names.
+    """The version that the client names, if it does.
 
     Raises
     ------
     NotFoundError
         It is not loaded.
     """
+    if len(request.params) < 2:
+        return None
+    text = request.params[1]
     number = int(text) if text.isascii() and text.isdigit() and len(text) < 10 else 0
     found = deployment.version(number)
     if found is None:
