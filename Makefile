@@ -11,7 +11,7 @@ setup: .venv/ready  ## make .venv with the locked versions
 .venv/ready: requirements/dev.lock pyproject.toml
 	@sh scripts/setup.sh $(PYTHON)
 
-demo: .venv/ready  ## run the main job on a real table: load, check, train, judge, predict
+demo: .venv/ready  ## run the main job on a real table: load, check, train, judge, deploy, serve, roll back
 	@$(BIN)/python examples/demo.py
 
 test: .venv/ready  ## run the tests
