@@ -6,12 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tidemill.contracts.audit import CheckResult, audit, require
-from tidemill.core.errors import BindError, ContractError, InternalError, NotFoundError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, InternalError, NotFoundError, TidemillError, UnsupportedError
 from tidemill.planner.plan import Step
 from tidemill.registry.lineage import name_of
+from tidemill.runner.checking import check_assertion, check_rows
 from tidemill.runner.execute import OpenQuery, open_query
-from tidemill.runner.placing import line_at, place
+from tidemill.runner.placing import place
 from tidemill.runner.shape import load_query, start_of, typed_query
 from tidemill.runner.stations import Stations
 from tidemill.sources.patterns import files_of
@@ -29,7 +29,6 @@ from tidemill.sql.statements import (
 )
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control.assets import Asset, remove_asset, save_asset
-from tidemill.warehouse.control.checks import save_checks
 from tidemill.warehouse.control.leases import Lease
 from tidemill.warehouse.control.tables import save_table_version
 
@@ -198,17 +197,10 @@ def _publish(
     staged = warehouse.stage(
         session, opened.sql, opened.relations, table=step.asset, attempt=f"{job.run_id}-{step.ordinal}"
     )
-    constraints = statement.constraints if isinstance(statement, CreateTable) else ()
     try:
-        results = audit(
-            session,
-            staged,
-            constraints,
-            dialect=statement.source.dialect,
-            engine=warehouse.dialect,
-            file=statement.source.file,
+        checked = check_rows(
+            statement, stations=job.stations, session=session, staged=staged, run_id=job.run_id, step=step.name
         )
-        warnings = _judge(step, statement, results, job)
         put = warehouse.append if add else warehouse.publish
         landed = put(staged, run_id=job.run_id, step=step.name, guard=job.guard)
     except BaseException:
@@ -217,18 +209,9 @@ def _publish(
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=landed)
-        save_checks(tx, job.run_id, step.name, table=step.asset, results=results)
+        checked.save(tx)
 
-    return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
-
-
-def _judge(step: Step, statement: Statement, results: list[CheckResult], job: Job) -> tuple[str, ...]:
-    """Warnings of the checks; a broken enforced check is recorded before it stops the step."""
-    try:
-        return require(step.asset, results, lambda result: line_at(statement.source, result.line, result.column))
-    except ContractError:
-        save_checks(job.stations.db, job.run_id, step.name, table=step.asset, results=results)
-        raise
+    return Outcome(rows=staged.rows, version=landed.version, warnings=checked.warnings, record=record)
 
 
 def _record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed: TableVersion) -> None:
@@ -341,13 +324,7 @@ def _previous(name: str, job: Job) -> LoadedModel | None:
 def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
     with job.session() as session:
         opened, _ = bind(statement.query, job, session)
-        table = session.query(opened.sql, opened.relations).read_all()
-    held = table.num_rows > 0 and table.column(0)[0].as_py() is True
-    if not held:
-        raise ContractError(
-            statement.message or f"the assertion {statement.query.source.text} does not hold",
-            where=start_of(statement.source),
-        )
+        check_assertion(statement, session=session, opened=opened)
     return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
 
 
