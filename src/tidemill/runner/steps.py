@@ -169,7 +169,10 @@ def bind(
 
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
+    from tidemill.sql.table_options import check_table_options
+
     engine = job.stations.warehouse.dialect
+    options = check_table_options(statement)
     _look_at_files(statement, job)
     with job.session() as session:
         opened, _ = bind(statement.query, job, session)
@@ -177,7 +180,8 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
             schema = session.schema(opened.sql, opened.relations)
             sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
             opened = replace(opened, sql=sql)
-        return _publish(step, statement, job, session, opened)
+        outcome = _publish(step, statement, job, session, opened)
+    return replace(outcome, warnings=(*options.notes, *outcome.warnings))
 
 
 def _look_at_files(statement: CreateTable, job: Job) -> None:

@@ -28,13 +28,13 @@ from tidemill.sql.statements import (
     CreateView,
     InsertInto,
     LoadData,
-    OptionValue,
     Other,
     Query,
     Select,
     Source,
     Statement,
 )
+from tidemill.sql.table_options import check_table_options
 
 LintStatus = Literal["supported", "partial", "rejected", "error"]
 
@@ -43,7 +43,6 @@ ENGINE = "duckdb"
 LOAD_FORMATS = ("CSV", "JSON", "NEWLINE_DELIMITED_JSON", "PARQUET")
 STATEMENT_SHOWN = 80
 # Options of tables and views that are kept as they are said; all others are ignored.
-KEPT_OPTIONS = ("DESCRIPTION", "FRIENDLY_NAME", "LABELS")
 _LAYOUT = re.compile(r"\b(PARTITION|CLUSTER)\s+BY\b", re.IGNORECASE)
 
 
@@ -181,20 +180,12 @@ def _needed_as_is(options: Mapping[str, Any]) -> list[str]:
 
 
 def _header_notes(statement: CreateTable | CreateView) -> list[str]:
-    notes = [
-        f"{option.name.upper()}: ignored: tables are kept as Parquet files, whose layout and life Tidemill decides"
-        for option in statement.options
-        if not _is_kept(option)
-    ]
+    notes = list(check_table_options(statement).notes) if isinstance(statement, CreateTable) else []
     header = statement.source.text.removesuffix(statement.query.source.text)
     for found in _LAYOUT.finditer(header):
         name = " ".join(found.group().upper().split())
         notes.append(f"{name}: ignored: tables are kept as Parquet files, whose layout Tidemill decides")
     return notes
-
-
-def _is_kept(option: OptionValue) -> bool:
-    return option.name.upper() in KEPT_OPTIONS
 
 
 def _query_notes(query: Query, known: _Known) -> list[str]:

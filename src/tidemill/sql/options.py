@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -91,29 +91,69 @@ def check_model_options(options: Sequence[OptionValue], *, source: Source) -> Ch
         An option is unknown, given twice, of the wrong kind, out of bounds or contradicts another.
     """
     model_type = _model_type(options, source)
-    rows = _rows_by_name(model_type.options)
-    values = {row.name.lower(): row.default for row in model_type.options if row.status == "supported"}
+    read = read_options(
+        model_type.options,
+        [option for option in options if option.name.upper() != "MODEL_TYPE"],
+        source=source,
+        unknown=lambda option: _unknown(option, model_type, source),
+    )
+    values, places, notes = dict(read.values), read.places, list(read.notes)
+    given = frozenset(places)
+    _check_one_label(values, places, source)
+    notes.extend(_check_rules(model_type, values, given, places=places, source=source))
+    return CheckedOptions(model_type=model_type, values=values, given=given, notes=tuple(notes))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadOptions:
+    """Options that hold, each by itself: values by lower-case name with the defaults, places of the given, notes."""
+
+    values: dict[str, Any]
+    places: dict[str, OptionValue]
+    notes: tuple[str, ...] = ()
+
+
+def read_options(
+    rows: Sequence[Option],
+    options: Sequence[OptionValue],
+    *,
+    source: Source,
+    unknown: Callable[[OptionValue], OptionError],
+) -> ReadOptions:
+    """Check each option against its row of a table.
+
+    Parameters
+    ----------
+    unknown
+        The error for a name that no row has.
+
+    Raises
+    ------
+    UnsupportedError
+        An option at another value than its default is not built; the message says why.
+    OptionError
+        An option is unknown, given twice, of the wrong kind or out of bounds.
+    """
+    known = _rows_by_name(rows)
+    values = {row.name.lower(): row.default for row in rows if row.status == "supported"}
     places: dict[str, OptionValue] = {}
     notes: list[str] = []
     for option in options:
-        if option.name.upper() == "MODEL_TYPE":
-            continue
-        row = rows.get(option.name.upper()) or _unknown(option, model_type, source)
+        row = known.get(option.name.upper())
+        if row is None:
+            raise unknown(option)
         name = row.name.lower()
         if name in places:
-            where = _at_name(option, source)
+            where = at_name(option, source)
             raise OptionError(f"{row.name} is given twice", where=where, hint="keep one of the two", option=row.name)
         places[name] = option
-        value = _checked(row, option.value, where=_at_value(option, source))
+        value = _checked(row, option.value, where=at_value(option, source))
         if row.status == "rejected":
             continue  # its default says nothing new; `_checked` refused all else
         values[name] = value
         if row.status == "partial":
             notes.append(f"{row.name}: {row.reason}")
-    given = frozenset(places)
-    _check_one_label(values, places, source)
-    notes.extend(_check_rules(model_type, values, given, places=places, source=source))
-    return CheckedOptions(model_type=model_type, values=values, given=given, notes=tuple(notes))
+    return ReadOptions(values=values, places=places, notes=tuple(notes))
 
 
 def check_settings(function: MLFunction, given: Mapping[str, Any], where: Where | None = None) -> dict[str, Any]:
@@ -167,7 +207,7 @@ def _model_type(options: Sequence[OptionValue], source: Source) -> ModelType:
             hint=f"add OPTIONS(MODEL_TYPE = '...') with one of {', '.join(supported_model_types())}",
             option="MODEL_TYPE",
         )
-    where = _at_value(option, source)
+    where = at_value(option, source)
     if not isinstance(option.value, str):
         hint = f"one of {', '.join(supported_model_types())}"
         raise OptionError(
@@ -189,17 +229,17 @@ def _rows_by_name(rows: Sequence[Option]) -> dict[str, Option]:
     return {name.upper(): row for row in rows for name in (row.name, *row.aliases)}
 
 
-def _unknown(option: OptionValue, model_type: ModelType, source: Source) -> Option:
-    """Raise: no such option of this type."""
+def _unknown(option: OptionValue, model_type: ModelType, source: Source) -> OptionError:
+    """The error: no such option of this type."""
     name = option.name.upper()
     known = [row.name for row in model_type.options if row.status != "rejected"]
     hint = did_you_mean(name, known)
     owners = [row.name for row in MODEL_TYPES.values() if name in _rows_by_name(row.options)]
     if owners and not hint.startswith("did you mean"):
         hint = f"it is an option of {', '.join(owners[:4])}" + (" and others" if len(owners) > 4 else "")
-    raise OptionError(
+    return OptionError(
         f"{model_type.name} has no option {name}",
-        where=_at_name(option, source),
+        where=at_name(option, source),
         hint=hint,
         option=name,
         model_type=model_type.name,
@@ -224,7 +264,7 @@ def _check_one_label(values: Mapping[str, Any], places: Mapping[str, OptionValue
     labels = values.get("input_label_cols")
     if labels is None or len(labels) == 1:
         return
-    where = _at_value(places["input_label_cols"], source)
+    where = at_value(places["input_label_cols"], source)
     message = f"INPUT_LABEL_COLS takes one column, not {len(labels)}"
     hint = "train one model for each label"
     raise OptionError(message, where=where, hint=hint, option="INPUT_LABEL_COLS")
@@ -247,16 +287,18 @@ def _check_rules(
             notes.append(rule.message)
             continue
         place = places.get(rule.option.lower())
-        where = _at_value(place, source) if place else _where(source, source.line, source.column, 6)
+        where = at_value(place, source) if place else _where(source, source.line, source.column, 6)
         raise OptionError(rule.message, where=where, hint=rule.hint, option=rule.option)
     return notes
 
 
-def _at_value(option: OptionValue, source: Source) -> Where:
+def at_value(option: OptionValue, source: Source) -> Where:
+    """Where the value of an option stands."""
     return _where(source, option.line, option.column, option.length)
 
 
-def _at_name(option: OptionValue, source: Source) -> Where:
+def at_name(option: OptionValue, source: Source) -> Where:
+    """Where the name of an option stands."""
     return _where(source, option.name_line, option.name_column, len(option.name))
 
 

@@ -10,6 +10,7 @@ from tidemill.model_types.base import ModelType, Option
 from tidemill.model_types.table import ALL_MODEL_TYPES
 from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
 from tidemill.sql.functions_base import MLFunction
+from tidemill.sql.table_options import STORAGE_OPTIONS, TABLE_OPTIONS
 from tidemill.sql.values import expected, show
 from tidemill.testing.pages import cli_page, errors_page, settings_page, system_tables_page
 
@@ -173,6 +174,19 @@ def _cell(text: str) -> str:
     return text.replace("\\|", "|").replace("|", "\\|").replace("\n", " ")
 
 
+def table_options_page() -> str:
+    """Every option of CREATE TABLE: what it takes, its default, what it does."""
+    lines = [
+        "# Options of a table\n\n",
+        "<!-- Generated from the tables in the code. Write it anew with: make docs -->\n\n",
+        "`CREATE TABLE name (columns) OPTIONS (option = value, ...) AS query`. Unknown options are refused, with the\n",
+        "nearest one that exists.\n\n",
+        "| option | takes | default | status | what it does |\n|---|---|---|---|---|\n",
+    ]
+    lines += [_option(option) for option in (*TABLE_OPTIONS, *STORAGE_OPTIONS)]
+    return "".join(lines)
+
+
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
@@ -181,6 +195,7 @@ def pages() -> dict[str, str]:
         "errors.md": errors_page(),
         "settings.md": settings_page(),
         "system-tables.md": system_tables_page(),
+        "table-options.md": table_options_page(),
     }
 
 
