@@ -12,6 +12,8 @@ from tidemill.core.errors import ExistsError, SettingsError
 from tidemill.core.settings import SETTINGS, SETTINGS_FILE
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tidemill.sources.choose import Choice
 
 IGNORED = ".tidemill/\n"
@@ -49,7 +51,9 @@ class NewProject:
     notes: tuple[str, ...] = ()
 
 
-def create_project(root: Path, *, file: Path | None = None, predict: str = "") -> NewProject:
+def create_project(
+    root: Path, *, file: Path | None = None, predict: str = "", dbt: Path | None = None, select: Sequence[str] = ()
+) -> NewProject:
     """Write a new project; nothing is written unless all of it is.
 
     Parameters
@@ -60,6 +64,10 @@ def create_project(root: Path, *, file: Path | None = None, predict: str = "") -
         A CSV or Parquet file to begin with.
     predict
         The column of the file that a model should predict.
+    dbt
+        The folder of a dbt project whose tables to take in.
+    select
+        Which of dbt's tables; those that no other model reads when nothing is said.
 
     Raises
     ------
@@ -68,6 +76,10 @@ def create_project(root: Path, *, file: Path | None = None, predict: str = "") -
     SourceError, LabelError, BindError, EmptyDataError
         The file cannot be read, or the column cannot be predicted.
     """
+    if dbt is not None and (file is not None or predict):
+        raise SettingsError("--from-dbt stands alone", hint="take the dbt project in first, then write the model's SQL")
+    if select and dbt is None:
+        raise SettingsError("--select chooses among dbt's tables", hint="add --from-dbt DIR")
     if predict and file is None:
         raise SettingsError("--predict needs a file to learn from", hint="add --from FILE")
     if root.exists() and not root.is_dir():
@@ -75,6 +87,8 @@ def create_project(root: Path, *, file: Path | None = None, predict: str = "") -
     if (root / SETTINGS_FILE).exists():
         raise ExistsError(f"{root} is a project already", hint="choose another folder, or write into its sql folder")
     texts = {SETTINGS_FILE: settings_text(), ".gitignore": IGNORED}
+    if dbt is not None:
+        return _write(*_from_dbt(root, dbt, select, texts))
     if file is None:
         return _write(NewProject(root=root, files=()), {**texts, "sql/start.sql": EXAMPLE})
     project, statements = _draft(root, file, predict)
@@ -134,6 +148,29 @@ def _draft(root: Path, file: Path, predict: str) -> tuple[NewProject, dict[str, 
         statements[f"sql/{model}.sql"] = draft_model(table, choice, name=model, table_name=table_name)
     notes = (*table.scan.notes, *(choice.notes if choice else ()))
     return NewProject(root=root, files=(), table=table_name, model=model, choice=choice, notes=notes), statements
+
+
+def _from_dbt(root: Path, dbt: Path, select: Sequence[str], texts: dict[str, str]) -> tuple[NewProject, dict[str, str]]:
+    """Statements that take dbt's tables in, each in a file of its own, and the connection they are read through."""
+    from tidemill.sources.dbt_draft import ADAPTERS, connection_text, draft_queries, draft_table, name_tables, source_of
+    from tidemill.sources.dbt_manifest import choose, read_manifest
+
+    project = read_manifest(dbt)
+    tables = choose(project, select)
+    names = name_tables(tables)
+    drafts = [draft_table(project, table, names, source_of(project, table)) for table in tables]
+    queries = draft_queries(project, names)
+    texts[SETTINGS_FILE] += connection_text(project, tables, root)
+    texts |= {f"sql/{draft.name}.sql": draft.text for draft in drafts}
+    if queries.text:
+        texts["sql/dbt_tests.sql"] = queries.text
+    notes = [f"{len(drafts)} of the {len(project.tables)} tables of the dbt project {project.name} are taken in"]
+    if not select and len(drafts) < len(project.tables):
+        notes.append("these are the ones that no other model reads; name others by --select")
+    if project.adapter not in ADAPTERS:
+        notes.append(f"no connection reaches {project.adapter}: export the tables to data/NAME.parquet")
+    notes += [f"not taken along: {left}" for draft in (*drafts, queries) for left in draft.left]
+    return NewProject(root=root, files=(), notes=tuple(notes)), texts
 
 
 def _write(project: NewProject, texts: dict[str, str]) -> NewProject:

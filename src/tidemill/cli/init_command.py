@@ -22,9 +22,16 @@ def init(
     predict: Annotated[
         str, typer.Option("--predict", metavar="COLUMN", help="The column a model should predict.")
     ] = "",
+    dbt: Annotated[
+        Path | None, typer.Option("--from-dbt", metavar="DIR", help="A dbt project whose tables to take in.")
+    ] = None,
+    select: Annotated[
+        list[str] | None,
+        typer.Option("--select", metavar="PATTERN", help="Which of dbt's tables: a name, a pattern or tag:NAME."),
+    ] = None,
 ) -> None:
     """Write the files, and say what they hold and what to do next."""
-    project = create_project(folder, file=file, predict=predict)
+    project = create_project(folder, file=file, predict=predict, dbt=dbt, select=select or ())
     for path in sorted(project.files):
         print(f"wrote {os.path.relpath(path)}")
     for note in project.notes:

@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tidemill.cli.words import count, duration, paint, wants_colour
-from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
+from tidemill.runner.events import Event, RunFinished, RunStarted, RunWarned, StepFinished, StepProgress, StepStarted
 from tidemill.runner.report import RunReport, StepReport
 
 if TYPE_CHECKING:
@@ -119,6 +119,8 @@ class Lines(Silent):
                 print(f"{doing(event)} ({event.reason})", file=sys.stderr, flush=True)
             elif isinstance(event, StepFinished):
                 print(describe_step(event.report), flush=True)
+            elif isinstance(event, RunWarned):
+                print(f"warning: {event.message}", file=sys.stderr, flush=True)
 
 
 class Bars(Silent):
@@ -146,6 +148,8 @@ class Bars(Silent):
                 if task is not None:
                     self._progress.remove_task(task)
                 print(describe_step(event.report, colour=wants_colour()))
+            elif isinstance(event, RunWarned):
+                print(f"warning: {event.message}")
 
     def _move(self, progress: Progress, event: StepProgress) -> None:
         task = self._tasks[event.asset]

@@ -331,7 +331,7 @@ class DeploymentSettings:
 
 def server_settings(given: Any, place: Place) -> ServerSettings:
     """Check ``[server]``."""
-    return ServerSettings(**_section("server", given, SERVER, place))
+    return ServerSettings(**section_values("server", given, SERVER, place))
 
 
 def deployment_settings(given: Any, place: Place) -> dict[str, DeploymentSettings]:
@@ -347,8 +347,10 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
     if not isinstance(given, Mapping):
         raise SettingsError(f"{path} must be a table: [{path}]", where=place(path))
     plain = {key: value for key, value in given.items() if key not in PARTS}
-    values = _section(path, plain, DEPLOYMENT, place, also=PARTS)
-    parts = {part: _section(f"{path}.{part}", given.get(part, {}), entries, place) for part, entries in PARTS.items()}
+    values = section_values(path, plain, DEPLOYMENT, place, also=PARTS)
+    parts = {
+        part: section_values(f"{path}.{part}", given.get(part, {}), entries, place) for part, entries in PARTS.items()
+    }
     values["model"] = values["model"] or name
     shares = parts["rollout"]["shares"]
     if list(shares) != sorted(set(shares)):
@@ -365,9 +367,23 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
     )
 
 
-def _section(
+def section_values(
     path: str, given: Any, entries: tuple[Entry, ...], place: Place, *, also: Mapping[str, object] | None = None
 ) -> dict[str, Any]:
+    """Check one section against its rows: every entry's value, defaults filled in.
+
+    Parameters
+    ----------
+    path
+        The section's dotted name.
+    also
+        Names that are not entries, but may stand there.
+
+    Raises
+    ------
+    SettingsError
+        An entry is unknown, of the wrong kind or out of bounds.
+    """
     if not isinstance(given, Mapping):
         raise SettingsError(f"{path} must be a table: [{path}]", where=place(path))
     known = {entry.name: entry for entry in entries}

@@ -11,6 +11,7 @@ from typing import Any
 
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.names import did_you_mean
+from tidemill.core.openlineage import OpenLineageSettings, openlineage_settings
 from tidemill.core.sections import DeploymentSettings, ServerSettings, deployment_settings, server_settings
 
 SETTINGS_FILE = "tidemill.toml"
@@ -70,8 +71,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments")
-"""Tables of the file; their rows stand in `core.sections`."""
+SECTIONS = ("server", "deployments", "openlineage")
+"""Tables of the file; their rows stand in `core.sections` and `core.openlineage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,6 +92,7 @@ class Settings:
     control_url: str
     server: ServerSettings
     deployments: Mapping[str, DeploymentSettings]
+    openlineage: OpenLineageSettings
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -137,6 +139,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         **values,
         server=server_settings(given.get("server", {}), lambda path: _place(text, path)),
         deployments=deployment_settings(given.get("deployments", {}), lambda path: _place(text, path)),
+        openlineage=openlineage_settings(given.get("openlineage", {}), lambda path: _place(text, path)),
     )
 
 

@@ -49,4 +49,11 @@ class RunFinished:
     report: RunReport
 
 
-Event = RunStarted | StepStarted | StepProgress | StepFinished | RunFinished
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RunWarned:
+    """Something beside the run's own work went wrong: the run is what it is."""
+
+    message: str
+
+
+Event = RunStarted | StepStarted | StepProgress | StepFinished | RunFinished | RunWarned

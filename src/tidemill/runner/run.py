@@ -11,6 +11,7 @@ from tidemill.core.errors import ConflictError, InternalError, TidemillError
 from tidemill.core.faults import fault
 from tidemill.planner.plan import Plan, Step
 from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
+from tidemill.runner.openlineage.listening import with_lineage_events
 from tidemill.runner.report import RunReport, StepReport
 from tidemill.runner.steps import Job, Outcome, asset_of, carry_out
 from tidemill.warehouse.control import runs
@@ -23,6 +24,11 @@ Listener = Callable[[Event], None]
 
 def run_plan(plan: Plan, job: Job, listen: Listener) -> RunReport:
     """Do the plan's work. A step that fails keeps the old version; what hangs on it is skipped; the rest goes on."""
+    with with_lineage_events(plan, job, listen) as tell:
+        return _run(plan, job, tell)
+
+
+def _run(plan: Plan, job: Job, listen: Listener) -> RunReport:
     db, clock = job.stations.db, job.stations.clock
     started = clock.monotonic()
     work = plan.work

@@ -12,6 +12,7 @@ from typing import Any
 from tidemill.cli.main import COMMANDS, make_command
 from tidemill.core import errors
 from tidemill.core.errors import TidemillError
+from tidemill.core.openlineage import OPENLINEAGE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
 from tidemill.core.settings import SETTINGS, Setting
 from tidemill.warehouse.control.log_tables import LOG_TABLES
@@ -75,8 +76,8 @@ def settings_page() -> str:
 
 
 def _sections() -> Iterator[str]:
-    """The sections about serving: each a table of its own."""
-    parts = {"server": SERVER, "deployments.NAME": DEPLOYMENT}
+    """The sections, each a table of its own."""
+    parts = {"server": SERVER, "openlineage": OPENLINEAGE, "deployments.NAME": DEPLOYMENT}
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
     for name, entries in parts.items():
         yield f"\n## [{name}]\n\n{ABOUT_SECTIONS[name]}\n\n"
@@ -87,6 +88,7 @@ def _sections() -> Iterator[str]:
 
 
 ABOUT_SECTIONS = {
+    "openlineage": "Where the lineage events of runs go; nowhere, unless a file or a server is named.",
     "server": "How `tidemill serve` listens, and what it refuses.",
     "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
     "deployments.NAME.gates": "What a version must show before it takes traffic.",

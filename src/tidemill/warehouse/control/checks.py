@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from tidemill.warehouse.control.database import Database, Tx, to_json, writing
+from tidemill.warehouse.control.database import Database, Tx, reading, to_json, writing
 from tidemill.warehouse.control.leases import Lease, require
 
 
@@ -82,6 +82,14 @@ def save_checks(
                 }
                 for number, result in enumerate(results, 1)
             ],
+        )
+
+
+def load_checks(db: Database | Tx, run_id: str, step: str) -> list[dict[str, Any]]:
+    """The checks of a step, in their order, as rows of the table."""
+    with reading(db) as tx:
+        return tx.rows(
+            "SELECT * FROM checks WHERE run_id = :run_id AND step = :step ORDER BY number", run_id=run_id, step=step
         )
 
 
