@@ -5,7 +5,13 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import hypothesis
 import pytest
+
+# A machine that is busy with something else must not fail a test: time is measured in benchmarks/.
+hypothesis.settings.register_profile("tidemill", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
+if not os.environ.get("CI"):
+    hypothesis.settings.load_profile("tidemill")
 
 
 @pytest.fixture(autouse=True)
