@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -31,8 +31,6 @@ class Context:
     ----------
     log_key
         What hashed columns are hashed with.
-    samples
-        A row that each deployment's model can answer, for the examples of the documentation.
     pool
         Threads for requests that would hold the others up.
     draining
@@ -53,7 +51,6 @@ class Context:
     draining: bool = False
     requests: Callable[[], int] = field(default=lambda: 0)
     now_ns: Callable[[], int] = time.time_ns
-    notes: Mapping[str, str] = field(default_factory=dict)
 
     def deployment(self, name: str) -> LiveDeployment:
         """A deployment by its name.

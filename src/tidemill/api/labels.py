@@ -30,13 +30,11 @@ async def labels(ctx: Context, request: Request) -> Response:
     model = deployment.champion
     numbers = model is not None and not model.classes
     classes = frozenset(map(text_of, model.classes)) if model is not None else frozenset()
-    rows = [
-        _label(number, given, settings.key, numbers=numbers, classes=classes)
-        for number, given in enumerate(_given(request.body))
-    ]
+    found = _given(request.body)
+    if len(found) > ctx.settings.max_rows:
+        raise TooLargeError(f"the request has {len(found):,} labels, and at most {ctx.settings.max_rows:,} are read")
+    rows = [_label(number, given, settings.key, numbers=numbers, classes=classes) for number, given in enumerate(found)]
     rows = _hidden(rows, settings, ctx.log_key)
-    if len(rows) > ctx.settings.max_rows:
-        raise TooLargeError(f"the request has {len(rows):,} labels, and at most {ctx.settings.max_rows:,} are read")
     now_ns = ctx.now_ns()
     record = LabelRecord(
         id=ctx.ids.next(now_ns),

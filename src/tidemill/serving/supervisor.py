@@ -26,8 +26,6 @@ from tidemill.core.clock import Clock
 from tidemill.core.errors import TidemillError, UnavailableError
 from tidemill.serving.address import bind, only_server
 
-START_S = 60.0
-"""How long a worker may take to load what is deployed."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.1, 10.0
 STEADY_S = 30.0
 """A worker that lived this long was a good one: the next pause is short again."""

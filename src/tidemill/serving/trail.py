@@ -6,6 +6,8 @@ that were seen are kept in a file beside the boards.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from pathlib import Path
 
 from tidemill.core.errors import CorruptError
@@ -41,10 +43,11 @@ class Trail:
                 hash=hashed,
             )
         self._seen = newest
-        self.path.parent.mkdir(parents=True, exist_ok=True)
-        partial = self.path.with_name(f"{self.path.name}.{id(self)}")
-        partial.write_text(f"{newest[0]} {newest[1]}\n", encoding="utf-8")
-        partial.replace(self.path)
+        with suppress(OSError):  # a full disk must not end the watch: this process remembers, and writes the next one
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            partial = self.path.with_name(f"{self.path.name}.{os.getpid()}-{id(self)}")
+            partial.write_text(f"{newest[0]} {newest[1]}\n", encoding="utf-8")
+            partial.replace(self.path)
 
 
 def _read(path: Path) -> tuple[int, str]:

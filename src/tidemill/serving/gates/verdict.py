@@ -39,12 +39,6 @@ def judged(problems: Iterable[str], good: str, evidence: Mapping[str, Any]) -> V
     return failed("; ".join(found), evidence) if found else passed(good, evidence)
 
 
-def worst(verdicts: Iterable[Verdict]) -> GateStatus:
-    """Fail before not enough evidence before pass."""
-    said = {verdict.status for verdict in verdicts}
-    return "fail" if "fail" in said else "not enough evidence" if "not enough evidence" in said else "pass"
-
-
 def listed(names: Iterable[str], most: int = 8) -> str:
     """Some names with commas, and how many more there are."""
     found = list(names)

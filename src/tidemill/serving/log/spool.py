@@ -50,11 +50,6 @@ def segments(folder: Path) -> dict[str, int]:
     return dict(sorted(found.items()))
 
 
-def waiting(folder: Path, taken: Positions) -> int:
-    """Bytes that were not taken yet."""
-    return sum(max(0, size - taken.get(name, 0)) for name, size in segments(folder).items())
-
-
 def read_segment(path: Path, start: int, limit: int) -> Chunk:
     """Read whole records from ``start`` on, about ``limit`` bytes of them and at least one.
 

@@ -42,10 +42,6 @@ class TransformedFeed:
         self._names = [name for name, _ in columns]
         self._transform = transform(*read_columns(plan, {given.column for given in inputs}))
 
-    def transformed(self, values: Sequence[Sequence[Any]]) -> Mapping[str, Sequence[Any]]:
-        """The columns of TRANSFORM, from the values of the raw ones."""
-        return self._transform(dict(zip(self._names, values, strict=False)))
-
     def of_row(self, values: Sequence[Any]) -> Feed:
         """The tensors of one row."""
         return self.of_columns([(value,) for value in values])
@@ -58,7 +54,7 @@ class TransformedFeed:
         InputError
             The engine cannot read a value, or TRANSFORM cannot be computed for it.
         """
-        made = self.transformed(values)
+        made = self._transform(dict(zip(self._names, values, strict=False)))
         feed: Feed = {}
         for given in self._inputs:
             column = value_of(made, given.column)
