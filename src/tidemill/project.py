@@ -27,12 +27,14 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.core.errors import TidemillError
     from tidemill.registry.compare import Comparison
     from tidemill.registry.describe import Description
     from tidemill.registry.retention import Verdict
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.batch.request import BatchReport, BatchRequest
+    from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
@@ -220,6 +222,26 @@ class Project:
         from tidemill.warehouse.control.models import list_models
 
         return list_models(self.db)
+
+    def column_lineage(self) -> ColumnGraph:
+        """Which column came from which, by the statements; nothing is run."""
+        from tidemill.runner.column_lineage import column_graph
+
+        with self._known() as known:
+            return column_graph(self.statements, db=self.db, known=known)
+
+    def lineage_of(self, name: str) -> tuple[ColumnGraph, ColumnRef]:
+        """The graph around a table, view, model, file or column of one (``NAME.COLUMN``), and where in it that is.
+
+        Raises
+        ------
+        NotFoundError
+            There is none of that name.
+        """
+        from tidemill.runner.column_lineage import graph_around
+
+        with self._known() as known:
+            return graph_around(name, self.statements, db=self.db, known=known)
 
     def history(self, table: str) -> list[TableVersion]:
         """Every version of a table, newest first."""
@@ -454,6 +476,12 @@ class Project:
             system={**system_tables(self.db), **log_views(self.keep / "spool")},
             functions=TABLE_FUNCTIONS,
         )
+
+    def _known(self) -> ProjectKnows:
+        from tidemill.runner.column_lineage import ProjectKnows
+
+        has_lake = (self.keep / "lake").is_dir()
+        return ProjectKnows(self.root, db=self.db, warehouse=lambda: self.warehouse, has_lake=has_lake)
 
     def _log_places(self) -> LogPlaces:
         from tidemill.serving.log.follow import LogPlaces

@@ -27,6 +27,7 @@ COMMANDS: dict[str, str] = {
     "sql": "Carry out SQL from a file or a text, or in a shell.",
     "query": "Carry out one SQL text: short for sql -e.",
     "predict": "Score a table or a file with a model, to a table or a file.",
+    "lineage": "Say which column came from which, by the SQL.",
     "history": "List the versions of a table.",
     "verify": "Check every data file and artifact against its digest.",
     "models": "List the models and how they were judged.",
