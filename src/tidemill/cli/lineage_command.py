@@ -36,7 +36,6 @@ def lineage(
     """Print it; of the whole project without a name. Nothing is run."""
     if as_json and dot:
         raise SettingsError("give --json or --dot, not both")
-    svg, html = (path.absolute() if path else None for path in (svg, html))
     up, down = up or not down, down or not up
     with entered(project) as opened:
         graph, start = opened.lineage_of(name) if name else (opened.column_lineage(), None)

@@ -158,8 +158,9 @@ class _Builder:
         self._name_columns(found)
         return ColumnGraph(nodes=self._in_order(), edges=tuple(found), notes=tuple(self.notes))
 
-    def table(self, name: str) -> Relation:
-        """A table, view or outside table by its dotted name."""
+    def table(self, parts: list[str]) -> Relation:
+        """A table, view or outside table by the parts of its dotted name; without a project in front, as `path_of`."""
+        name = ".".join(parts if self._connected(parts[0]) else parts[-2:])
         key = asset_key(name)
         self.read[key] = None
         if key not in self.seen:
@@ -253,10 +254,9 @@ class _Builder:
 
     def _outside(self, key: str, name: str) -> Relation:
         """A table that no statement makes."""
-        first = name_key(name.partition(".")[0])
         if key.startswith(_SYSTEM):
             kind, columns = "system", None
-        elif first in {name_key(one) for one in self.known.connections}:
+        elif "." in name and self._connected(name.partition(".")[0]):
             kind, columns = "connection", None
         else:
             columns = self.known.table_columns(name)
@@ -268,6 +268,9 @@ class _Builder:
         found = {name_key(one): Column(name=one) for one in columns or ()}
         self.nodes.setdefault(key, Node(key=key, name=name, kind=kind, columns=found, complete=columns is not None))
         return base(key, columns or (), complete=columns is not None)
+
+    def _connected(self, name: str) -> bool:
+        return name_key(name) in {name_key(one) for one in self.known.connections}
 
     def _model(self, name: str) -> ModelColumns:
         key = asset_key(name)

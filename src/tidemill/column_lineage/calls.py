@@ -40,6 +40,9 @@ def call_relation(call: MLCall, inputs: Sequence[Relation], model: ModelColumns 
         The columns of the model it names; None when it names none.
     """
     data = inputs[0] if inputs else Relation()
+    if model is not None and not model.label and call.function in ("ML.PREDICT", "ML.EXPLAIN_PREDICT"):
+        made = merged(out.flow for out in _predicted(model, (model.prediction,), data))
+        return replace(data, other=made), ""  # whatever its label: the columns that are named are followed
     if model is not None and call.function == "ML.PREDICT":
         return _before(_predicted(model, model.predictions, data), data), ""
     if model is not None and call.function == "ML.EXPLAIN_PREDICT":

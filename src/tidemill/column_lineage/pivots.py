@@ -35,7 +35,8 @@ def _unpivot(pivot: exp.Pivot, source: Relation, scope: Scope) -> Relation:
     gone = {name_key(column.name) for part in taken for column in part.find_all(exp.Column)}
     kept = [column for column in source.columns if name_key(column.name) not in gone]
     made = [Out(name=names[0]), *(Out(name=name, flow=values) for name in names[1:] or ["value"])]
-    return Relation(columns=(*kept, *made), rest=source.rest, other=source.other)
+    rows = through(values, "filter")  # NULLs have no row
+    return Relation(columns=(*kept, *made), rest=source.rest, other=source.other, rows=rows)
 
 
 def _pivot(pivot: exp.Pivot, source: Relation, scope: Scope) -> Relation:

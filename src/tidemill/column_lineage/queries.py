@@ -83,6 +83,8 @@ def _select(tree: exp.Select, scope: Scope, *, bigquery: bool) -> Relation:
     for part in ("where", "having", "qualify", "prewhere"):
         if tree.args.get(part) is not None:
             rows.append(indirect([tree.args[part].this], scope, "filter"))
+    generating = [one.this for item in tree.expressions for one in item.find_all(exp.Explode)]
+    rows.append(indirect(generating, scope, "filter"))  # UNNEST in SELECT: an empty list has no row
     rows += [_grouped(tree, relation, scope), _distinct(tree, relation, scope), _sorted(tree, scope)]
     nodes = frozenset(node for source in scope.sources for node in source.relation.nodes)
     return replace(relation, rows=merged(rows), nodes=nodes)

@@ -16,8 +16,8 @@ from tidemill.sql.dialects import MLCall
 class Catalog(Protocol):
     """What a query can read besides what it says itself."""
 
-    def table(self, name: str) -> Relation:
-        """A table, view or outside table by its dotted name."""
+    def table(self, parts: list[str]) -> Relation:
+        """A table, view or outside table by the parts of its dotted name."""
 
     def file(self, table: exp.Table) -> Relation:
         """A file, by name or through a reader function; its columns may be left open until `look`."""

@@ -54,13 +54,13 @@ def select(
     """
     own = graph.nodes[start.node]
     starts = [start] if start.column else [ColumnRef(start.node), *(ColumnRef(start.node, key) for key in own.columns)]
+    graph = direct_only(graph) if direct else graph
     kept: dict[Edge, None] = {}
     if up:
         kept |= dict.fromkeys(_walk(graph.into, starts, lambda edge: edge.source, depth=depth, rows=graph.into))
     if down:
         kept |= dict.fromkeys(_walk(graph.out_of, starts, lambda edge: edge.target, depth=depth))
-    edges = [edge for edge in graph.edges if edge in kept and (edge.direct or not direct)]
-    return _part(graph, edges, starts)
+    return _part(graph, [edge for edge in graph.edges if edge in kept], starts)
 
 
 def direct_only(graph: ColumnGraph) -> ColumnGraph:

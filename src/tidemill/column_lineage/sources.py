@@ -120,7 +120,7 @@ def _table(table: exp.Table, scope: Scope) -> Relation:
     if not isinstance(inner, exp.Identifier):
         return _function(inner, table.alias, scope)
     clause = None if table.args.get("db") else scope.clauses.get(name_key(table.name))
-    return clause if clause is not None else scope.catalog.table(path_of(table))
+    return clause if clause is not None else scope.catalog.table([part.name for part in table.parts])
 
 
 def _reads_file(table: exp.Table) -> bool:
@@ -153,18 +153,20 @@ def _unnest(node: exp.Unnest, scope: Scope) -> Relation:
     offset = node.args.get("offset")
     if isinstance(offset, exp.Identifier):
         columns.append(Out(name=offset.name))
-    return Relation(columns=tuple(columns), other=flow if not named and flow else None)
+    # An empty list has no row.
+    return Relation(columns=tuple(columns), other=flow if not named and flow else None, rows=through(flow, "filter"))
 
 
 def _function(node: exp.Expr, alias: str, scope: Scope) -> Relation:
     """A table function: of series and lists the column is known, of others what goes in."""
     flow = through(merged(flow_of(part, scope) for part in node.iter_expressions()), "transformation")
+    rows = through(flow, "filter")
     if isinstance(node, exp.GenerateSeries):
         name = alias or ("range" if node.args.get("is_end_exclusive") else "generate_series")
-        return Relation(columns=(Out(name=name, flow=flow),))
+        return Relation(columns=(Out(name=name, flow=flow),), rows=rows)
     if isinstance(node, exp.Explode | exp.Unnest):
-        return Relation(columns=(Out(name="unnest", flow=flow),), other=flow or None)
+        return Relation(columns=(Out(name="unnest", flow=flow),), other=flow or None, rows=rows)
     name = node.name.lower() if isinstance(node, exp.Anonymous) else node.key
     if name not in _SERIES:
         scope.catalog.note(f"which columns {name}(...) gives is not known")
-    return Relation(other=flow)
+    return Relation(other=flow, rows=rows)

@@ -89,7 +89,7 @@ def _around(item: exp.Expr, found: exp.Columns, out: Out, scope: Scope) -> Out:
     alone = item.copy()
     for columns in list(alone.find_all(exp.Columns)):
         columns.replace(exp.column(exp.to_identifier(out.name, quoted=True)))
-    return Out(name=out.name if isinstance(item, exp.Alias) else _engine_name(alone), flow=flow_of(alone, scope))
+    return Out(name=out.name, flow=flow_of(alone, scope))
 
 
 def _qualified(item: exp.Column, scope: Scope) -> Relation:

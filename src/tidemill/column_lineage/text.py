@@ -114,7 +114,7 @@ def _named(graph: ColumnGraph, ref: ColumnRef) -> str:
 def _columns(graph: ColumnGraph, node: Node) -> list[str]:
     """The node's columns, each with its sources of one step."""
     names = [f"{one.name} ({one.role})" if one.role else one.name for one in node.columns.values()]
-    width = min(34, max(map(len, names), default=0))
+    width = min(44, max(map(len, names), default=0))
     lines = []
     for name, key in zip(names, node.columns, strict=True):
         into = graph.into.get(ColumnRef(node.key, key), ())
