@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from tidemill.core.clock import Clock
+from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings, read_settings
 from tidemill.core.who import current_user
-from tidemill.planner.graph import SYSTEM_SCHEMA
+from tidemill.planner.graph import SYSTEM_SCHEMA, sources_of
 from tidemill.planner.make import Known, State, make_plan
 from tidemill.planner.plan import Plan
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
+from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements, Views
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
@@ -442,6 +444,7 @@ class Project:
         return open_lake(
             self.keep,
             search_path=self.root,
+            connections=self.settings.connections,
             threads=self.settings.threads or None,
             memory_limit=f"{self.settings.memory_limit_mb}MB" if self.settings.memory_limit_mb else None,
         )
@@ -522,10 +525,22 @@ class Project:
             for key, asset in assets.items()
         }
         patterns = [pattern for summary in summaries for pattern in summary.files]
+        connections = self.settings.connections
+        looker = Looker(
+            root=self.root,
+            db=self.db,
+            clock=self.clock,
+            connections=connections,
+            warehouse=lambda: self.warehouse,
+            built=frozenset(name for asset in assets.values() for name in asset.reads),
+        )
+        tables = [table for summary in summaries for table in sources_of(summary, connections).values()]
         return State(
             known=known,
             lake_tables=self._lake_tables(summaries),
             file_tokens=file_tokens(patterns, root=self.root, db=self.db),
+            connections=connections,
+            sources=looker.states(tables),
             model_versions=_algorithm_version,
         )
 
@@ -538,7 +553,13 @@ class Project:
     def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
         """Tables that no statement makes: the lake is asked only when a statement reads one."""
         made = {asset_key(summary.name) for summary in summaries}
-        read = {asset_key(name) for summary in summaries for name in summary.tables}
+        connections = self.settings.connections
+        read = {
+            asset_key(lake_name(name))
+            for summary in summaries
+            for name in summary.tables
+            if name not in sources_of(summary, connections)
+        }
         if all(name in made or name.startswith(SYSTEM_SCHEMA) for name in read):
             return {}
         return {asset_key(name): version for name, version in self.warehouse.tables().items()}

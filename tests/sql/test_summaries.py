@@ -124,12 +124,18 @@ def test_a_referenced_table_is_read_and_the_own_one_is_not() -> None:
             """WITH d AS (SELECT * FROM `p.s.a`)
             SELECT * FROM ML.PREDICT(MODEL `p.s.m`, (SELECT * FROM d JOIN e USING (k))) p, p.arr AS q, UNNEST(x)""",
             "bigquery",
-            ("s.a", "e"),
+            ("p.s.a", "e"),
             ("s.m",),
             (),
         ),
-        ("SELECT * FROM `bigquery-public-data`.ga.sessions_*", "bigquery", ("ga.sessions_*",), (), ()),
-        ("SELECT * FROM bigquery-public-data.ga.x", "bigquery", ("ga.x",), (), ()),
+        (
+            "SELECT * FROM `bigquery-public-data`.ga.sessions_*",
+            "bigquery",
+            ("bigquery-public-data.ga.sessions_*",),
+            (),
+            (),
+        ),
+        ("SELECT * FROM bigquery-public-data.ga.x", "bigquery", ("bigquery-public-data.ga.x",), (), ()),
         ("WITH RECURSIVE r AS (SELECT 1 n UNION ALL SELECT n + 1 FROM r) SELECT * FROM r", "duckdb", (), (), ()),
     ],
 )

@@ -96,7 +96,7 @@ def test_unknown_names_come_with_a_guess(lake: Lake, sql: str, message: str, hin
         ("SELECT 9223372036854775807 + 1", DataError, "Overflow"),
         ("SELECT error('mine')", DataError, "mine"),
         ("SELECT * FROM customers AT (VERSION => 99)", NotFoundError, "99"),
-        ("SELECT * FROM 's3://bucket/x.parquet'", UnsupportedError, "httpfs"),
+        ("SELECT * FROM 'az://bucket/x.parquet'", UnsupportedError, "azure"),
         ("SELECT * FROM 'nowhere.csv'", SourceError, "nowhere.csv"),
         ("SELECT * FROM 'nowhere*.parquet'", SourceError, "nowhere"),
         ("SELECT * FROM 'noise.parquet'", SourceError, "noise.parquet"),

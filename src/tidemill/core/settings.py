@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidemill.core.connections import ConnectionSettings, connection_settings
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.names import did_you_mean
 from tidemill.core.openlineage import OpenLineageSettings, openlineage_settings
@@ -71,8 +72,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "openlineage")
-"""Tables of the file; their rows stand in `core.sections` and `core.openlineage`."""
+SECTIONS = ("server", "deployments", "connections", "openlineage")
+"""Tables of the file; their rows stand in `core.sections`, `core.connections` and `core.openlineage`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,6 +94,7 @@ class Settings:
     server: ServerSettings
     deployments: Mapping[str, DeploymentSettings]
     openlineage: OpenLineageSettings
+    connections: Mapping[str, ConnectionSettings]
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -140,6 +142,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         server=server_settings(given.get("server", {}), lambda path: _place(text, path)),
         deployments=deployment_settings(given.get("deployments", {}), lambda path: _place(text, path)),
         openlineage=openlineage_settings(given.get("openlineage", {}), lambda path: _place(text, path)),
+        connections=connection_settings(given.get("connections", {}), lambda path: _place(text, path), environment),
     )
 
 

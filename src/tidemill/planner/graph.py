@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 
-from tidemill.core.errors import BindError, Where
+from tidemill.core.connections import (
+    ConnectionSettings,
+    SourceTable,
+    find_connection,
+    find_source,
+    lake_name,
+    near_source,
+)
+from tidemill.core.errors import BindError, StatementError, Where
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.sql.statements import Summary
 
@@ -15,11 +24,12 @@ SYSTEM_SCHEMA = "tidemill."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Graph:
-    """Assets by key, what each reads of its own project, and the outside tables it reads."""
+    """Assets by key, what each reads of its own project, of the lake besides, and of connections (by their names)."""
 
     assets: Mapping[str, Summary]
     reads: Mapping[str, tuple[str, ...]]
     outside: Mapping[str, tuple[str, ...]]
+    sources: Mapping[str, tuple[str, ...]]
     order: tuple[str, ...]
 
 
@@ -28,35 +38,75 @@ def place(summary: Summary) -> Where:
     return Where(file=summary.file, line=summary.line, column=summary.column)
 
 
-def build_graph(summaries: Iterable[Summary], lake_tables: Iterable[str]) -> Graph:
+def build_graph(
+    summaries: Iterable[Summary],
+    lake_tables: Iterable[str],
+    connections: Mapping[str, ConnectionSettings] = MappingProxyType({}),
+) -> Graph:
     """Resolve every name that is read, and order the assets so that each stands after what it reads.
 
     Raises
     ------
     BindError
-        Two statements make one name, a name is not known, or assets read each other in a circle.
+        Two statements make one name, a name is not known or is a connection's, or assets read each other in a circle.
     """
-    assets = _by_key(summaries)
+    assets = _by_key(summaries, connections)
     lake = {asset_key(table): table for table in lake_tables}
     reads: dict[str, tuple[str, ...]] = {}
     outside: dict[str, tuple[str, ...]] = {}
+    sources: dict[str, tuple[str, ...]] = {}
     for key, summary in assets.items():
         own: list[str] = []
         others: list[str] = []
+        theirs = sources_of(summary, connections)
         for name in summary.tables:
-            _resolve(summary, name, want="table", assets=assets, lake=lake, own=own, others=others)
+            if name not in theirs:
+                _resolve(
+                    summary,
+                    name,
+                    want="table",
+                    assets=assets,
+                    lake=lake,
+                    own=own,
+                    others=others,
+                    connections=connections,
+                )
         for name in summary.models:
             _resolve(summary, name, want="model", assets=assets, lake={}, own=own, others=others)
         reads[key] = tuple(dict.fromkeys(own))
         outside[key] = tuple(dict.fromkeys(others))
-    return Graph(assets=assets, reads=reads, outside=outside, order=_order(assets, reads))
+        sources[key] = tuple(dict.fromkeys(source.name for source in theirs.values()))
+    return Graph(assets=assets, reads=reads, outside=outside, sources=sources, order=_order(assets, reads))
 
 
-def _by_key(summaries: Iterable[Summary]) -> dict[str, Summary]:
+def sources_of(summary: Summary, connections: Mapping[str, ConnectionSettings]) -> dict[str, SourceTable]:
+    """The tables of connections that a statement reads, by the names it has for them.
+
+    Raises
+    ------
+    BindError
+        A name of a connection names no table.
+    """
+    try:
+        found = {name: find_source(name, connections) for name in summary.tables if connections}
+    except StatementError as error:
+        error.where = error.where or place(summary)
+        raise
+    return {name: source for name, source in found.items() if source is not None}
+
+
+def _by_key(summaries: Iterable[Summary], connections: Mapping[str, ConnectionSettings]) -> dict[str, Summary]:
     assets: dict[str, Summary] = {}
     for summary in summaries:
         if summary.kind not in ASSET_KINDS:
             continue
+        connection = find_connection(summary.name.partition(".")[0], connections) if "." in summary.name else None
+        if connection is not None:
+            raise BindError(
+                f"{summary.name} cannot be made: {connection.name} is a connection, which is only read",
+                where=place(summary),
+                hint="make it under another name",
+            )
         key = asset_key(summary.name)
         other = assets.get(key)
         if other is not None:
@@ -78,8 +128,9 @@ def _resolve(
     lake: Mapping[str, str],
     own: list[str],
     others: list[str],
+    connections: Iterable[str] = (),
 ) -> None:
-    key = asset_key(name)
+    key = asset_key(lake_name(name))
     if key.startswith(SYSTEM_SCHEMA):
         return
     target = assets.get(key)
@@ -94,7 +145,7 @@ def _resolve(
         raise BindError(
             f"{summary.name} reads the {want} {name}, which no statement makes",
             where=place(summary),
-            hint=did_you_mean(name, [*known, *lake.values()]),
+            hint=near_source(name, connections) or did_you_mean(lake_name(name), [*known, *lake.values()]),
             name=name,
         )
 

@@ -6,10 +6,11 @@ import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
-from tidemill.planner.graph import Graph, build_graph
+from tidemill.planner.graph import Graph, build_graph, place
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.sql.statements import Summary
 
@@ -42,6 +43,28 @@ class Known:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SourceState:
+    """A table of a connection as a plan finds it.
+
+    Parameters
+    ----------
+    token
+        The same text as the last time says that its rows are the same.
+    said
+        What another text means, in words that follow the table's name.
+    missing
+        Why there is no such table; '' where there is one, or nobody looked.
+    hint
+        What may have been meant.
+    """
+
+    token: str
+    said: str = "changed"
+    missing: str = ""
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class State:
     """What the planner knows of the world.
 
@@ -53,6 +76,10 @@ class State:
         Tables in the lake by key, with the version that last changed each.
     file_tokens
         For each path pattern that is read, a digest of the files behind it.
+    connections
+        The project's connections by name.
+    sources
+        For each table of a connection that is read, how it is found.
     model_versions
         The algorithm version of each model type.
     """
@@ -60,6 +87,8 @@ class State:
     known: Mapping[str, Known] = field(default_factory=dict)
     lake_tables: Mapping[str, int] = field(default_factory=dict)
     file_tokens: Mapping[str, str] = field(default_factory=dict)
+    connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)
+    sources: Mapping[str, SourceState] = field(default_factory=dict)
     model_versions: Callable[[str], int] = lambda _: 1
 
 
@@ -80,7 +109,7 @@ def make_plan(
     BindError
         Names clash or are unknown, assets read each other in a circle, or a selector matches nothing.
     """
-    graph = build_graph(summaries, _outside_tables(summaries, state))
+    graph = build_graph(summaries, _outside_tables(summaries, state), state.connections)
     chosen, named = _select(graph, selectors)
     fingerprints: dict[str, str] = {}
     steps: list[Step] = []
@@ -94,12 +123,9 @@ def make_plan(
             known = state.known.get(key)
             fingerprints[key] = known.fingerprint if known else fingerprints[key]
             continue
+        _require_sources(graph, key, state)
         forced = full_refresh and key in named
-        reason = (
-            "a full refresh was asked for"
-            if forced
-            else _reason(summary, fingerprints[key], reads, state.known.get(key))
-        )
+        reason = "a full refresh was asked for" if forced else _reason(summary, fingerprints[key], reads, state)
         action: Action = ACTIONS[summary.kind] if reason else "skip"
         if reason:
             working.add(key)
@@ -162,6 +188,7 @@ def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State
     """What an asset is made from, by name: fingerprints of assets, versions of outside tables, digests of files."""
     reads = {graph.assets[read].name: fingerprints[read] for read in graph.reads[key]}
     reads |= {table: f"version {state.lake_tables[table]}" for table in graph.outside[key]}
+    reads |= {name: state.sources[name].token for name in graph.sources[key] if name in state.sources}
     reads |= {f"file {pattern}": state.file_tokens.get(pattern, "") for pattern in graph.assets[key].files}
     return reads
 
@@ -171,8 +198,25 @@ def _fingerprint(summary: Summary, reads: Mapping[str, str], state: State) -> st
     return digest_value([BUILDER_VERSION, summary.kind, summary.digest, algorithm, sorted(reads.items())])
 
 
-def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], known: Known | None) -> str:
+def _require_sources(graph: Graph, key: str, state: State) -> None:
+    """Refuse a table of a connection that is not there, as long as nothing was made from it.
+
+    One that is gone since then stops its step, and with it only what hangs on it.
+    """
+    known = state.known.get(key)
+    for name in graph.sources[key]:
+        if known is not None and name in known.reads:
+            continue
+        found = state.sources.get(name)
+        if found is not None and found.missing:
+            summary = graph.assets[key]
+            message = f"{summary.name} reads {name}: {found.missing}"
+            raise BindError(message, where=place(summary), hint=found.hint, name=name)
+
+
+def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], state: State) -> str:
     """Why the asset must be made again, in words; empty when it need not be."""
+    known = state.known.get(asset_key(summary.name))
     if known is None:
         return "new"
     if not known.present:
@@ -188,6 +232,7 @@ def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], known:
             reasons.append(f"reads {name}")
         elif known.reads[name] != token:
             became = "is gone" if token == MISSING_FILES else "changed"
+            became = state.sources[name].said if name in state.sources else became
             reasons.append(f"{name.removeprefix('file ')} {became}")
     return ", ".join(reasons) or "built by another version of Tidemill"
 

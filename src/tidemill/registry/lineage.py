@@ -37,6 +37,8 @@ class Lineage:
         Each model whose predictions it read, by `name_of` what the query said, and the version.
     files
         Each pattern of files that the query itself reads: path, as seen from the project, to SHA-256.
+    sources
+        Each table of a connection that the query itself reads, and the token that the plan had for it.
     reads
         What the plan compared, by name (`planner.plan.Step.reads`).
     previous
@@ -58,6 +60,7 @@ class Lineage:
     views: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     models: Mapping[str, int] = field(default_factory=dict)
     files: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    sources: Mapping[str, str] = field(default_factory=dict)
     reads: Mapping[str, str] = field(default_factory=dict)
     previous: int | None = None
     seed: int | None = None

@@ -105,9 +105,7 @@ def _run_one(stations: Stations, statement: Statement, listen: Listener) -> Resu
 
 
 def _query(stations: Stations, query: Query) -> Result:
-    from tidemill.sql.bind import bind_query
-
-    bound = bind_query(query, views=SavedViews(load_assets(stations.db)), engine=stations.warehouse.dialect)
+    bound = stations.bind(query, views=SavedViews(load_assets(stations.db)))
     session = stations.session()
     opened = open_query(bound, stations.context(session))
     schema = session.schema(opened.sql, opened.relations)

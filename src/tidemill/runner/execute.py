@@ -77,7 +77,7 @@ class QueryInput:
 def open_query(bound: BoundQuery, context: Context) -> OpenQuery:
     """Open the calls of a bound query, innermost first. No row is read yet."""
     relations: dict[str, ArrowStream] = {call.relation: _open_call(call, context) for call in bound.calls}
-    return OpenQuery(sql=bound.sql, relations=relations)
+    return OpenQuery(sql=context.session.localised(bound.sql), relations=relations)
 
 
 def _open_call(call: BoundCall, context: Context) -> Rows:

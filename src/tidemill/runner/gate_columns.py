@@ -20,12 +20,11 @@ if TYPE_CHECKING:
 def todays_columns(stations: Stations, version: ModelVersion) -> dict[str, str]:
     """The columns that the recorded query gives on the newest tables; no row is read."""
     from tidemill.runner.execute import open_query
-    from tidemill.sql.bind import bind_query
 
     lineage = read_lineage(version.lineage)
     statement = recorded_statement(lineage, f"model {version.name} version {version.version}")
     assert statement.query is not None  # noqa: S101 - it was trained
-    bound = bind_query(statement.query, views=recorded_views(lineage), engine=stations.warehouse.dialect)
+    bound = stations.bind(statement.query, views=recorded_views(lineage))
     with stations.session() as session:
         opened = open_query(bound, stations.context(session))
         schema = session.schema(opened.sql, opened.relations)

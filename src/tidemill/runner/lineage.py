@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from tidemill.core.connections import lake_name
 from tidemill.core.errors import SourceError
 from tidemill.core.names import asset_key, name_key
 from tidemill.core.version import VERSION
@@ -54,6 +55,7 @@ def lineage_of(
         tables=_table_versions(bound, stations, session),
         views={name: {"query": view.source.text, "dialect": view.source.dialect} for name, view in read.items()},
         models=dict(loaded),
+        sources={source.name: step.reads.get(source.name, "") for source in bound.sources},
         files=file_digests(files_read(statement.query, read), root=stations.root, db=stations.db),
         reads=dict(step.reads),
         previous=previous,
@@ -97,7 +99,7 @@ def views_read(query: Query, views: Mapping[str, Query]) -> dict[str, Query]:
     waiting = [query]
     while waiting:
         for table in find_reads(waiting.pop())[0]:
-            name = by_key.get(name_key(table))
+            name = by_key.get(name_key(lake_name(table)))
             if name is not None and name not in found:
                 found[name] = views[name]
                 waiting.append(found[name])

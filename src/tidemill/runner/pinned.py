@@ -50,7 +50,6 @@ def pinned_training(stations: Stations, version: ModelVersion, *, progress: Prog
     CorruptError
         A data file of the snapshot is damaged.
     """
-    from tidemill.sql.bind import bind_query
     from tidemill.sql.options import check_create_model
 
     label = f"model {version.name} version {version.version}"
@@ -60,8 +59,15 @@ def pinned_training(stations: Stations, version: ModelVersion, *, progress: Prog
     statement = recorded_statement(lineage, label)
     assert statement.query is not None  # noqa: S101 - it was trained
     _require_files(lineage, label, stations)
+    if lineage.sources:
+        name = next(iter(lineage.sources))
+        raise StateError(
+            f"{label} read {name} from a live database: nobody can say what it held then",
+            hint=f"keep such rows in a table: CREATE TABLE ... AS SELECT * FROM {name}",
+            source=name,
+        )
     checked = check_create_model(statement)
-    bound = bind_query(statement.query, views=recorded_views(lineage), engine=stations.warehouse.dialect)
+    bound = stations.bind(statement.query, views=recorded_views(lineage))
     with _session(lineage, label, stations) as session:
         stations.warehouse.require_intact(bound.tables, lineage.snapshot)
         opened = open_query(bound, _context(lineage, stations, session))

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
 
 # Raised when the parser would find something else in the same text: what is remembered is read anew.
-PARSER_VERSION = "1"
+PARSER_VERSION = "2"
 SQL_FOLDER = "sql"
 
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from tidemill.registry.store import ArtifactStore
     from tidemill.registry.versions import LoadedModel
+    from tidemill.sql.bound import BoundQuery
+    from tidemill.sql.statements import Query
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import LogView, Session, Warehouse
 
@@ -57,6 +59,12 @@ class Stations:
         from tidemill.registry.versions import load
 
         return load(self.db, self.store, name, version)
+
+    def bind(self, query: Query, *, views: Mapping[str, Query]) -> BoundQuery:
+        """A query made ready to run on this project's warehouse and connections."""
+        from tidemill.sql.bind import bind_query
+
+        return bind_query(query, views=views, connections=self.settings.connections, engine=self.warehouse.dialect)
 
     def context(self, session: Session) -> Context:
         """What a query needs to run on this session."""

@@ -154,9 +154,7 @@ def bind(
     loaded
         Filled with the versions of the models that the query names without a number (see `lineage.name_of`).
     """
-    from tidemill.sql.bind import bind_query
-
-    bound = bind_query(query, views=job.views, engine=job.stations.warehouse.dialect)
+    bound = job.stations.bind(query, views=job.views)
     context = job.stations.context(session)
 
     def load(name: str, version: int | str | None) -> LoadedModel:

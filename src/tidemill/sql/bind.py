@@ -10,10 +10,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from itertools import count
+from types import MappingProxyType
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot import exp  # noqa: TID253
 
+from tidemill.core.connections import ConnectionSettings, SourceTable, find_source, lake_name, source_path
 from tidemill.core.errors import BindError, Where
 from tidemill.core.names import name_key, quote_name
 from tidemill.sql.bigquery import mend_casts
@@ -25,7 +27,7 @@ from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.depth import deep_stack
-from tidemill.sql.dialects import MLCall, RawSQL, generate, path_of
+from tidemill.sql.dialects import MLCall, RawSQL, full_path_of, generate, path_of
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.missing import check_functions, needs_check, untranslated
 from tidemill.sql.reads import find_tree_reads, free_tables, table_is_file
@@ -37,7 +39,13 @@ from tidemill.sql.text import Text
 BORROWED = ("`", "|>")
 
 
-def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckdb") -> BoundQuery:
+def bind_query(
+    query: Query,
+    *,
+    views: Mapping[str, Query],
+    connections: Mapping[str, ConnectionSettings] = MappingProxyType({}),
+    engine: str = "duckdb",
+) -> BoundQuery:
     """Make a query ready to run.
 
     Parameters
@@ -46,6 +54,8 @@ def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckd
         The query.
     views
         The project's views by name; they are read in place.
+    connections
+        The project's connections by name; their tables get the names that `core.connections.source_path` gives.
     engine
         The sqlglot name of the dialect the engine runs.
 
@@ -57,7 +67,8 @@ def bind_query(query: Query, *, views: Mapping[str, Query], engine: str = "duckd
     UnsupportedError
         A function of BigQuery ML, or of the query's dialect, is not had here.
     """
-    binder = _Binder(views={name_key(name): (name, view) for name, view in views.items()}, engine=engine)
+    known = {name_key(name): (name, view) for name, view in views.items()}
+    binder = _Binder(views=known, connections=connections, engine=engine)
     try:
         with deep_stack():
             bound = binder.bind(_Unit.of(query))
@@ -79,16 +90,32 @@ def _whole(query: Query) -> Where:
     return Where(file=query.source.file, line=query.source.line, column=query.source.column, length=len(first_line))
 
 
-def _reads_through(tree: exp.Expr, views: Mapping[str, tuple[str, Query]]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Tables and models read, also by the views in between; the views themselves are left out."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Read:
+    """What a tree reads, also by the views in between; the views themselves are left out."""
+
+    tables: tuple[str, ...]
+    models: tuple[str, ...]
+    sources: tuple[SourceTable, ...]
+
+
+def _reads_through(
+    tree: exp.Expr, views: Mapping[str, tuple[str, Query]], connections: Mapping[str, ConnectionSettings]
+) -> _Read:
     tables: dict[str, str] = {}
     models: dict[str, str] = {}
+    sources: dict[str, SourceTable] = {}
     seen: set[str] = set()
     waiting = [tree]
     while waiting:
         read_tables, read_models, _ = find_tree_reads(waiting.pop(0))
         models.update({name_key(model): model for model in read_models if name_key(model) not in models})
-        for table in read_tables:
+        for written in read_tables:
+            source = find_source(written, connections)
+            if source is not None:
+                sources.setdefault(name_key(source.name), source)
+                continue
+            table = lake_name(written)
             key = name_key(table)
             if key in views:
                 if key not in seen:
@@ -96,7 +123,7 @@ def _reads_through(tree: exp.Expr, views: Mapping[str, tuple[str, Query]]) -> tu
                 seen.add(key)
             else:
                 tables.setdefault(key, table)
-    return tuple(tables.values()), tuple(models.values())
+    return _Read(tables=tuple(tables.values()), models=tuple(models.values()), sources=tuple(sources.values()))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,17 +161,19 @@ KEYWORDS = frozenset({"at"})
 
 @dataclass(frozen=True, slots=True)
 class _Edit:
-    """One place of a tree that the engine does not read as it stands."""
+    """One place of a tree that the engine does not read as it stands; ``alias`` is what a table lacks and needs."""
 
     node: exp.Expr
     sql: str
     start: int | None
     stop: int | None
+    alias: str = ""
 
 
 @dataclass(slots=True, kw_only=True)
 class _Binder:
     views: Mapping[str, tuple[str, Query]]
+    connections: Mapping[str, ConnectionSettings]
     engine: str
     numbers: count[int] = field(default_factory=count)
     open_views: list[str] = field(default_factory=list)
@@ -173,15 +202,22 @@ class _Binder:
         ordered = is_ordered(tree) and not calls
         for table in list(free_tables(tree)):
             _refuse_function_name(table, unit)
+            source = self._source(table, unit)
+            if source is not None:
+                edits += [_replace_table(table, source_path(source)), *_shorter_columns(tree, table)]
+                ordered = False
+                continue
             view = self._view(table, unit)
             if view is not None:
-                edits.append(_replace_view(table, view.sql))
+                edits.append(_replace_table(table, f"({view.sql}\n)"))
                 calls.extend(call for call in view.calls if call not in calls)
                 ordered = ordered and view.ordered
         edits += _quoted_columns(tree)
         sql = self._render(unit, tree, edits, whole=not pruned)
-        tables, models = _reads_through(unit.tree, self.views)
-        return BoundQuery(sql=sql, calls=tuple(calls), tables=tables, models=models, ordered=ordered)
+        read = _reads_through(unit.tree, self.views, self.connections)
+        return BoundQuery(
+            sql=sql, calls=tuple(calls), tables=read.tables, models=read.models, sources=read.sources, ordered=ordered
+        )
 
     def _data(self, call: MLCall, number: int, unit: _Unit, facts: CallFacts) -> _Unit:
         """One data argument as a tree of its own, with the WITH clauses it needs."""
@@ -190,6 +226,16 @@ class _Binder:
         inner = arg.meta.get("inner") if complete and arg.kind == "query" else None
         verbatim = unit.text.text[inner[0] : inner[1]] if inner and unit.text else ""
         return replace(unit, tree=tree, span=inner, verbatim=verbatim, outermost=False)
+
+    def _source(self, table: exp.Table, unit: _Unit) -> SourceTable | None:
+        """The table of a connection that a name means."""
+        if not self.connections or table_is_file(table) or not isinstance(table.this, exp.Identifier):
+            return None
+        try:
+            return find_source(full_path_of(table), self.connections)
+        except BindError as error:
+            error.where = _table_place(table, unit)
+            raise
 
     def _view(self, table: exp.Table, unit: _Unit) -> BoundQuery | None:
         if table_is_file(table) or not isinstance(table.this, exp.Identifier):
@@ -280,12 +326,24 @@ def _replace_call(call: MLCall, relation: str) -> _Edit:
     return _Edit(marker, quote_name(relation), call.meta.get("start"), call.meta.get("stop"))
 
 
-def _replace_view(table: exp.Table, sql: str) -> _Edit:
+def _replace_table(table: exp.Table, sql: str) -> _Edit:
+    """Put engine SQL where a table's name stands; what refers to the table goes on doing so by its name."""
     start, stop = _table_span(table)
-    text = f"({sql}\n)"
-    if not table.args.get("alias"):
-        text += f" AS {quote_name(table.name)}"
-    return _Edit(table, text, start, stop)
+    return _Edit(table, sql, start, stop, "" if table.args.get("alias") else table.name)
+
+
+def _shorter_columns(tree: exp.Expr, table: exp.Table) -> list[_Edit]:
+    """Columns that are called ``connection.table.column``: the table is called by its last name there."""
+    path = [name_key(part.name) for part in table.parts]
+    edits: list[_Edit] = []
+    for column in tree.find_all(exp.Column):
+        parts = column.parts
+        if len(parts) != len(path) + 1 or [name_key(part.name) for part in parts[:-1]] != path:
+            continue
+        first, name = parts[0].meta.get("start"), parts[-2].meta
+        if "end" in name:
+            edits.append(_Edit(column, quote_name(table.name), first, name["end"] + 1))
+    return edits
 
 
 def _quoted_columns(tree: exp.Expr) -> list[_Edit]:
@@ -301,16 +359,18 @@ def _quoted_columns(tree: exp.Expr) -> list[_Edit]:
 def _apply(edits: list[_Edit]) -> None:
     """Carry edits out on the tree. Calls already stand there as markers."""
     for edit in edits:
-        table = edit.node
-        if not isinstance(table, exp.Table):
+        node = edit.node
+        if isinstance(node, exp.Column):
+            for part in ("db", "catalog"):
+                node.set(part, None)
+        if not isinstance(node, exp.Table):
             continue
-        # The alias, sample and joins of the table stay; only its name gives way to the view's query.
-        sql = edit.sql if table.args.get("alias") else edit.sql[: edit.sql.rindex(")") + 1]
-        if not table.args.get("alias"):
-            table.set("alias", exp.TableAlias(this=exp.to_identifier(table.name, quoted=True)))
+        # The alias, sample and joins of the table stay; only its name gives way.
+        if edit.alias:
+            node.set("alias", exp.TableAlias(this=exp.to_identifier(edit.alias, quoted=True)))
         for part in ("db", "catalog"):
-            table.set(part, None)
-        table.set("this", RawSQL(this=sql))
+            node.set(part, None)
+        node.set("this", RawSQL(this=edit.sql))
 
 
 def _splice(unit: _Unit, edits: list[_Edit]) -> str | None:
@@ -323,6 +383,7 @@ def _splice(unit: _Unit, edits: list[_Edit]) -> str | None:
     for edit in sorted(edits, key=lambda edit: edit.start if edit.start is not None else -1):
         if edit.start is None or edit.stop is None or edit.start < position or edit.stop > last:
             return None
-        out += [unit.text.text[position : edit.start], edit.sql]
+        name = f" AS {quote_name(edit.alias)}" if edit.alias else ""
+        out += [unit.text.text[position : edit.start], edit.sql, name]
         position = edit.stop
     return "".join(out) + unit.text.text[position:last]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.core.connections import SourceTable
 from tidemill.core.errors import Where
 
 
@@ -53,7 +54,8 @@ class BoundQuery:
     """Engine SQL that reads tables, files and the relations of its calls.
 
     ``ordered`` says that the engine returns the rows of this query in the same order each time: a projection or
-    filter of one table or file, without joins, grouping, set operations, sampling or calls.
+    filter of one table or file, without joins, grouping, set operations, sampling or calls. ``sources`` are the tables
+    of connections that it reads, also through views; ``tables`` are those of the lake.
     """
 
     sql: str
@@ -61,4 +63,5 @@ class BoundQuery:
     tables: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     ordered: bool = False
+    sources: tuple[SourceTable, ...] = ()
     where: Where | None = None

@@ -208,6 +208,8 @@ class MLParserMixin:
         parts = [exp.to_identifier(part, quoted=True).update_positions(name) for part in name.name.split(".")]
         table.set("this", parts[-1])
         table.set("db", parts[-2])
+        if len(parts) > 2:
+            table.set("catalog", parts[-3])
 
     def _parse_column_parts_fast(self) -> exp.Expr | None:
         # ML.F(...) in an expression: never let a dialect's own rules for ML functions at it.
@@ -435,6 +437,11 @@ def path_of(table: exp.Expr | None, parser: Any = None) -> str:
         raise PlacedError(f"unexpected '{parser.source_text.text[start:stop][:40]}' behind a name", start, stop)
     parts = [part.name for part in table.parts if part.name]
     return ".".join(parts[-2:])
+
+
+def full_path_of(table: exp.Table) -> str:
+    """The dotted name of a table as it is written: its first part may be a BigQuery project, or a connection."""
+    return ".".join(part.name for part in table.parts if part.name)
 
 
 @lru_cache(maxsize=64)

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError, StatementError, UnsupportedError, Where
 from tidemill.core.names import name_key
 from tidemill.model_types.base import ModelType
@@ -204,7 +205,7 @@ def _query_notes(query: Query, known: _Known) -> list[str]:
 def _check_tables(query: Query) -> None:
     """Raise for names that only BigQuery has: wildcard tables, and its INFORMATION_SCHEMA."""
     where = Where(file=query.source.file, line=query.source.line, column=query.source.column)
-    for table in find_reads(query)[0]:
+    for table in map(lake_name, find_reads(query)[0]):
         if query.source.dialect == "bigquery" and "information_schema." in table.casefold():
             message = f"{table} is not supported: it is BigQuery's own"
             hint = "runs, steps, tables and models are rows here: SELECT * FROM tidemill.tables"

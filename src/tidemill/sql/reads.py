@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLCall, path_of
+from tidemill.sql.dialects import MLCall, full_path_of
 from tidemill.sql.statements import Query
 
 READERS = frozenset(
@@ -21,7 +21,10 @@ FILE_ENDINGS = (".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson", ".gz",
 
 
 def find_reads(query: Query) -> tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]:
-    """Names of the tables, the models and the file patterns a query reads, each in order of appearance."""
+    """Names of the tables, the models and the file patterns a query reads, each in order of appearance.
+
+    Tables have all parts that were written: see `core.connections.find_source` and `lake_name`.
+    """
     return find_tree_reads(query.tree)
 
 
@@ -33,7 +36,7 @@ def find_tree_reads(tree: exp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], t
         if table_is_file(table):
             files[table.name] = None
         elif isinstance(table.this, exp.Identifier):
-            name = path_of(table)
+            name = full_path_of(table)
             tables.setdefault(name_key(name), name)
     for function in tree.find_all(exp.Func):
         for file in _reader_files(function):

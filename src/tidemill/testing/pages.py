@@ -11,6 +11,8 @@ from typing import Any
 
 from tidemill.cli.main import COMMANDS, make_command
 from tidemill.core import errors
+from tidemill.core.connections import CONNECTION
+from tidemill.core.connections import KINDS as SOURCE_KINDS
 from tidemill.core.errors import TidemillError
 from tidemill.core.openlineage import OPENLINEAGE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
@@ -77,7 +79,12 @@ def settings_page() -> str:
 
 def _sections() -> Iterator[str]:
     """The sections, each a table of its own."""
-    parts = {"server": SERVER, "openlineage": OPENLINEAGE, "deployments.NAME": DEPLOYMENT}
+    parts = {
+        "server": SERVER,
+        "connections.NAME": CONNECTION,
+        "openlineage": OPENLINEAGE,
+        "deployments.NAME": DEPLOYMENT,
+    }
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
     for name, entries in parts.items():
         yield f"\n## [{name}]\n\n{ABOUT_SECTIONS[name]}\n\n"
@@ -85,10 +92,22 @@ def _sections() -> Iterator[str]:
         for entry in entries:
             default = "" if entry.default is None else f"`{json.dumps(entry.default)}`"
             yield _row(f"`{entry.name}`", default, _takes_values(entry), entry.doc)
+        if name == "connections.NAME":
+            yield from _kinds()
+
+
+def _kinds() -> Iterator[str]:
+    """The kinds of connections."""
+    yield "\n| kind | URL | what it is | what tells a plan that rows are the same | install |\n|---|---|---|---|---|\n"
+    for kind in SOURCE_KINDS:
+        extra = f"`pip install 'tidemill[{kind.extra}]'`" if kind.extra else "comes with Tidemill"
+        yield _row(kind.name, f"`{kind.form}`", kind.doc, f"{kind.version}", extra)
 
 
 ABOUT_SECTIONS = {
     "openlineage": "Where the lineage events of runs go; nowhere, unless a file or a server is named.",
+    "connections.NAME": "One section for each database or storage elsewhere. SQL reads its tables as "
+    "`NAME.schema.table`, or as `NAME.table` in its default schema; nothing is ever written there.",
     "server": "How `tidemill serve` listens, and what it refuses.",
     "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
     "deployments.NAME.gates": "What a version must show before it takes traffic.",

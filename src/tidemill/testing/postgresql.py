@@ -43,7 +43,7 @@ def postgresql_server() -> Iterator[str]:
     PostgreSQL refuses to run as root, so root becomes the user ``postgres`` for it.
     """
     binaries = find_binaries()
-    folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir=_memory()))
+    folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir=memory_folder()))
     as_user: list[str] = []
     if os.geteuid() == 0:
         try:
@@ -52,7 +52,7 @@ def postgresql_server() -> Iterator[str]:
             raise NoPostgresqlError("needs a user named postgres, because a server cannot run as root") from error
         os.chown(folder, owner.pw_uid, owner.pw_gid)
         as_user = ["runuser", "-u", "postgres", "--"]
-    data, port = folder / "data", _free_port()
+    data, port = folder / "data", free_port()
     options = f"-p {port} -k {folder} -c listen_addresses=127.0.0.1 -c fsync=off -c max_connections=64"
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
     try:
@@ -75,7 +75,7 @@ def _run(command: list[str], folder: Path) -> None:
         raise RuntimeError(f"{' '.join(command)} failed:\n{said}")
 
 
-def _memory() -> str | None:
+def memory_folder() -> str | None:
     """Give a folder in memory when there is one with room: a test's cluster need not survive anything."""
     folder = Path("/dev/shm")  # noqa: S108 (the folder inside it is made by mkdtemp)
     if os.access(folder, os.W_OK) and shutil.disk_usage(folder).free > 1 << 30:
@@ -83,7 +83,8 @@ def _memory() -> str | None:
     return None
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port that nobody listens on."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

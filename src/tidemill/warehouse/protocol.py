@@ -11,6 +11,8 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
+from tidemill.core.connections import SourceTable
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -90,6 +92,15 @@ class LogView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RemoteFile:
+    """A file on another machine: its URL, size, and when it was last changed (microseconds since 1970)."""
+
+    name: str
+    bytes: int
+    changed_us: int | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
     """Something `verify` found wrong."""
 
@@ -119,6 +130,12 @@ class Session(Protocol):
         """Keep a result for this session (spills to disk); returns the name to read it under.
 
         With ``sort`` (SQL expressions) the rows are kept in that order.
+        """
+
+    def localised(self, sql: str) -> str:
+        """Engine SQL with this session's own names for the tables of connections in it, which it opens to read.
+
+        `core.connections.source_path` says which names stand for them; SQL that has none comes back as it is.
         """
 
     def row_hash(self, columns: Sequence[str]) -> str:
@@ -231,6 +248,18 @@ class Warehouse(Protocol):
 
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
+
+    def source_tables(self, connection: str) -> list[str]:
+        """The tables of a connection, by the shortest names that SQL reads them by."""
+
+    def source_version(self, connection: str) -> str:
+        """A text that is the same only while no row of a connection changed; '' when nothing tells."""
+
+    def source_checksum(self, table: SourceTable) -> str:
+        """A digest of all rows of a table, which its server computes; '' when it has none."""
+
+    def remote_files(self, pattern: str) -> list[RemoteFile]:
+        """The files on another machine behind a pattern, sorted by name."""
 
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""

@@ -98,11 +98,9 @@ def open_source(stations: Stations, request: BatchRequest) -> Iterator[Source]:
     TidemillError
         It cannot be read, or a data file is damaged.
     """
-    from tidemill.sql.bind import bind_query
-
     query, shown = _query_of(stations, request)
     views = SavedViews(load_assets(stations.db))
-    bound = bind_query(query, views=views, engine=stations.warehouse.dialect)
+    bound = stations.bind(query, views=views)
     read = views_read(query, views)
     files = tuple(files_read(query, read))
     for pattern in files:

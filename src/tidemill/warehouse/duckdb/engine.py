@@ -9,14 +9,17 @@ from __future__ import annotations
 import itertools
 import os
 import threading
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name, quote_text
 from tidemill.warehouse.duckdb.instance import Instance
 from tidemill.warehouse.duckdb.locks import claim
+from tidemill.warehouse.duckdb.outside import Outside
 from tidemill.warehouse.duckdb.places import Places, make_folder, move, sync
 from tidemill.warehouse.duckdb.scalar_functions import add_functions
 
@@ -44,9 +47,10 @@ class EngineSettings:
 class Engine:
     """The readers' instance, in which each query gets its own connection, and the clerk's, which has the catalogue."""
 
-    def __init__(self, places: Places, settings: EngineSettings) -> None:
+    def __init__(self, places: Places, settings: EngineSettings, connections: Mapping[str, ConnectionSettings]) -> None:
         self.places = places
         self.settings = settings
+        self.outside = Outside(self, connections, places.search)
         self.system_lock = threading.Lock()
         self._lock = threading.RLock()
         self._readers: Instance | None = None
@@ -132,6 +136,18 @@ class Engine:
         with self._lock:
             self._writing().attach(name, f"{quote_text(str(self.places.catalogue))} AS {name} (TYPE sqlite)")
 
+    def load_extension(self, name: str, *, extra: str = "") -> None:
+        """Let queries use an extension of DuckDB; ``extra`` is the extra of ours that installs it."""
+        with self._lock:
+            self._reading().load_more(name, extra=extra)
+
+    def spill_folder(self) -> Path:
+        """The folder of what this process puts aside, swept when the process is gone."""
+        with self._lock:
+            self._reading()
+            assert self._spill is not None  # noqa: S101 - the instance has claimed it
+            return self._spill[0]
+
     def attach_memory(self, name: str) -> str:
         """Attach an empty in-memory database under a name; its tables may spill to disk."""
         with self._lock:
@@ -160,6 +176,7 @@ class Engine:
                 if instance is not None:
                     instance.close()
             self._clerk = self._readers = None
+            self.outside.close()
             if self._spill is not None:
                 path, handle = self._spill
                 path.with_suffix(".lock").unlink(missing_ok=True)

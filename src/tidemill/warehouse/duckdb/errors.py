@@ -28,6 +28,7 @@ from tidemill.core.errors import (
     UnsupportedError,
 )
 from tidemill.core.names import did_you_mean
+from tidemill.core.secrets import scrub
 from tidemill.warehouse.duckdb.places import Places
 
 _FULL = ("No space left on device", "File too large", "database or disk is full", "Disk quota exceeded")
@@ -49,6 +50,16 @@ _UNREADABLE = (
     "Malformed JSON in file",
     "Error when sniffing file",
 )
+_LOST = (
+    "server closed the connection",
+    "terminating connection",
+    "Unable to read binary COPY data",
+    "Lost connection",
+    "server has gone away",
+    "Server has gone away",
+    "Connection was killed",
+)
+_URL = re.compile(r"'([a-z0-9]+://[^'\n]+)'")
 _CSV_LINE = re.compile(r"CSV Error on Line: (\d+)")
 _CSV_FILE = re.compile(r"^\s*file = (.+)$", re.MULTILINE)
 _QUOTED_FILE = re.compile(r"""(?:file|pattern|match the pattern|end of file|open file|read) ["']([^"'\n]+)["']""")
@@ -69,12 +80,15 @@ class Asked:
         The tables that exist, asked for only when a name is unknown.
     prefix
         Bytes of SQL that we put before the query.
+    clean
+        Takes secrets out of what the engine says, and names that people do not know.
     """
 
     sql: str = ""
     places: Places | None = None
     names: Callable[[], Iterable[str]] = field(default=lambda: ())
     prefix: int = 0
+    clean: Callable[[str], str] = scrub
 
 
 @contextlib.contextmanager
@@ -88,7 +102,8 @@ def translated(asked: Asked) -> Iterator[None]:
     except TidemillError:
         raise
     except (duckdb.Error, pa.ArrowException) as error:
-        raise translate(error, asked) from error
+        # Without the cause when it has words that nobody should see.
+        raise translate(error, asked) from (error if asked.clean(str(error)) == str(error) else None)
     except OSError as error:
         raise _system_error(error, asked) from error
 
@@ -96,9 +111,15 @@ def translated(asked: Asked) -> Iterator[None]:
 def translate(error: BaseException, asked: Asked) -> TidemillError:
     """The error of ours that says what an error of DuckDB says."""
     kind, message, details = _read(str(error))
+    message = asked.clean(message)
     if not kind:
         kind = type(error).__name__.removesuffix("Exception")
     return _by_cause(message, asked) or _by_kind(kind.replace(" ", "").lower(), message, details, asked)
+
+
+def first_words(error: BaseException) -> str:
+    """The first line of what the engine says."""
+    return _first_line(_read(str(error))[1])
 
 
 def _read(text: str) -> tuple[str, str, dict[str, Any]]:
@@ -134,11 +155,27 @@ def _by_cause(message: str, asked: Asked) -> TidemillError | None:
         if asked.places is not None and "," in str(asked.places.search):
             hint += ", and DuckDB cannot look in a folder with a comma in its name: rename it, or write whole paths"
         return SourceError(f"there is no file {file}" if file else _first_line(message), hint=hint, file=file)
+    if any(sign in message for sign in _LOST):
+        return TransientError(
+            f"a database was lost while it was read: {_first_line(message)}",
+            hint="run again when it is there; what was visible before still is",
+        )
+    if "HTTP 404" in message or "HTTP 403" in message:
+        return _no_remote_file(message)
     if "No snapshot found at" in message:
         return NotFoundError(
             f"there is no such version: {_first_line(message)}", hint="`tidemill history TABLE` lists the versions"
         )
     return None
+
+
+def _no_remote_file(message: str) -> SourceError:
+    found = _URL.search(message)
+    url = found.group(1) if found else "that file"
+    if "HTTP 404" in message:
+        return SourceError(f"there is no file {url}", hint="check its address", file=url)
+    hint = "check its address; for storage with keys, [connections.NAME] url = 's3://...' names them"
+    return SourceError(f"{url} may not be read: its server says 403", hint=hint, file=url)
 
 
 def _by_kind(kind: str, message: str, details: dict[str, Any], asked: Asked) -> TidemillError:
@@ -202,7 +239,7 @@ def _whole_name(details: dict[str, Any], asked: Asked) -> str | None:
         return None
     after = asked.sql.encode()[max(0, int(details["position"]) - asked.prefix) :].decode(errors="ignore")
     found = re.match(r"""(?:\w+|"[^"]+")(?:\.(?:\w+|"[^"]+"))*""", after)
-    whole = found.group(0).replace('"', "") if found else ""
+    whole = asked.clean(found.group(0).replace('"', "")) if found else ""
     return whole if whole.casefold().endswith(str(details["name"]).casefold()) else None
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
 EXTENSIONS = ("sqlite_scanner", "ducklake")
+"""What every lake needs; others are loaded when a query does."""
 
 # Catalogues that a DuckDB instance of this process has opened. DuckDB and Python each carry a copy of SQLite, and when
 # one of two copies in a process closes a file, the operating system drops the locks of both
@@ -29,6 +30,8 @@ _CONFIG = {
     # Nothing is fetched from anywhere.
     "autoinstall_known_extensions": "false",
     "autoload_known_extensions": "false",
+    # Keys come from the project's settings, not from the home folder.
+    "allow_persistent_secrets": "false",
     # Python variables are not tables.
     "python_enable_replacements": "false",
     "preserve_insertion_order": "true",
@@ -55,6 +58,7 @@ class Instance:
         self._root: DuckDBPyConnection | None = None
         self._attached: set[str] = set()
         self._loaded = False
+        self._more: set[str] = set()
 
     @property
     def started(self) -> bool:
@@ -72,6 +76,14 @@ class Instance:
         if not self._loaded:
             load_extensions(self.root())
             self._loaded = True
+
+    def load_more(self, name: str, *, extra: str = "") -> None:
+        """Load an extension that few queries need, once; ``extra`` is the extra of ours that brings it along."""
+        if name in EXTENSIONS:
+            self.load()
+        elif name not in self._more:
+            _load(self.root().cursor(), name, extra=extra)
+            self._more.add(name)
 
     def attach(self, name: str, rest: str, *, catalogue: bool = True) -> None:
         """Attach a database unless it is attached; ``rest`` is what follows ATTACH."""
@@ -104,6 +116,7 @@ class Instance:
             self._root.close()
             self._root = None
             self._attached.clear()
+            self._more.clear()
             self._loaded = False
 
 
@@ -137,25 +150,31 @@ def load_extensions(connection: DuckDBPyConnection) -> None:
             loading.result()
 
 
-def _load(cursor: DuckDBPyConnection, name: str) -> None:
+def _load(cursor: DuckDBPyConnection, name: str, *, extra: str = "") -> None:
     try:
-        cursor.execute(f"LOAD {quote_text(str(extension_path(name)))}")
+        cursor.execute(f"LOAD {quote_text(str(extension_path(name, extra=extra)))}")
     finally:
         cursor.close()
 
 
 @functools.cache
-def extension_path(name: str) -> Path:
-    """Where the wheel of a DuckDB extension keeps its file.
+def extension_path(name: str, *, extra: str = "") -> Path:
+    """Where the wheel of a DuckDB extension keeps its file; ``extra`` is the extra of ours that installs it.
 
     Raises
     ------
     SettingsError
-        The wheel is for another version of DuckDB.
+        The wheel is not installed, or is for another version of DuckDB.
     """
     import duckdb
 
-    module = importlib.import_module(f"duckdb_extension_{name}")
+    try:
+        module = importlib.import_module(f"duckdb_extension_{name}")
+    except ModuleNotFoundError:
+        raise SettingsError(
+            f"the DuckDB extension {name} is not installed here",
+            hint=f"pip install 'tidemill[{extra}]'" if extra else "install tidemill again",
+        ) from None
     folder = Path(str(module.__file__)).parent / "extensions" / f"v{duckdb.__version__}"
     path = folder / f"{name}.duckdb_extension"
     if not path.is_file():

@@ -6,11 +6,13 @@ import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from tidemill.core.connections import ConnectionSettings, SourceTable
 from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
-from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.names import did_you_mean, name_key, quote_text
 from tidemill.warehouse.duckdb import moves
 from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
@@ -28,6 +30,7 @@ from tidemill.warehouse.protocol import (
     DataFile,
     LogView,
     Problem,
+    RemoteFile,
     Session,
     Staged,
     TableVersion,
@@ -44,6 +47,7 @@ def open_lake(
     root: Path,
     *,
     search_path: Path,
+    connections: Mapping[str, ConnectionSettings] = MappingProxyType({}),
     threads: int | None = None,
     memory_limit: str | None = None,
     write_wait_s: float = WRITE_WAIT_S,
@@ -56,6 +60,8 @@ def open_lake(
         The project's ``.tidemill`` folder.
     search_path
         Where relative file names in queries are looked up.
+    connections
+        The databases and the storage elsewhere that queries may read, by name.
     threads
         Threads for queries; every core when None.
     memory_limit
@@ -65,7 +71,7 @@ def open_lake(
     """
     places = Places(root=root.resolve(), search=search_path.resolve())
     settings = EngineSettings(threads=threads, memory_limit=memory_limit)
-    return Lake(places, settings, write_wait_s=write_wait_s)
+    return Lake(places, settings, connections, write_wait_s=write_wait_s)
 
 
 class Lake:
@@ -73,9 +79,16 @@ class Lake:
 
     dialect = "duckdb"
 
-    def __init__(self, places: Places, settings: EngineSettings, *, write_wait_s: float) -> None:
+    def __init__(
+        self,
+        places: Places,
+        settings: EngineSettings,
+        connections: Mapping[str, ConnectionSettings],
+        *,
+        write_wait_s: float,
+    ) -> None:
         self.places = places
-        self.engine = Engine(places, settings)
+        self.engine = Engine(places, settings, connections)
         self.commits = Commits(self.engine)
         self._attempts = Attempts(places)
         self._write_wait_s = write_wait_s
@@ -234,6 +247,31 @@ class Lake:
             return []
         with self._translated(), self._alone():
             return sweep(self.engine, self.commits, older_than_s=older_than_s)
+
+    def source_tables(self, connection: str) -> list[str]:
+        """The tables of a connection, by the shortest names that SQL reads them by."""
+        outside = self.engine.outside
+        with self._translated(), outside.open(connection) as attached:
+            return outside.tables(attached)
+
+    def source_version(self, connection: str) -> str:
+        """A text that is the same only while no row of a connection changed; '' when nothing tells."""
+        outside = self.engine.outside
+        with self._translated(), outside.open(connection) as attached:
+            return outside.version(attached)
+
+    def source_checksum(self, table: SourceTable) -> str:
+        """A digest of all rows of a table, which its server computes; '' when it has none."""
+        outside = self.engine.outside
+        with self._translated(), outside.open(table.connection) as attached:
+            return outside.checksum(attached, table)
+
+    def remote_files(self, pattern: str) -> list[RemoteFile]:
+        """The files on another machine behind a pattern, sorted by name."""
+        sql = f"SELECT filename, size, epoch_us(last_modified) FROM read_blob({quote_text(pattern)}) ORDER BY filename"
+        with self.session() as session:
+            rows = session.query(sql).read_all().to_pylist()
+        return [RemoteFile(name=name, bytes=size, changed_us=at) for name, size, at in (row.values() for row in rows)]
 
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""

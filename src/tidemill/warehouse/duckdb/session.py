@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
+import weakref
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -13,6 +14,7 @@ from tidemill.core.errors import BindError, SourceError, TidemillError, Unsuppor
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb.engine import SYSTEM, Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
+from tidemill.warehouse.duckdb.outside import NAMED, Attached
 from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
 from tidemill.warehouse.duckdb.scalar_functions import names_any
 from tidemill.warehouse.protocol import ArrowStream, LogView, TableVersion
@@ -48,6 +50,7 @@ class DuckSession:
         self._lake: str | None = None
         self._memory: str | None = None
         self._kept = 0
+        self._outside: dict[str, Attached] = {}
         self._closed = False
 
     def query(
@@ -87,6 +90,21 @@ class DuckSession:
             cursor.execute(f"{head}{bare(sql)}\n){order}")
         return name
 
+    def localised(self, sql: str) -> str:
+        """Engine SQL with this session's own names for the tables of connections in it, which it opens to read."""
+        outside = self.engine.outside
+
+        def name(found: re.Match[str]) -> str:
+            key, *path = (part.replace('""', '"') for part in found.groups())
+            if key not in self._outside:
+                attached = self._outside[key] = outside.attach(key)
+                weakref.finalize(self, outside.leave, attached)
+            attached = self._outside[key]
+            outside.look(attached, (path[0], path[1]))
+            return ".".join(map(quote_name, (attached.catalogue, *path)))
+
+        return NAMED.sub(name, sql)
+
     def row_hash(self, columns: Sequence[str]) -> str:
         """SQL expression: a 64-bit hash of the named columns' values, whatever the order they are named in."""
         ordered = sorted(columns, key=name_key)
@@ -98,6 +116,8 @@ class DuckSession:
         if self._closed:
             return
         self._closed = True
+        for attached in self._outside.values():
+            self.engine.outside.detach(attached)
         if self._memory is not None:
             self.engine.detach(self._memory)
         if self.version is not None and self._lake is not None:
@@ -131,7 +151,9 @@ class DuckSession:
                     self._read_system(sql)
                     if names_any(sql):
                         self.engine.add_functions()
+                    self.engine.outside.reach_files(sql)
                     yield cursor
+                    self._require_same_columns(sql)
                 finally:
                     cursor.close()
         except TidemillError as error:
@@ -157,10 +179,22 @@ class DuckSession:
         return relation
 
     def _asked(self, sql: str, prefix: int = 0) -> Asked:
-        def names() -> list[str]:
-            return [*self._tables(), *(f"{SYSTEM}.{name}" for name in self._system)]
+        outside = self.engine.outside
+        attached = tuple(one for one in self._outside.values() if one.catalogue in sql)
 
-        return Asked(sql=sql, places=self.engine.places, names=names, prefix=prefix)
+        def names() -> list[str]:
+            theirs = [name for one in attached for name in outside.tables(one)]
+            return [*self._tables(), *theirs, *(f"{SYSTEM}.{name}" for name in self._system)]
+
+        def clean(text: str) -> str:
+            return outside.clean(text, attached)
+
+        return Asked(sql=sql, places=self.engine.places, names=names, prefix=prefix, clean=clean)
+
+    def _require_same_columns(self, sql: str) -> None:
+        for attached in self._outside.values():
+            if attached.catalogue in sql:
+                self.engine.outside.require_same_columns(attached)
 
     def _stream(self, sql: str, relations: Mapping[str, ArrowStream] | None, rows_per_batch: int) -> Iterator[Any]:
         """First the schema, then the batches, all inside one connection."""

@@ -1,0 +1,120 @@
+"""How a plan finds what stands outside the project: tables of connections, files on other machines.
+
+A token that is the same as the last time must mean that the rows are the same. Where nothing tells that cheaply, the
+token is another one each time, and the plan says why: rows are read again rather than wrong.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.addresses import address_of
+from tidemill.core.clock import Clock
+from tidemill.core.connections import ConnectionSettings, SourceTable, kind_of
+from tidemill.core.digest import digest_value
+from tidemill.core.errors import TidemillError
+from tidemill.core.names import did_you_mean, name_key
+from tidemill.planner.make import SourceState
+from tidemill.runner.inputs import file_tokens
+
+if TYPE_CHECKING:
+    from tidemill.warehouse.control.database import Database
+    from tidemill.warehouse.protocol import Warehouse
+
+READ_AGAIN = "is read again by every run"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looker:
+    """Looks at what stands outside. ``warehouse`` is opened only when something must be asked through it.
+
+    Parameters
+    ----------
+    built
+        Names of tables that something was made from before: whether they are still there is seen when they are read.
+    """
+
+    root: Path
+    db: Database
+    clock: Clock
+    connections: Mapping[str, ConnectionSettings]
+    warehouse: Callable[[], Warehouse]
+    built: frozenset[str]
+
+    def states(self, tables: Iterable[SourceTable]) -> dict[str, SourceState]:
+        """How each table is found, by its name."""
+        by_connection: dict[str, list[SourceTable]] = {}
+        for table in {table.name: table for table in tables}.values():
+            by_connection.setdefault(table.connection, []).append(table)
+        return {
+            name: state
+            for connection, theirs in by_connection.items()
+            for name, state in self._of(self.connections[connection], theirs).items()
+        }
+
+    def _of(self, connection: ConnectionSettings, tables: list[SourceTable]) -> dict[str, SourceState]:
+        try:
+            missing = self._missing(connection, tables)
+            common = self._common(connection)
+            return {table.name: missing.get(table.name) or common or self._by_checksum(table) for table in tables}
+        except TidemillError as error:
+            # The step says it again, with its hint, when it fails. Until then nobody knows whether rows are others.
+            said = f"cannot be asked for changes ({error.message})"
+            return {table.name: SourceState(token=self._new(), said=said) for table in tables}
+
+    def _common(self, connection: ConnectionSettings) -> SourceState | None:
+        """How all tables of a connection are found; None when each is asked for itself."""
+        if connection.changes == "never":
+            return SourceState(token="not asked")  # noqa: S106 - no secret
+        if connection.changes == "checksum":
+            return None
+        token = "" if connection.changes == "always" else self._version(connection)
+        if not token:
+            why = "as its settings say" if connection.changes == "always" else f"{connection.kind} tells no changes"
+            return SourceState(token=self._new(), said=f"{READ_AGAIN}: {why}")
+        said = "may have changed: transactions have ended" if connection.kind == "postgresql" else "changed"
+        return SourceState(token=token, said=said)
+
+    def _version(self, connection: ConnectionSettings) -> str:
+        if not kind_of(connection).local:
+            return self.warehouse().source_version(connection.name)
+        path = address_of(connection, self.root, os.environ).path
+        # Commits may stand in a log beside the file.
+        files = [str(path), f"{path}-wal" if connection.kind == "sqlite" else f"{path}.wal"]
+        tokens = file_tokens([_escaped(file) for file in files], root=self.root, db=self.db)
+        return digest_value(sorted(tokens.values()))
+
+    def _by_checksum(self, table: SourceTable) -> SourceState:
+        found = self.warehouse().source_checksum(table)
+        if not found:
+            return SourceState(token=self._new(), said=f"{READ_AGAIN}: its server has no checksum of it")
+        return SourceState(token=digest_value(found))
+
+    def _missing(self, connection: ConnectionSettings, tables: list[SourceTable]) -> dict[str, SourceState]:
+        """Tables that are read for the first time and are not there."""
+        new = [table for table in tables if table.name not in self.built]
+        if not new:
+            return {}
+        known = self.warehouse().source_tables(connection.name)
+        there = {name_key(name) for name in known}
+        return {
+            table.name: SourceState(
+                token=self._new(),
+                missing=f"connection {connection.name} has no such table",
+                hint=did_you_mean(table.name, known),
+            )
+            for table in new
+            if name_key(table.name) not in there
+        }
+
+    def _new(self) -> str:
+        return self.clock.new_id()
+
+
+def _escaped(path: str) -> str:
+    """A path as a pattern that means only itself."""
+    return "".join(f"[{char}]" if char in "*?[" else char for char in path)
