@@ -331,6 +331,24 @@ def _refuse_plain_secrets(path: str, values: Mapping[str, Any], place: Place) ->
             )
 
 
+def refuse_source_name(name: str, connections: Mapping[str, ConnectionSettings], where: Where | None) -> None:
+    """Refuse to make something under the name of a connection.
+
+    Raises
+    ------
+    BindError
+        The first part of the name is a connection's.
+    """
+    first, _, rest = name.partition(".")
+    connection = find_connection(first, connections) if rest else None
+    if connection is not None:
+        raise BindError(
+            f"{name} cannot be made: {connection.name} is a connection, which is only read",
+            where=where,
+            hint="make it under another name",
+        )
+
+
 def lake_name(name: str) -> str:
     """A dotted name as the lake has it: a BigQuery project in front of it is dropped."""
     return ".".join(name.split(".")[-2:])

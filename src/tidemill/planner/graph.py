@@ -9,10 +9,10 @@ from types import MappingProxyType
 from tidemill.core.connections import (
     ConnectionSettings,
     SourceTable,
-    find_connection,
     find_source,
     lake_name,
     near_source,
+    refuse_source_name,
 )
 from tidemill.core.errors import BindError, StatementError, Where
 from tidemill.core.names import asset_key, did_you_mean
@@ -100,13 +100,8 @@ def _by_key(summaries: Iterable[Summary], connections: Mapping[str, ConnectionSe
     for summary in summaries:
         if summary.kind not in ASSET_KINDS:
             continue
-        connection = find_connection(summary.name.partition(".")[0], connections) if "." in summary.name else None
-        if connection is not None:
-            raise BindError(
-                f"{summary.name} cannot be made: {connection.name} is a connection, which is only read",
-                where=place(summary),
-                hint="make it under another name",
-            )
+        if summary.kind != "assert":
+            refuse_source_name(summary.name, connections, place(summary))
         key = asset_key(summary.name)
         other = assets.get(key)
         if other is not None:

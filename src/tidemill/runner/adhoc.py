@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from tidemill.core.connections import refuse_source_name
 from tidemill.core.errors import (
     ContractError,
     ExistsError,
@@ -125,6 +126,7 @@ def _create(
 ) -> Result:
     from tidemill.sql.summarise import summarise
 
+    refuse_source_name(statement.name, stations.settings.connections, start_of(statement.source))
     existing = load_assets(stations.db).get(asset_key(statement.name))
     if existing is not None:
         if existing.origin == "file":
