@@ -132,6 +132,25 @@ def test_a_table_says_its_columns_rows_and_version_and_what_it_was_read_from(tmp
     assert (read["name"], read["facets"]["version"]["datasetVersion"]) == ("features", "2")
 
 
+def test_columns_say_which_columns_they_come_from_and_how(tmp_path: Path) -> None:
+    events = run(shop(tmp_path))
+
+    (features,) = of(events, "shop.features", "COMPLETE")["outputs"]
+    fields = features["facets"]["columnLineage"]["fields"]
+    assert {
+        (one["namespace"], one["name"], one["field"], change["type"], change["subtype"])
+        for one in fields["bought"]["inputFields"]
+        for change in one["transformations"]
+    } == {
+        ("tidemill://shop", "visits", "pages", "DIRECT", "TRANSFORMATION"),
+        ("tidemill://shop", "visits", "country", "DIRECT", "TRANSFORMATION"),
+    }
+    (visits,) = of(events, "shop.visits", "COMPLETE")["outputs"]
+    (source,) = visits["facets"]["columnLineage"]["fields"]["pages"]["inputFields"]
+    assert (source["namespace"], source["name"]) == ("file", str(tmp_path / "visits.csv"))
+    assert source["transformations"] == [{"type": "DIRECT", "subtype": "IDENTITY"}]
+
+
 def test_steps_name_the_run_as_their_parent_and_carry_their_sql(tmp_path: Path) -> None:
     events = run(shop(tmp_path))
 

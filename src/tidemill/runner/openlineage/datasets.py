@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import asset_key
 from tidemill.planner.plan import Step
+from tidemill.runner.openlineage.columns import column_facet
 from tidemill.runner.openlineage.message import Dataset, facet
 from tidemill.runner.report import StepReport
 from tidemill.sources.patterns import is_remote
@@ -22,6 +23,7 @@ from tidemill.sql.statements import CreateModel, CreateTable, Statement
 from tidemill.warehouse.control.models import get_version
 
 if TYPE_CHECKING:
+    from tidemill.column_lineage.graph import ColumnGraph, Node
     from tidemill.runner.stations import Stations
 
 FILE = "file "
@@ -41,6 +43,15 @@ class Stand:
 
     kind: str
     version: int | None
+
+
+def place_of(node: Node, stations: Stations) -> Dataset | None:
+    """The dataset that a node of the graph of columns is; None for what is none, such as a table function."""
+    if node.kind == "file":
+        return _file(node.name, stations)
+    if node.kind in ("table", "view", "load", "model", "lake"):
+        return Dataset(namespace=namespace_of(stations), name=node.name)
+    return None
 
 
 def inputs_of(step: Step, known: Mapping[str, Stand], stations: Stations) -> list[Dataset]:
@@ -75,8 +86,16 @@ def _file(pattern: str, stations: Stations) -> Dataset:
     return Dataset(namespace=f"{address.scheme}://{host}", name=address.path.lstrip("/"), facets=facets)
 
 
-def output_of(step: Step, statement: Statement | None, report: StepReport, stations: Stations) -> Dataset | None:
-    """What a step has made, or dropped; None where it makes nothing that others read."""
+def output_of(
+    step: Step, statement: Statement | None, report: StepReport, stations: Stations, columns: ColumnGraph | None
+) -> Dataset | None:
+    """What a step has made, or dropped; None where it makes nothing that others read.
+
+    Parameters
+    ----------
+    columns
+        The graph of the project's columns, where it is known.
+    """
     if step.kind not in KINDS:
         return None
     facets = _type_of(step.kind)
@@ -84,6 +103,8 @@ def output_of(step: Step, statement: Statement | None, report: StepReport, stati
         facets["lifecycleStateChange"] = facet("lifecycleStateChange", lifecycleStateChange="DROP")
         return Dataset(namespace=namespace_of(stations), name=step.asset, facets=facets)
     facets |= _documentation(statement)
+    if columns is not None:
+        facets |= column_facet(columns, step.asset, lambda node: place_of(node, stations))
     side: dict[str, Any] = {}
     if report.version is not None:
         facets["version"] = facet("version", datasetVersion=str(report.version))

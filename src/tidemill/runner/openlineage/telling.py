@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
@@ -10,15 +12,18 @@ from tidemill.core.errors import ContractError, TidemillError
 from tidemill.core.names import asset_key
 from tidemill.core.version import VERSION
 from tidemill.planner.plan import Plan, Step
+from tidemill.runner.column_lineage import ProjectKnows, column_graph
 from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepStarted
 from tidemill.runner.openlineage.datasets import Stand, inputs_of, namespace_of, output_of
 from tidemill.runner.openlineage.message import Dataset, EventType, RunOf, facet, run_event
 from tidemill.runner.openlineage.outbox import Outbox
 from tidemill.runner.report import StepReport
+from tidemill.runner.statements import ProjectStatements
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.checks import load_checks
 
 if TYPE_CHECKING:
+    from tidemill.column_lineage.graph import ColumnGraph
     from tidemill.runner.steps import Job
     from tidemill.sql.statements import Statement
 
@@ -80,7 +85,7 @@ class Teller:
     def _finish(self, step: Step, report: StepReport) -> None:
         run = self._open[step.asset]
         stations = self._job.stations
-        made = None if report.error else output_of(step, self._statement(step), report, stations)
+        made = None if report.error else output_of(step, self._statement(step), report, stations, self._columns)
         if made:
             self._known[asset_key(step.asset)] = Stand(kind=step.kind, version=report.version)
         self._tell_checks(step, run)
@@ -120,6 +125,20 @@ class Teller:
 
     def _send(self, kind: EventType, run: RunOf, **facts: Any) -> None:
         self._outbox.put(run_event(kind, self._job.stations.clock.now(), run, **facts))
+
+    @cached_property
+    def _columns(self) -> ColumnGraph | None:
+        """The columns around what this run makes, followed once; None where the SQL cannot be followed."""
+        stations = self._job.stations
+        statements = ProjectStatements(stations.root, stations.settings.dialect, stations.db)
+        with (
+            ProjectKnows(stations.root, db=stations.db, warehouse=lambda: stations.warehouse, has_lake=True) as known,
+            suppress(TidemillError),
+        ):
+            return column_graph(
+                statements, db=stations.db, known=known, around=[asset_key(name) for name in self._steps]
+            )
+        return None
 
     def _statement(self, step: Step) -> Statement | None:
         return None if step.action == "drop" else self._job.statement(step)
