@@ -484,7 +484,13 @@ class Project:
         from tidemill.runner.column_lineage import ProjectKnows
 
         has_lake = (self.keep / "lake").is_dir()
-        return ProjectKnows(self.root, db=self.db, warehouse=lambda: self.warehouse, has_lake=has_lake)
+        return ProjectKnows(
+            self.root,
+            db=self.db,
+            warehouse=lambda: self.warehouse,
+            connections=self.settings.connections,
+            has_lake=has_lake,
+        )
 
     def _log_places(self) -> LogPlaces:
         from tidemill.serving.log.follow import LogPlaces

@@ -7,14 +7,17 @@ twelve tests, without the parts that are not read (macros, raw code).
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
+import duckdb
 import pytest
 
 from tidemill.core.errors import BindError, ExistsError, SettingsError, SourceError
 from tidemill.core.settings import read_settings
 from tidemill.new_project import create_project
+from tidemill.project import open_project
 from tidemill.sources.dbt_draft import CHECKS, draft_table, name_tables
 from tidemill.sources.dbt_manifest import DbtProject, DbtTable, DbtTest, choose, read_manifest
 from tidemill.sql.parse import parse_text
@@ -224,3 +227,30 @@ def test_options_that_contradict_and_folders_in_use_are_refused(tmp_path: Path) 
     (tmp_path / "shop" / "tidemill.toml").write_text("")
     with pytest.raises(ExistsError):
         create_project(tmp_path / "shop", dbt=DBT)
+
+
+def test_a_project_from_dbt_runs_on_the_database_that_dbt_wrote(tmp_path: Path) -> None:
+    dbt = tmp_path / "jaffle"
+    shutil.copytree(DBT, dbt)
+    with duckdb.connect(str(dbt / "warehouse.duckdb")) as database:
+        database.execute("CREATE SCHEMA shop")
+        database.execute(
+            "CREATE TABLE shop.customers AS FROM (VALUES (1, 'NL', 2, 19.75), (2, 'DE', 1, 99.0)) "
+            "AS t(customer_id, country, orders, spent)"
+        )
+        database.execute(
+            "CREATE TABLE shop.\"Fact Orders\" AS FROM (VALUES (10, 1, 12.5, 'placed'), (12, 2, 99.0, 'placed')) "
+            "AS t(order_id, customer_id, amount, status)"
+        )
+    create_project(tmp_path / "shop", dbt=dbt)
+
+    with open_project(tmp_path / "shop") as project:
+        report = project.run()
+        again = project.plan()
+        total = project.sql("SELECT sum(spent)::DOUBLE FROM customers JOIN fact_orders USING (customer_id)").fetchall()
+
+    assert {step.asset.split("_")[0]: step.status for step in report.steps} == {
+        "customers": "done", "fact": "done", "assert": "done",
+    }  # fmt: skip
+    assert not again.changed
+    assert total == [(118.75,)]

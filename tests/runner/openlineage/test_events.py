@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import json
 import pkgutil
+import sqlite3
 import threading
 import time
 from collections import Counter
@@ -19,10 +21,12 @@ from openlineage.client import generated
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from tests.runner.conftest import MODEL, TABLES, write_visits
 
+from tidemill.core.connections import find_source
 from tidemill.core.errors import SettingsError
 from tidemill.core.settings import read_settings
 from tidemill.project import open_project
 from tidemill.runner.events import Event, RunWarned, StepStarted
+from tidemill.runner.openlineage.datasets import source_dataset
 from tidemill.runner.openlineage.message import FACETS, OWN_FACETS
 
 ENDS = {"COMPLETE", "FAIL", "ABORT"}
@@ -149,6 +153,32 @@ def test_columns_say_which_columns_they_come_from_and_how(tmp_path: Path) -> Non
     (source,) = visits["facets"]["columnLineage"]["fields"]["pages"]["inputFields"]
     assert (source["namespace"], source["name"]) == ("file", str(tmp_path / "visits.csv"))
     assert source["transformations"] == [{"type": "DIRECT", "subtype": "IDENTITY"}]
+
+
+def test_tables_of_connections_are_named_by_where_they_are_and_never_by_who_reads_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with contextlib.closing(sqlite3.connect(tmp_path / "crm.sqlite")) as database:
+        database.executescript("CREATE TABLE people (id INTEGER); INSERT INTO people VALUES (1);")
+    monkeypatch.setenv("CRM_HOST", "db.example.com")
+    section = (
+        'file = "lineage.ndjson"\n[connections.crm]\nurl = "sqlite:///crm.sqlite"\n'
+        '[connections.far]\nurl = "postgresql://reader:${CRM_PASSWORD}@${CRM_HOST}/sales?connect_timeout=1"\n'
+    )
+    shop(tmp_path, section, tables=TABLES + "\nCREATE TABLE people AS SELECT id FROM crm.people;")
+
+    events = run(tmp_path)
+
+    (read,) = of(events, "shop.people", "COMPLETE")["inputs"]
+    assert (read["namespace"], read["name"]) == (f"sqlite://{tmp_path / 'crm.sqlite'}", "main.people")
+    (made,) = of(events, "shop.people", "COMPLETE")["outputs"]
+    (source,) = made["facets"]["columnLineage"]["fields"]["id"]["inputFields"]
+    assert (source["namespace"], source["name"], source["field"]) == (read["namespace"], "main.people", "id")
+    with open_project(tmp_path) as project:
+        table = find_source("far.orders", project.settings.connections)
+        assert table is not None
+        far = source_dataset(table, project.stations)
+    assert (far.namespace, far.name) == ("postgres://db.example.com:5432", "sales.public.orders")
 
 
 def test_steps_name_the_run_as_their_parent_and_carry_their_sql(tmp_path: Path) -> None:

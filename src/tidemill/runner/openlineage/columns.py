@@ -45,8 +45,13 @@ def _sources(graph: ColumnGraph, edges: Sequence[Edge], place_of: PlaceOf) -> li
         node = graph.nodes[ref.node]
         place = place_of(node)
         column = node.columns.get(ref.column)
-        if place is not None and column is not None:
+        if place is not None and ref.column:
             changes = [{"type": "DIRECT" if HOWS[how].direct else "INDIRECT", "subtype": how.upper()} for how in hows]
-            said = {"namespace": place.namespace, "name": place.name, "field": column.name, "transformations": changes}
+            said = {
+                "namespace": place.namespace,
+                "name": place.name,
+                "field": column.name if column else ref.column,
+                "transformations": changes,
+            }
             found.append(said)
     return found

@@ -7,13 +7,16 @@ Naming of datasets: https://openlineage.io/docs/spec/naming
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
+from tidemill.core.connections import SourceTable, find_source, kind_of
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import asset_key
+from tidemill.core.secrets import expand
 from tidemill.planner.plan import Step
 from tidemill.runner.openlineage.columns import column_facet
 from tidemill.runner.openlineage.message import Dataset, facet
@@ -45,12 +48,47 @@ class Stand:
     version: int | None
 
 
+def source_dataset(table: SourceTable, stations: Stations) -> Dataset:
+    """A table of a connection: by its server without user and password, or by its file."""
+    connection = stations.settings.connections[table.connection]
+    kind = kind_of(connection)
+    rest = connection.url.partition("://")[2]
+    facets = _type_of("table")
+    if kind.local or not kind.extra:
+        place = rest.lstrip("/") if kind.local else connection.url.rpartition(":")[2]
+        namespace = f"{kind.name}://{stations.root.resolve() / place}"
+        return Dataset(namespace=namespace, name=".".join(table.path), facets=facets)
+    address = expand(rest.partition("?")[0].rpartition("@")[2], f"connections.{connection.name}.url", os.environ)
+    server, _, database = address.partition("/")
+    host, _, port = server.partition(":")
+    known = _SERVERS[kind.name]
+    names = (database, *table.path) if known.database else table.path
+    return Dataset(namespace=f"{known.scheme}://{host}:{port or known.port}", name=".".join(names), facets=facets)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Server:
+    """How OpenLineage names the tables of a kind of server; ``database`` where the database stands in the name."""
+
+    scheme: str
+    port: str
+    database: bool
+
+
+_SERVERS: Mapping[str, _Server] = {
+    "postgresql": _Server(scheme="postgres", port="5432", database=True),
+    "mysql": _Server(scheme="mysql", port="3306", database=False),
+}
+
+
 def place_of(node: Node, stations: Stations) -> Dataset | None:
     """The dataset that a node of the graph of columns is; None for what is none, such as a table function."""
     if node.kind == "file":
         return _file(node.name, stations)
     if node.kind in ("table", "view", "load", "model", "lake"):
         return Dataset(namespace=namespace_of(stations), name=node.name)
+    if node.kind == "connection" and (table := find_source(node.name, stations.settings.connections)):
+        return source_dataset(table, stations)
     return None
 
 
@@ -67,6 +105,10 @@ def inputs_of(step: Step, known: Mapping[str, Stand], stations: Stations) -> lis
     for name in step.reads:
         if name.startswith(FILE):
             found.append(_file(name.removeprefix(FILE), stations))
+            continue
+        table = find_source(name, stations.settings.connections)
+        if table is not None:
+            found.append(source_dataset(table, stations))
             continue
         stand = known.get(asset_key(name))
         facets = _type_of(stand.kind) if stand else {}

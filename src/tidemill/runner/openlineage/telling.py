@@ -131,13 +131,16 @@ class Teller:
         """The columns around what this run makes, followed once; None where the SQL cannot be followed."""
         stations = self._job.stations
         statements = ProjectStatements(stations.root, stations.settings.dialect, stations.db)
-        with (
-            ProjectKnows(stations.root, db=stations.db, warehouse=lambda: stations.warehouse, has_lake=True) as known,
-            suppress(TidemillError),
-        ):
-            return column_graph(
-                statements, db=stations.db, known=known, around=[asset_key(name) for name in self._steps]
-            )
+        around = [asset_key(name) for name in self._steps]
+        knows = ProjectKnows(
+            stations.root,
+            db=stations.db,
+            warehouse=lambda: stations.warehouse,
+            connections=stations.settings.connections,
+            has_lake=True,
+        )
+        with knows, suppress(TidemillError):
+            return column_graph(statements, db=stations.db, known=knows, around=around)
         return None
 
     def _statement(self, step: Step) -> Statement | None:
