@@ -39,6 +39,7 @@ TidemillError
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -55,6 +56,17 @@ class Where:
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}:{self.column}"
+
+    def lines(self) -> list[str]:
+        """The place as the terminal shows it, with carets under it."""
+        shown = [f"  {self}"]
+        if self.text:
+            number = str(self.line)
+            # A tab before the caret stays a tab, so that the caret stands under its token.
+            pad = "".join("\t" if char == "\t" else " " for char in self.text[: self.column - 1])
+            shown.append(f"  {number} | {self.text}")
+            shown.append(f"  {' ' * len(number)} | {pad}{'^' * max(1, self.length)}")
+        return shown
 
 
 class TidemillError(Exception):
@@ -95,14 +107,7 @@ class TidemillError(Exception):
         """The error as the terminal shows it: what, where with carets, what to do."""
         lines = [f"error[{self.code}]: {self.message}"]
         if self.where is not None:
-            lines.append(f"  {self.where}")
-            if self.where.text:
-                number = str(self.where.line)
-                # A tab before the caret stays a tab, so that the caret stands under its token.
-                before = self.where.text[: self.where.column - 1]
-                pad = "".join("\t" if char == "\t" else " " for char in before)
-                lines.append(f"  {number} | {self.where.text}")
-                lines.append(f"  {' ' * len(number)} | {pad}{'^' * max(1, self.where.length)}")
+            lines += self.where.lines()
         if self.hint:
             lines.append(f"  try: {self.hint}")
         return "\n".join(lines)
@@ -161,9 +166,36 @@ class LabelError(DataError):
 
 
 class ContractError(DataError):
-    """A constraint fails on the new rows; the old version stays."""
+    """A constraint fails on the new rows; the old version stays.
+
+    Parameters
+    ----------
+    failures
+        Where several checks fail: what each says, and its place.
+    """
 
     code = "TM-DATA-CONTRACT"
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: Where | None = None,
+        hint: str = "",
+        failures: Sequence[tuple[str, Where | None]] = (),
+        **facts: Any,
+    ) -> None:
+        super().__init__(message, where=where, hint=hint, **facts)
+        self.failures = tuple(failures)
+
+    def render(self) -> str:
+        """The error as the terminal shows it; of several failures each stands with its place."""
+        head, *rest = super().render().split("\n")
+        blocks: list[str] = []
+        for number, (sentence, where) in enumerate(self.failures, 1):
+            blocks.append(f"  {number}. {sentence}")
+            blocks += [f"  {line}" for line in where.lines()] if where else []
+        return "\n".join([head, *blocks, *rest])
 
 
 class SourceError(DataError):

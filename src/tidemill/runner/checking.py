@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from tidemill.contracts.audit import CheckResult, audit, require
+from tidemill.contracts.audit import audit
+from tidemill.contracts.result import CheckResult
+from tidemill.contracts.verdict import require
 from tidemill.core.errors import ContractError
 from tidemill.runner.placing import line_at
 from tidemill.runner.shape import start_of

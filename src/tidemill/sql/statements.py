@@ -42,6 +42,9 @@ class Constraint:
     ``kind`` is one of not_null, primary_key, unique, references, check. ``columns`` are the columns it is about;
     ``expression`` is the SQL text of a CHECK in the statement's dialect; ``table`` and ``foreign`` are what
     REFERENCES names. An unenforced constraint warns instead of stopping publication.
+
+    `sql.conditions.understand` fills in what the text of a CHECK says: ``sql`` is the condition for the engine,
+    ``shape`` what kind of condition it is, ``reads`` the columns it names, ``measures`` its aggregates.
     """
 
     kind: str
@@ -53,6 +56,10 @@ class Constraint:
     enforced: bool = True
     line: int = 0
     column: int = 0
+    sql: str = ""
+    shape: str = ""
+    reads: tuple[str, ...] = ()
+    measures: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -243,3 +250,4 @@ class Summary:
     files: tuple[str, ...] = ()
     model_type: str = ""
     parts: dict[str, str] = field(default_factory=dict)  # digests by part: query, options, transform, constraints
+    contract: dict[str, Any] = field(default_factory=dict)  # what is checked of a table: see `sql.contract`

@@ -121,6 +121,9 @@ class Session(Protocol):
     ) -> pa.RecordBatchReader:
         """Stream the result; nothing is held in memory beyond a few batches."""
 
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """The few rows of a result, as Python values."""
+
     def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
         """The result's Arrow schema, without running the query."""
 

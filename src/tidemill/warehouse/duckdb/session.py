@@ -63,6 +63,12 @@ class DuckSession:
         schema = next(opened)
         return pa.RecordBatchReader.from_batches(schema, opened)
 
+    def fetch(self, sql: str) -> list[tuple[Any, ...]]:
+        """The few rows of a result as Python values: nothing of Arrow is loaded for them."""
+        with self.connection(sql, None) as cursor:
+            check_is_query(cursor, sql)
+            return cursor.execute(sql).fetchall()
+
     def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
         """The result's Arrow schema, without running the query."""
         import pyarrow as pa
