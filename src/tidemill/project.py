@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.batch.request import BatchReport, BatchRequest
     from tidemill.runner.column_lineage import ProjectKnows
+    from tidemill.runner.check import CheckReport
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
@@ -140,6 +141,28 @@ class Project:
             wait_s=wait_s,
             listen=on_event or _silent,
         )
+
+    def check(self, tables: Sequence[str] = ()) -> CheckReport:
+        """Check what is in the lake: the contracts of these tables, or of all, and the assertions about them.
+
+        Raises
+        ------
+        NotFoundError
+            A name is no table of the project, or one that is not built yet.
+        """
+        from tidemill.runner.check import Asked, check_tables
+
+        summaries = self.statements.summaries()
+        asked = Asked(
+            db=self.db,
+            warehouse=self.warehouse,
+            clock=self.clock,
+            summaries=summaries,
+            statement=lambda summary: self.statements.statement(summary.file, summary.ordinal),
+            views=Views(self.statements, summaries),
+            stations=lambda: self.stations,
+        )
+        return check_tables(asked, tables)
 
     def sql(self, text: str, *, dialect: str | None = None, on_event: Callable[[Event], None] | None = None) -> Result:
         """Carry out statements and hand back the rows of the last one.

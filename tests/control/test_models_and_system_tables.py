@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -45,7 +45,10 @@ class Result:
     rows_seen: int = 10
     rows_failing: int = 0
     sample: tuple[dict[str, Any], ...] = ()
+    sample_keys: tuple[dict[str, Any], ...] = ()
+    observed: dict[str, Any] = field(default_factory=dict)
     seconds: float = 0.1
+    status: str = "passed"
 
 
 def test_versions_count_up_and_the_newest_is_current(db: Database) -> None:
@@ -126,8 +129,15 @@ def test_metrics_and_iterations_are_read_back(db: Database) -> None:
 
 
 def test_the_checks_of_a_step_replace_those_of_its_first_try(db: Database) -> None:
-    failing = Result(check="NOT NULL (a)", rows_failing=2, sample=({"a": None, "day": date(2026, 3, 1)},))
-    warned = replace(failing, check="UNIQUE (a)", enforced=False)
+    failing = Result(
+        check="NOT NULL (a)",
+        rows_failing=2,
+        sample=({"a": None, "day": date(2026, 3, 1)},),
+        sample_keys=({"id": 7},),
+        observed={"share": 0.5},
+        status="failed",
+    )
+    warned = replace(failing, check="UNIQUE (a)", enforced=False, status="warned")
     checks.save_checks(db, "r1", "a@1", table="a", results=[Result(check="CHECK (x)")])
     checks.save_checks(db, "r1", "a@1", table="a", results=[Result(check="CHECK (x)"), failing, warned])
 
@@ -137,6 +147,11 @@ def test_the_checks_of_a_step_replace_those_of_its_first_try(db: Database) -> No
     assert table["check"].to_pylist() == ["CHECK (x)", "NOT NULL (a)", "UNIQUE (a)"]
     assert table["enforced"].to_pylist() == [True, True, False]
     assert table["sample"][1].as_py() == '[{"a":null,"day":"2026-03-01"}]'
+    assert table["sample_keys"][1].as_py() == '[{"id":7}]'
+    assert table["observed"][1].as_py() == '{"share":0.5}'
+    assert table["version"].to_pylist() == [None, None, None]
+    checks.save_checks(db, "r2", "check a", table="a", results=[warned], version=3, origin="check")
+    assert system.system_tables(db)["checks"]()["version"].to_pylist() == [None, None, None, 3]
 
 
 def test_a_table_version_saved_twice_is_one_row(db: Database) -> None:

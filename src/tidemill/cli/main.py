@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "init": "Make a new project, empty or from a file and the column to predict.",
     "plan": "Say what a run would do, and why.",
     "run": "Build what changed: tables, checks and models.",
+    "check": "Check what is in the lake against what its statements promise.",
     "lint": "Read statements without running them, and say what is supported.",
     "sql": "Carry out SQL from a file or a text, or in a shell.",
     "query": "Carry out one SQL text: short for sql -e.",

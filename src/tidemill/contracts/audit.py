@@ -9,16 +9,16 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
-from tidemill.contracts.passes import Count, count_failing, failing_rows, source
+from tidemill.contracts.passes import Count, count_failing, failing_rows
 from tidemill.contracts.result import CheckResult
 from tidemill.contracts.rules import Relations, Rule, compile_rule, key_columns
-from tidemill.core.names import name_key, quote_path
+from tidemill.contracts.sample import Shown, plain_value, sample_of, source
+from tidemill.contracts.table_rules import Past, check_rules
+from tidemill.core.names import quote_path
+from tidemill.sql.contract import Contract
 from tidemill.sql.statements import Constraint
 from tidemill.warehouse.protocol import Session, Staged
-
-SAMPLE_ROWS = 5
 
 
 def audit(
@@ -54,11 +54,37 @@ def audit(
     rows, counts = count_failing(session, staged, rules)
     keys = key_columns(constraints)
     results = [
-        _result(rule, count, rows=rows, shown=_sample(session, staged, rule, keys) if count.failing else ())
+        _result(rule, count, rows=rows, shown=_shown(session, staged, rule, keys) if count.failing else ())
         for rule, count in zip(rules, counts, strict=True)
     ]
     share = (time.perf_counter() - started) / len(results)
     return [replace(result, seconds=share) for result in results]
+
+
+def check_contract(
+    session: Session,
+    staged: Staged,
+    contract: Contract,
+    *,
+    past: Past,
+    dialect: str,
+    engine: str,
+    file: str,
+    relations: Relations = quote_path,
+) -> list[CheckResult]:
+    """Check all that a table promises: its constraints, then the rules of its options.
+
+    Raises
+    ------
+    BindError
+        A check names a column the rows do not have.
+    """
+    results = audit(
+        session, staged, contract.constraints, dialect=dialect, engine=engine, file=file, relations=relations
+    )
+    if not contract.rules:
+        return results
+    return [*results, *check_rules(session, staged, contract, past=past, keys=key_columns(contract.constraints))]
 
 
 def _understood(constraint: Constraint, *, dialect: str, engine: str) -> Constraint:
@@ -69,9 +95,7 @@ def _understood(constraint: Constraint, *, dialect: str, engine: str) -> Constra
     return understand(constraint, dialect=dialect, engine=engine)
 
 
-def _result(
-    rule: Rule, count: Count, *, rows: int, shown: Sequence[tuple[dict[str, Any], dict[str, Any]]]
-) -> CheckResult:
+def _result(rule: Rule, count: Count, *, rows: int, shown: Shown) -> CheckResult:
     constraint = rule.constraint
     return CheckResult(
         check=rule.label,
@@ -88,27 +112,9 @@ def _result(
     )
 
 
-def _sample(
-    session: Session, staged: Staged, rule: Rule, keys: Sequence[str]
-) -> list[tuple[dict[str, Any], dict[str, Any]]]:
-    """Some failing rows, what the check is about first, each with its key."""
+def _shown(session: Session, staged: Staged, rule: Rule, keys: Sequence[str]) -> Shown:
+    """Some failing rows; where the table as a whole fails there are none."""
     if rule.way == "table":
-        return []
-    rows = session.query(f"SELECT * FROM ({failing_rows(rule, source(staged))}) LIMIT {SAMPLE_ROWS}").read_all()
-    about = {name_key(name) for name in (*rule.constraint.columns, *rule.constraint.reads)}
-    identity = {name_key(name) for name in keys}
-    names = sorted(rows.column_names, key=lambda name: name_key(name) not in about)
-    return [
-        (
-            {name: plain_value(row[name]) for name in names},
-            {name: plain_value(row[name]) for name in rows.column_names if name_key(name) in identity},
-        )
-        for row in rows.to_pylist()
-    ]
-
-
-def plain_value(value: object) -> Any:
-    """A value that JSON can hold, for the record; what is not a number (NaN, infinities) is told in words."""
-    if isinstance(value, float) and value - value != 0:
-        return str(value)
-    return value if isinstance(value, str | int | float | bool | None) else str(value)
+        return ()
+    about = (*rule.constraint.columns, *rule.constraint.reads)
+    return sample_of(session, failing_rows(rule, source(staged)), about=about, keys=keys)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tidemill.contracts.rules import Rule
+from tidemill.contracts.sample import source
 from tidemill.core.names import quote_name
 from tidemill.warehouse.protocol import Session, Staged
 
@@ -187,11 +188,6 @@ class _Reader:
         distinct = f"SELECT DISTINCT {', '.join(rule.columns)} FROM {self._from} WHERE NOT ({rule.nulls})"
         present = f"count(*) FILTER (WHERE NOT ({rule.nulls}))"
         return f"SELECT {present} - (SELECT count(*) FROM ({distinct})) + ({nulls}) FROM {self._from}"
-
-
-def source(staged: Staged) -> str:
-    """The rows, under the table's own name: a condition may say ``orders.amount``."""
-    return f"{staged.relation} AS {quote_name(staged.table.rsplit('.', 1)[-1])}"
 
 
 def failing_rows(rule: Rule, rows: str) -> str:

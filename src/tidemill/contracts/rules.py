@@ -19,6 +19,9 @@ _ORDERED = re.compile(
 _COUNTED = re.compile(
     r"(VARCHAR|BOOLEAN|UUID|U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(.*\)|DATE|ENUM\(.*\))", re.IGNORECASE
 )
+NUMBERS = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|DECIMAL\(.*\)|FLOAT|DOUBLE", re.IGNORECASE)
+TIMES = re.compile(r"DATE|TIMESTAMP.*", re.IGNORECASE)
+WORDS = re.compile(r"VARCHAR|BOOLEAN|ENUM\(.*\)", re.IGNORECASE)
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 
 Relations = Callable[[str], str]
@@ -117,23 +120,30 @@ def _references(constraint: Constraint, columns: tuple[str, ...], listed: str, r
 
 
 def find_column(name: str, staged: Staged, constraint: Constraint, file: str) -> Column:
-    """A column of the rows by its name, letter case apart.
+    """A column of the rows that a constraint names.
 
     Raises
     ------
     BindError
         There is none.
     """
-    for column in staged.columns:
+    where = Where(file=file, line=constraint.line, column=constraint.column) if constraint.line else None
+    return find_named(name, staged.columns, staged.table, where=where)
+
+
+def find_named(name: str, columns: Sequence[Column], table: str, *, where: Where | None = None) -> Column:
+    """A column by its name, letter case apart.
+
+    Raises
+    ------
+    BindError
+        There is none.
+    """
+    for column in columns:
         if name_key(column.name) == name_key(name):
             return column
-    where = Where(file=file, line=constraint.line, column=constraint.column) if constraint.line else None
-    raise BindError(
-        f"{staged.table} has no column {name}",
-        where=where,
-        hint=did_you_mean(name, [column.name for column in staged.columns]),
-        name=name,
-    )
+    hint = did_you_mean(name, [column.name for column in columns])
+    raise BindError(f"{table} has no column {name}", where=where, hint=hint, name=name)
 
 
 def shown_name(name: str) -> str:

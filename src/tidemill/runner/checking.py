@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING
 
-from tidemill.contracts.audit import audit
+from tidemill.contracts.audit import check_contract
 from tidemill.contracts.result import CheckResult
+from tidemill.contracts.table_rules import Past
 from tidemill.contracts.verdict import require
-from tidemill.core.errors import ContractError
+from tidemill.core.errors import ContractError, NotFoundError
 from tidemill.runner.placing import line_at
 from tidemill.runner.shape import start_of
+from tidemill.sql.contract import contract_of
 from tidemill.sql.statements import Assert, CreateTable, LoadData
 from tidemill.warehouse.control.checks import save_checks
 
@@ -19,7 +22,7 @@ if TYPE_CHECKING:
     from tidemill.runner.execute import OpenQuery
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.control.database import Tx
-    from tidemill.warehouse.protocol import Session, Staged
+    from tidemill.warehouse.protocol import Session, Staged, Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,9 +35,9 @@ class Checked:
     results: Sequence[CheckResult]
     warnings: tuple[str, ...] = ()
 
-    def save(self, tx: Tx) -> None:
+    def save(self, tx: Tx, *, version: int | None = None) -> None:
         """Write the results, in the commit that ends the step."""
-        save_checks(tx, self.run_id, self.step, table=self.table, results=self.results)
+        save_checks(tx, self.run_id, self.step, table=self.table, results=self.results, version=version)
 
 
 def check_rows(
@@ -46,22 +49,21 @@ def check_rows(
     ----------
     staged
         The rows as the table would have them. Only ``table``, ``columns``, ``rows`` and ``relation`` are read: any
-        relation of the session will do.
+        relation of the session will do (see `contracts.audit.audit`).
 
     Raises
     ------
     ContractError
         An enforced check fails; it is recorded all the same.
     """
-    source = statement.source
-    results = audit(
-        session,
-        staged,
-        statement.constraints if isinstance(statement, CreateTable) else (),
-        dialect=source.dialect,
-        engine=stations.warehouse.dialect,
-        file=source.file,
-    )
+    source, engine = statement.source, stations.warehouse.dialect
+    results: Sequence[CheckResult] = ()
+    if isinstance(statement, CreateTable) and (contract := contract_of(statement, engine=engine)):
+        now = stations.clock.now()
+        past = past_of(stations.warehouse, staged.table, now=now) if contract.rules else Past(now=now)
+        results = check_contract(
+            session, staged, contract, past=past, dialect=source.dialect, engine=engine, file=source.file
+        )
     try:
         warnings = require(staged.table, results, lambda result: line_at(source, result.line, result.column))
     except ContractError:
@@ -70,17 +72,46 @@ def check_rows(
     return Checked(run_id=run_id, step=step, table=staged.table, results=results, warnings=warnings)
 
 
-def check_assertion(statement: Assert, *, session: Session, opened: OpenQuery) -> None:
+def past_of(warehouse: Warehouse, table: str, *, now: datetime, below: int | None = None) -> Past:
+    """The versions of a table that a new one, or the one called ``below``, is compared with."""
+    try:
+        versions = [found for found in warehouse.history(table) if below is None or found.version < below]
+        before = warehouse.resting(table, versions[0].version) if versions else None
+    except NotFoundError:
+        return Past(now=now)  # the first version, or the first since the table was dropped
+    return Past(now=now, row_counts=[found.rows for found in versions], before=before)
+
+
+def check_assertion(
+    statement: Assert, *, stations: Stations, session: Session, opened: OpenQuery, tables: Sequence[str], run_id: str,
+    step: str,
+) -> Checked:  # fmt: skip
     """Check that an assertion is true; NULL is not.
 
     Raises
     ------
     ContractError
-        It does not hold.
+        It does not hold; it is recorded all the same.
     """
+    result = assertion_result(statement, session=session, opened=opened)
+    checked = Checked(run_id=run_id, step=step, table=", ".join(tables), results=(result,))
+    if not result.passed:
+        save_checks(stations.db, run_id, step, table=checked.table, results=checked.results)
+        raise ContractError(result.check, where=start_of(statement.source))
+    return checked
+
+
+def assertion_result(statement: Assert, *, session: Session, opened: OpenQuery) -> CheckResult:
+    """Whether an assertion is true."""
     table = session.query(opened.sql, opened.relations).read_all()
-    if table.num_rows == 0 or table.column(0)[0].as_py() is not True:
-        raise ContractError(
-            statement.message or f"the assertion {statement.query.source.text} does not hold",
-            where=start_of(statement.source),
-        )
+    held = table.num_rows > 0 and table.column(0)[0].as_py() is True
+    return CheckResult(
+        check=statement.message or f"the assertion {statement.query.source.text} does not hold",
+        kind="assert",
+        enforced=True,
+        rows_seen=table.num_rows,
+        rows_failing=0 if held else 1,
+        whole=True,
+        line=statement.source.line,
+        column=statement.source.column,
+    )

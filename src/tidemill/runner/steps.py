@@ -211,7 +211,7 @@ def _publish(
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=landed)
-        checked.save(tx)
+        checked.save(tx, version=landed.version)
 
     return Outcome(rows=staged.rows, version=landed.version, warnings=checked.warnings, record=record)
 
@@ -325,9 +325,22 @@ def _previous(name: str, job: Job) -> LoadedModel | None:
 
 def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
     with job.session() as session:
-        opened, _ = bind(statement.query, job, session)
-        check_assertion(statement, session=session, opened=opened)
-    return Outcome(record=lambda tx: save_asset(tx, asset_of(step, statement, job, version=None)))
+        opened, bound = bind(statement.query, job, session)
+        checked = check_assertion(
+            statement,
+            stations=job.stations,
+            session=session,
+            opened=opened,
+            tables=bound.tables,
+            run_id=job.run_id,
+            step=step.name,
+        )
+
+    def record(tx: Tx) -> None:
+        save_asset(tx, asset_of(step, statement, job, version=None))
+        checked.save(tx)
+
+    return Outcome(record=record)
 
 
 def _drop(step: Step, job: Job) -> Outcome:

@@ -10,6 +10,7 @@ from typing import Any
 from tidemill.core.digest import digest_value
 from tidemill.core.names import name_key
 from tidemill.sql.canonical import canonical_sql
+from tidemill.sql.contract import contract_json
 from tidemill.sql.reads import find_reads
 from tidemill.sql.statements import (
     Assert,
@@ -66,6 +67,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         files=files,
         model_type=_model_type(statement),
         parts=parts,
+        contract=contract_json(statement) if isinstance(statement, CreateTable) else {},
     )
 
 

@@ -13,6 +13,7 @@ from typing import Any
 from tidemill.core.errors import OptionError
 from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Option
+from tidemill.sql.contract_options import CONTRACT_OPTIONS, CONTRACT_RULES
 from tidemill.sql.options import ReadOptions, at_name, at_value, read_options
 from tidemill.sql.statements import CreateTable
 
@@ -20,6 +21,7 @@ TABLE_OPTIONS: tuple[Option, ...] = (
     Option(name="DESCRIPTION", kind="str", doc="What the table is. Changing it rebuilds nothing."),
     Option(name="FRIENDLY_NAME", kind="str", doc="A title for people. Changing it rebuilds nothing."),
     Option(name="LABELS", kind="any", doc="Pairs of words, as BigQuery has them. Changing them rebuilds nothing."),
+    *CONTRACT_OPTIONS,
 )
 
 _ENGINE = "tables are kept as Parquet files, whose storage Tidemill decides"
@@ -51,7 +53,14 @@ class TableRule:
     hint: str = ""
 
 
-TABLE_RULES: tuple[TableRule, ...] = ()
+def _of_contract(option: str, broken: Callable[[Mapping[str, Any], frozenset[str]], str], hint: str) -> TableRule:
+    def told(statement: CreateTable, values: Mapping[str, Any]) -> str:
+        return broken(values, frozenset(part.name.lower() for part in statement.options))
+
+    return TableRule(option=option, broken=told, hint=hint)
+
+
+TABLE_RULES: tuple[TableRule, ...] = tuple(_of_contract(*rule) for rule in CONTRACT_RULES)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

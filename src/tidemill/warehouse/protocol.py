@@ -164,8 +164,11 @@ class Warehouse(Protocol):
         system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
         at_least: int | None = None,
         at: int | None = None,
+        tables: bool = True,
     ) -> Session:
         """A reader at the newest snapshot. ``system`` tables appear as ``tidemill.NAME``, read when asked for.
+
+        Without ``tables`` it sees no table by its name, only relations such as those of `resting`, and starts faster.
 
         With ``at_least`` any snapshot from that version on will do: one that is open already costs nothing. With
         ``at`` it reads exactly that snapshot, however old.
@@ -189,6 +192,15 @@ class Warehouse(Protocol):
         """Compute a query into files of this attempt; no lock is held, readers see nothing.
 
         A table in a dataset called ``tidemill_...`` is the system's own: refused without ``system``.
+        """
+
+    def resting(self, table: str, version: int | None = None) -> Staged:
+        """The rows of a visible version as a relation that any session reads, also one without tables.
+
+        Raises
+        ------
+        NotFoundError
+            There is no such table, or not at that version.
         """
 
     def staged_again(self, table: str, files: Sequence[DataFile], *, attempt: str) -> Staged | None:

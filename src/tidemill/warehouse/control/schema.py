@@ -205,3 +205,12 @@ def create_first_tables(tx: Tx) -> None:
     """Migration 1."""
     for statement in _FIRST:
         tx.execute(statement)
+
+
+def extend_checks(tx: Tx) -> None:
+    """Add to checks what they looked at, by key, and what they measured."""
+    tx.execute("ALTER TABLE checks ADD COLUMN origin TEXT NOT NULL DEFAULT 'run'")
+    tx.execute("ALTER TABLE checks ADD COLUMN version BIGINT")
+    tx.execute("ALTER TABLE checks ADD COLUMN sample_keys TEXT NOT NULL DEFAULT '[]'")
+    tx.execute("ALTER TABLE checks ADD COLUMN observed TEXT NOT NULL DEFAULT '{}'")
+    tx.execute("CREATE INDEX checks_by_table ON checks (table_name, created_at)")

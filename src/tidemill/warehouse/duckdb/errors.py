@@ -9,6 +9,7 @@ import contextlib
 import errno
 import json
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
@@ -95,17 +96,22 @@ class Asked:
 def translated(asked: Asked) -> Iterator[None]:
     """Turn the engine's and the system's errors inside the block into Tidemill's."""
     import duckdb
-    import pyarrow as pa
 
     try:
         yield
     except TidemillError:
         raise
-    except (duckdb.Error, pa.ArrowException) as error:
+    except duckdb.Error as error:
         # Without the cause when it has words that nobody should see.
         raise translate(error, asked) from (error if asked.clean(str(error)) == str(error) else None)
     except OSError as error:
         raise _system_error(error, asked) from error
+    except Exception as error:
+        # Arrow is not loaded for its errors: who has not loaded it meets none of them.
+        arrow = sys.modules.get("pyarrow")
+        if arrow is not None and isinstance(error, arrow.ArrowException):
+            raise translate(error, asked) from error
+        raise
 
 
 def translate(error: BaseException, asked: Asked) -> TidemillError:

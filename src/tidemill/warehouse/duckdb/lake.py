@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.connections import ConnectionSettings, SourceTable
 from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
-from tidemill.core.names import did_you_mean, name_key, quote_text
+from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb import moves
 from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
@@ -102,8 +102,11 @@ class Lake:
         system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
         at_least: int | None = None,
         at: int | None = None,
+        tables: bool = True,
     ) -> DuckSession:
         """A reader at the newest snapshot, at an open one from ``at_least`` on, or exactly ``at`` one."""
+        if not tables:
+            return DuckSession(self.engine, version=None, tables=list, newest=lambda _: None, system=system)
         self._settle()
         version = at
         if at is not None:
@@ -142,6 +145,17 @@ class Lake:
             except BaseException:
                 self._attempts.finish(folder)
                 raise
+
+    def resting(self, table: str, version: int | None = None) -> Staged:
+        """The rows of a visible version as a relation of its files, which the engine reads without the catalogue."""
+        found = self._existing(table, version)
+        paths = [quote_text(str(self.places.lake / file.path)) for file in found.files]
+        # Folders named COLUMN=VALUE are partitions, whose columns the files hold as well.
+        relation = f"read_parquet([{', '.join(paths)}], hive_partitioning => false, union_by_name => {len(paths) > 1})"
+        if not paths:
+            kinds = ", ".join(f"NULL::{column.type} AS {quote_name(column.name)}" for column in found.columns)
+            relation = f"(SELECT {kinds} WHERE false)"
+        return Staged(table=found.table, columns=found.columns, files=found.files, rows=found.rows, relation=relation)
 
     def staged_again(self, table: str, files: Sequence[DataFile], *, attempt: str) -> Staged | None:
         """Rows that a process which is gone staged in an attempt; None when a file is missing or changed."""

@@ -1,0 +1,25 @@
+"""Spans of time in words: '90 minutes', '2 days'."""
+
+from __future__ import annotations
+
+import re
+from datetime import timedelta
+
+UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
+
+
+def read_duration(text: str) -> timedelta | None:
+    """A span from a number and a unit, several times over ('1 day 12 hours'); None when the text is none."""
+    seconds, rest = 0.0, text.strip()
+    while found := _PART.match(rest):
+        seconds += float(found[1]) * UNITS[found[2].lower()]
+        rest = rest[found.end() :].lstrip(" ,")
+    return timedelta(seconds=seconds) if seconds and not rest else None
+
+
+def show_duration(span: timedelta) -> str:
+    """A span in its largest unit that keeps it readable: ``1.5 days``."""
+    seconds = span.total_seconds()
+    unit = next((name for name in reversed(UNITS) if abs(seconds) >= 2 * UNITS[name]), "second")
+    return f"{seconds / UNITS[unit]:.3g} {unit}s"
