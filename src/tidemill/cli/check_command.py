@@ -46,15 +46,17 @@ def _lines(report: CheckReport) -> list[str]:
 
 
 def _table(table: TableReport) -> list[str]:
-    of = f"{count(table.rows, 'row')}, version {table.version}" if table.version is not None else "assertion"
+    asserted = table.version is None
+    of = "" if asserted else f"{count(table.rows, 'row')}, version {table.version}, "
+    name = f"ASSERT on {table.name}" if asserted else table.name
     if table.error is not None:
-        return [f"error    {table.name:<28} {of}", *(f"  {line}" for line in table.error.render().split("\n"))]
+        return [f"error    {name:<28} {of}".rstrip(", "), *(f"  {line}" for line in table.error.render().split("\n"))]
     failed = sum(not result.passed for result in table.results)
     what = f"{failed} of {count(len(table.results), 'check')} failed" if failed else count(len(table.results), "check")
     if not table.results:
         what = "declares no checks"
     word = "held" if not failed else "warned" if table.held else "failed"
-    lines = [f"{word:<8} {table.name:<28} {what}, {of}, {table.seconds:.1f} s"]
+    lines = [f"{word:<8} {name:<28} {what}, {of}{table.seconds:.1f} s"]
     for failure in table.failures:
         lines.append(f"  {failure.result.status}: {failure.sentence}")
         lines += [f"  {line}" for line in failure.where.lines()] if failure.where else []

@@ -110,7 +110,7 @@ def _freshness(asked: Asked) -> Iterator[CheckResult]:
     rows, micros = asked.session.fetch(
         f"SELECT count(*), epoch_us(max({quote_name(column.name)})::TIMESTAMP) FROM {asked.staged.relation}"
     )[0]
-    check = f"FRESHNESS ({shown_name(column.name)} at most {asked.rules['max_age']} old)"
+    check = f"FRESHNESS ({shown_name(column.name)} is at most {asked.rules['max_age']} old)"
     observed: dict[str, Any] = {"newest": None}
     age = None
     if micros is not None:

@@ -8,11 +8,12 @@ from typing import Any
 from tidemill.contracts.result import CheckResult
 from tidemill.contracts.rules import shown_name
 from tidemill.core.errors import ContractError, Where
+from tidemill.core.names import quote_text
 
 MOST_SHOWN = 20
 MOST_COLUMNS = 3
 OLD_VERSION_STAYS = "the old version stays"
-HINT = "mend the rows in the query, or say NOT ENFORCED after the constraint to be warned only"
+CONSTRAINTS = ("not_null", "primary_key", "unique", "references", "check")
 
 
 def require(
@@ -21,7 +22,7 @@ def require(
     where: Callable[[CheckResult], Where | None],
     *,
     outcome: str = OLD_VERSION_STAYS,
-    hint: str = HINT,
+    hint: str = "",
 ) -> tuple[str, ...]:
     """Raise when an enforced check fails; return the unenforced failures as warnings.
 
@@ -48,17 +49,29 @@ def require(
         message = f"{table}: {len(broken)} of {len(results)} checks fail{ending}"
     raise ContractError(
         message,
-        where=None if others else first[1],
-        hint=hint,
+        where=first[1],
+        hint=hint or _hint(broken),
         failures=[first, *others] if others else (),
         checks=[_as_json(result) for result in broken],
     )
 
 
+def _hint(broken: Sequence[CheckResult]) -> str:
+    """What to do: to mend the rows, or to be warned only, as each kind of check says it."""
+    ways = []
+    if any(result.kind in CONSTRAINTS for result in broken):
+        ways.append("say NOT ENFORCED after the constraint")
+    rules = dict.fromkeys(result.kind for result in broken if result.kind not in CONSTRAINTS)
+    if rules:
+        ways.append(f"add {', '.join(map(quote_text, rules))} to the option NOT_ENFORCED")
+    return f"mend the rows in the query; to be warned only, {' and '.join(ways)}"
+
+
 def sentence(result: CheckResult) -> str:
     """A failure in words: which check, how many of how many rows, and some of them."""
     if result.whole:
-        found = ", ".join(f"{name} is {show(value)}" for name, value in result.observed.items())
+        measured = result.observed.items()
+        found = ", ".join(f"{name} is {value if isinstance(value, str) else show(value)}" for name, value in measured)
         return f"{result.check} does not hold" + (f": {found}" if found else f" for {result.rows_seen:,} rows")
     shown = f", such as {_rows(result)}" if result.sample else ""
     return f"{result.check} fails for {result.rows_failing:,} of {result.rows_seen:,} rows{shown}"
@@ -88,6 +101,8 @@ def show(value: Any) -> str:
     """A value as a message has it, cut short."""
     if value is None:
         return "NULL"
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
     if isinstance(value, float):
         return f"{value:.6g}"
     text = repr(value) if isinstance(value, str) else str(value)
@@ -97,6 +112,8 @@ def show(value: Any) -> str:
 def _as_json(result: CheckResult) -> dict[str, Any]:
     return {
         "check": result.check,
+        "line": result.line,
+        "column": result.column,
         "kind": result.kind,
         "rows_seen": result.rows_seen,
         "rows_failing": result.rows_failing,

@@ -106,11 +106,13 @@ class TidemillError(Exception):
     def render(self) -> str:
         """The error as the terminal shows it: what, where with carets, what to do."""
         lines = [f"error[{self.code}]: {self.message}"]
-        if self.where is not None:
-            lines += self.where.lines()
+        lines += self._places()
         if self.hint:
             lines.append(f"  try: {self.hint}")
         return "\n".join(lines)
+
+    def _places(self) -> list[str]:
+        return self.where.lines() if self.where is not None else []
 
 
 class StatementError(TidemillError):
@@ -188,14 +190,15 @@ class ContractError(DataError):
         super().__init__(message, where=where, hint=hint, **facts)
         self.failures = tuple(failures)
 
-    def render(self) -> str:
-        """The error as the terminal shows it; of several failures each stands with its place."""
-        head, *rest = super().render().split("\n")
-        blocks: list[str] = []
+    def _places(self) -> list[str]:
+        """Of several failures each with its place."""
+        if not self.failures:
+            return super()._places()
+        lines: list[str] = []
         for number, (sentence, where) in enumerate(self.failures, 1):
-            blocks.append(f"  {number}. {sentence}")
-            blocks += [f"  {line}" for line in where.lines()] if where else []
-        return "\n".join([head, *blocks, *rest])
+            lines.append(f"  {number}. {sentence}")
+            lines += [f"   {line}" for line in where.lines()] if where else []
+        return lines
 
 
 class SourceError(DataError):

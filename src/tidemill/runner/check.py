@@ -19,7 +19,6 @@ from tidemill.core.errors import NotFoundError, TidemillError, Where
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.runner.checking import assertion_result, past_of
 from tidemill.runner.placing import line_at, place
-from tidemill.runner.shape import start_of
 from tidemill.sql.contract import Contract, contract_from_json, contract_of
 from tidemill.sql.statements import Assert, CreateTable, Statement, Summary
 from tidemill.warehouse.control.checks import save_checks
@@ -207,7 +206,7 @@ def _check_assertion(asked: Asked, summary: Summary) -> TableReport:
         place(error, statement.source)
         return TableReport(name=summary.name, version=None, rows=0, results=(), error=error)
     failures = () if result.passed else (
-        Failure(result=result, sentence=result.check, where=start_of(statement.source)),
+        Failure(result=result, sentence=result.check, where=line_at(statement.source, result.line, result.column)),
     )  # fmt: skip
     return TableReport(
         name=name or summary.name, version=None, rows=1, results=(result,), failures=failures,

@@ -13,7 +13,6 @@ from tidemill.contracts.table_rules import Past
 from tidemill.contracts.verdict import require
 from tidemill.core.errors import ContractError, NotFoundError
 from tidemill.runner.placing import line_at
-from tidemill.runner.shape import start_of
 from tidemill.sql.contract import contract_of
 from tidemill.sql.statements import Assert, CreateTable, LoadData
 from tidemill.warehouse.control.checks import save_checks
@@ -97,7 +96,7 @@ def check_assertion(
     checked = Checked(run_id=run_id, step=step, table=", ".join(tables), results=(result,))
     if not result.passed:
         save_checks(stations.db, run_id, step, table=checked.table, results=checked.results)
-        raise ContractError(result.check, where=start_of(statement.source))
+        raise ContractError(result.check, where=line_at(statement.source, result.line, result.column))
     return checked
 
 

@@ -41,8 +41,9 @@ class Contract:
 
     def as_json(self) -> dict[str, Any]:
         """As plain data; what has its default is left out."""
+        plain = asdict(Constraint(kind=""))
         constraints = [
-            {name: value for name, value in asdict(constraint).items() if value not in ("", 0, True, ())}
+            {name: value for name, value in asdict(constraint).items() if value != plain[name]}
             for constraint in self.constraints
         ]
         return {
