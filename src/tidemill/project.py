@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from tidemill.registry.retention import Verdict
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.batch.request import BatchReport, BatchRequest
-    from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.check import CheckReport
+    from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
     from tidemill.runner.model import Model
