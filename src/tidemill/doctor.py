@@ -9,10 +9,12 @@ import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, Literal
 
+from tidemill.core.connections import kind_of
 from tidemill.core.errors import SettingsError, TidemillError
 from tidemill.core.settings import SETTINGS
 from tidemill.project import Project, open_project
@@ -56,6 +58,8 @@ def examine(folder: Path) -> Iterator[Finding]:
         yield _guarded("control database", lambda: _control(project))
         yield _guarded("statements", lambda: _statements(project))
         yield _guarded("lake", lambda: _lake(project))
+        for name in project.settings.connections:
+            yield _guarded(f"connection {name}", partial(_connection, project, name))
 
 
 def _guarded(check: str, look: Callable[[], Finding]) -> Finding:
@@ -138,6 +142,18 @@ def _statements(project: Project) -> Finding:
         return Finding(check="statements", status="warning", detail=f"none in {project.root / 'sql'}", hint=hint)
     said = f"{len(plan.steps)} read well, {len(plan.work)} to do"
     return Finding(check="statements", status="ok", detail=said)
+
+
+def _connection(project: Project, name: str) -> Finding:
+    """Reach a database and list its tables, or storage and list its files."""
+    settings = project.settings.connections[name]
+    if kind_of(settings).tables:
+        count, what = len(project.warehouse.source_tables(name)), "table"
+    else:
+        count, what = len(project.warehouse.remote_files(f"{settings.url.rstrip('/')}/*")), "file"
+    return Finding(
+        check=f"connection {name}", status="ok", detail=f"{settings.kind}, {count} {what}{'s' * (count != 1)}"
+    )
 
 
 def _lake(project: Project) -> Finding:

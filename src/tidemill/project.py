@@ -570,6 +570,7 @@ class Project:
             file_tokens=file_tokens(patterns, root=self.root, db=self.db),
             connections=connections,
             sources=looker.states(tables),
+            remote_files=looker.files(patterns),
             model_versions=_algorithm_version,
         )
 

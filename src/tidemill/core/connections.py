@@ -267,14 +267,7 @@ def find_connection(name: str, connections: Mapping[str, ConnectionSettings]) ->
 def default_schema(connection: ConnectionSettings) -> str:
     """The schema of ``NAME.table``; '' when there is none."""
     kind = kind_of(connection)
-    return connection.schema or kind.schema or database_of(connection.url)
-
-
-def database_of(url: str) -> str:
-    """The database that the URL of a server names; '' when it names none, or a variable does."""
-    found = re.match(r"[^:]+://[^/?]*/([^?]*)", url)
-    name = found.group(1) if found else ""
-    return "" if VARIABLE.search(name) else name
+    return connection.schema or kind.schema
 
 
 def _check_name(name: str, found: Iterable[str], place: Place) -> None:
@@ -305,7 +298,18 @@ def _one(name: str, section: Any, place: Place, environment: Mapping[str, str]) 
     storage = [entry.name for entry in CONNECTION if entry.name in STORAGE_ENTRIES and entry.name in section]
     if kind is not None and storage and kind.tables:
         raise SettingsError(f"{path}.{storage[0]} is for s3 only", where=place(f"{path}.{storage[0]}"))
+    if kind is not None and values["changes"] == "checksum" and not kind.extra:
+        message = f"{path}.changes: no server computes a checksum for {kind.name}"
+        raise SettingsError(message, where=place(f"{path}.changes"), hint="leave it out: changes are seen")
+    if kind is not None and kind.tables and not kind.schema and not values["schema"]:
+        values["schema"] = _database_of(told, environment)
     return ConnectionSettings(name=name, kind=kind.name if kind else "", **values)
+
+
+def _database_of(url: str, environment: Mapping[str, str]) -> str:
+    """The database that the URL of a server names; '' when it names none, or a variable that is not set."""
+    found = re.match(r"[^:]+://[^/?]*/([^?]*)", url)
+    return VARIABLE.sub(lambda name: environment.get(name.group(1), ""), found.group(1)) if found else ""
 
 
 def _refuse_plain_secrets(path: str, values: Mapping[str, Any], place: Place) -> None:

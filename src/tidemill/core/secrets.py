@@ -18,7 +18,8 @@ VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 HIDDEN = "..."
 
 # What connection strings of every kind call a password.
-_GIVEN = re.compile(r"\b((?:ssl)?(?:password|passwd|pwd)|secret|session_token)(\s*[=:]\s*)('[^']*'|[^\s;&,'\"]+)", re.I)
+_VALUE = r"""('[^']*'|"[^"]*"|[^\s;&,'"]+)"""
+_GIVEN = re.compile(rf"\b((?:ssl)?(?:password|passwd|pwd)|secret|session_token)(\s*[=:]\s*){_VALUE}", re.IGNORECASE)
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+]*://[^\s:/@]*:)[^\s@/]+(@)", re.I)
 
 

@@ -80,6 +80,8 @@ class State:
         The project's connections by name.
     sources
         For each table of a connection that is read, how it is found.
+    remote_files
+        For each path pattern that names files of other machines, how they are found.
     model_versions
         The algorithm version of each model type.
     """
@@ -89,6 +91,7 @@ class State:
     file_tokens: Mapping[str, str] = field(default_factory=dict)
     connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)
     sources: Mapping[str, SourceState] = field(default_factory=dict)
+    remote_files: Mapping[str, SourceState] = field(default_factory=dict)
     model_versions: Callable[[str], int] = lambda _: 1
 
 
@@ -189,7 +192,9 @@ def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State
     reads = {graph.assets[read].name: fingerprints[read] for read in graph.reads[key]}
     reads |= {table: f"version {state.lake_tables[table]}" for table in graph.outside[key]}
     reads |= {name: state.sources[name].token for name in graph.sources[key] if name in state.sources}
-    reads |= {f"file {pattern}": state.file_tokens.get(pattern, "") for pattern in graph.assets[key].files}
+    for pattern in graph.assets[key].files:
+        remote = state.remote_files.get(pattern)
+        reads[f"file {pattern}"] = remote.token if remote else state.file_tokens.get(pattern, "")
     return reads
 
 
@@ -232,7 +237,8 @@ def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], state:
             reasons.append(f"reads {name}")
         elif known.reads[name] != token:
             became = "is gone" if token == MISSING_FILES else "changed"
-            became = state.sources[name].said if name in state.sources else became
+            found = state.sources.get(name) or state.remote_files.get(name.removeprefix("file "))
+            became = found.said if found else became
             reasons.append(f"{name.removeprefix('file ')} {became}")
     return ", ".join(reasons) or "built by another version of Tidemill"
 

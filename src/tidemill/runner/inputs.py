@@ -18,10 +18,7 @@ if TYPE_CHECKING:
 
 
 def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, str]:
-    """For each pattern, a token that changes when a file behind it changes, comes or goes.
-
-    Files on other machines have a token that never changes: ``run --full-refresh`` reads them again.
-    """
+    """For each pattern of files of this machine, a token that changes when a file behind it changes, comes or goes."""
     wanted = list(dict.fromkeys(patterns))
     if not wanted:
         return {}
@@ -30,7 +27,6 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
     tokens: dict[str, str] = {}
     for pattern in wanted:
         if is_remote(pattern):
-            tokens[pattern] = "remote"
             continue
         # Paths as seen from the project: a project that is copied or moved with its data has nothing to do.
         digests = [[os.path.relpath(path, root), _digest(path, known, fresh)] for path in files_of(pattern, root)]

@@ -13,6 +13,7 @@ from tidemill.core.who import current_user
 from tidemill.registry.lineage import Lineage, made_with, source_digest
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.shape import start_of
+from tidemill.sources.patterns import is_remote
 from tidemill.training.artifact import library_versions
 
 if TYPE_CHECKING:
@@ -88,6 +89,15 @@ def require_same_files(lineage: Lineage, statement: CreateModel, stations: Stati
                 hint="run again when whoever writes the file is done",
                 file=pattern,
             )
+
+
+def live_reads(lineage: Lineage) -> list[str]:
+    """A warning for each thing that a version read where nobody keeps what it held."""
+    told = (
+        "nobody keeps what it held: this version cannot be trained again on the same rows; keep them in a table first"
+    )
+    remote = [pattern for pattern in lineage.files if is_remote(pattern)]
+    return [f"{name} is read where it is, and {told}" for name in [*lineage.sources, *remote]]
 
 
 def views_read(query: Query, views: Mapping[str, Query]) -> dict[str, Query]:

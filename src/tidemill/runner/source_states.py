@@ -16,15 +16,18 @@ from tidemill.core.addresses import address_of
 from tidemill.core.clock import Clock
 from tidemill.core.connections import ConnectionSettings, SourceTable, kind_of
 from tidemill.core.digest import digest_value
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import did_you_mean, name_key
-from tidemill.planner.make import SourceState
+from tidemill.planner.make import MISSING_FILES, SourceState
 from tidemill.runner.inputs import file_tokens
+from tidemill.sources.patterns import is_remote
+from tidemill.sources.remote import is_web, web_version
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import Warehouse
 
+RACY_S = 2.0
 READ_AGAIN = "is read again by every run"
 
 
@@ -55,6 +58,40 @@ class Looker:
             for connection, theirs in by_connection.items()
             for name, state in self._of(self.connections[connection], theirs).items()
         }
+
+    def files(self, patterns: Iterable[str]) -> dict[str, SourceState]:
+        """How the files of other machines behind each pattern are found."""
+        return {pattern: self._file(pattern) for pattern in dict.fromkeys(patterns) if is_remote(pattern)}
+
+    def _file(self, pattern: str) -> SourceState:
+        try:
+            token = self._web_token(pattern) if is_web(pattern) else self._storage_token(pattern)
+        except TidemillError as error:
+            return SourceState(token=self._new(), said=f"cannot be asked for changes ({error.message})")
+        if token is None:
+            return SourceState(token=MISSING_FILES, said="is gone")
+        if not token:
+            why = "its server tells neither an ETag nor a time"
+            return SourceState(token=self._new(), said=f"{READ_AGAIN}: {why}")
+        return SourceState(token=token)
+
+    def _web_token(self, url: str) -> str | None:
+        version = web_version(url)
+        return digest_value(version) if version else version
+
+    def _storage_token(self, pattern: str) -> str | None:
+        try:
+            files = self.warehouse().remote_files(pattern)
+        except SourceError as error:
+            if error.message.startswith("there is no file"):
+                return None
+            raise
+        if not files:
+            return None
+        # Storage tells times in whole seconds: a file may be written twice within one, and then looks the same.
+        newest = max(file.changed_us or 0 for file in files) / 1e6
+        racy = self._new() if self.clock.now().timestamp() - newest < RACY_S else ""
+        return digest_value([[file.name, file.bytes, file.changed_us] for file in files] + [[racy]])
 
     def _of(self, connection: ConnectionSettings, tables: list[SourceTable]) -> dict[str, SourceState]:
         try:

@@ -245,7 +245,7 @@ def _insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
 def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progress) -> Outcome:
     from tidemill.evaluation.judge import judge
     from tidemill.registry.versions import register
-    from tidemill.runner.lineage import lineage_of, require_same_files
+    from tidemill.runner.lineage import lineage_of, live_reads, require_same_files
     from tidemill.sql.options import check_create_model
     from tidemill.training.task import TrainTask
     from tidemill.training.train import train
@@ -311,7 +311,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         rows=trained.rows_train + trained.rows_eval,
         version=version.version,
         metrics=dict(trained.metrics),
-        warnings=(*checked.notes, *trained.warnings),
+        warnings=(*checked.notes, *live_reads(lineage), *trained.warnings),
     )
 
 

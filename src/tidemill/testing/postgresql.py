@@ -38,7 +38,7 @@ def find_binaries() -> Path:
 
 @contextmanager
 def postgresql_server() -> Iterator[str]:
-    """Start a cluster; gives the URL of its database.
+    """Start a cluster; gives the URL of its database. Members of a role ``with_password`` are asked for theirs.
 
     PostgreSQL refuses to run as root, so root becomes the user ``postgres`` for it.
     """
@@ -57,6 +57,7 @@ def postgresql_server() -> Iterator[str]:
     control = [*as_user, str(binaries / "pg_ctl"), "-D", str(data), "-w", "-t", "60"]
     try:
         _run([*as_user, str(binaries / "initdb"), "-D", str(data), "-U", USER, "-A", "trust", "-N"], folder)
+        _ask_for_passwords(data / "pg_hba.conf")
         _run([*control, "-l", str(folder / "log"), "-o", options, "start"], folder)
         try:
             yield f"postgresql://{USER}@127.0.0.1:{port}/postgres"
@@ -64,6 +65,11 @@ def postgresql_server() -> Iterator[str]:
             _run([*control, "-m", "immediate", "stop"], folder)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _ask_for_passwords(rules: Path) -> None:
+    """Let members of the role ``with_password`` show theirs; others are trusted."""
+    rules.write_text(f"host all +with_password 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
 
 
 def _run(command: list[str], folder: Path) -> None:

@@ -56,6 +56,7 @@ _LOST = (
     "terminating connection",
     "Unable to read binary COPY data",
     "Lost connection",
+    "Failed to fetch result row for MySQL query",
     "server has gone away",
     "Server has gone away",
     "Connection was killed",
@@ -105,12 +106,12 @@ def translated(asked: Asked) -> Iterator[None]:
         # Without the cause when it has words that nobody should see.
         raise translate(error, asked) from (error if asked.clean(str(error)) == str(error) else None)
     except OSError as error:
-        raise _system_error(error, asked) from error
+        raise _system_error(error, asked) from (error if asked.clean(str(error)) == str(error) else None)
     except Exception as error:
         # Arrow is not loaded for its errors: who has not loaded it meets none of them.
         arrow = sys.modules.get("pyarrow")
         if arrow is not None and isinstance(error, arrow.ArrowException):
-            raise translate(error, asked) from error
+            raise translate(error, asked) from (error if asked.clean(str(error)) == str(error) else None)
         raise
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
-from tidemill.core.errors import BindError, SourceError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, SourceError, TidemillError, TransientError, UnsupportedError
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb.engine import SYSTEM, Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
@@ -165,6 +165,9 @@ class DuckSession:
         except TidemillError as error:
             if kept.first is not None and kept.first is not error:
                 raise kept.first from None
+            # The engine stumbles over rows whose type is another by now: the reason comes before what it says.
+            with contextlib.suppress(TransientError):
+                self._require_same_columns(sql)
             raise
 
     def bind(self, cursor: DuckDBPyConnection, sql: str) -> DuckDBPyRelation:
