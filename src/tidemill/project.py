@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
+    from tidemill.runner.unit_tests.bench import TestResult
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
     from tidemill.serving.online.explain import Explanation
@@ -267,6 +268,30 @@ class Project:
 
         with self._known() as known:
             return graph_around(name, self.statements, db=self.db, known=known)
+
+    def test(
+        self, names: Sequence[str] = (), *, on_result: Callable[[TestResult], None] = lambda _: None
+    ) -> list[TestResult]:
+        """Carry out the unit tests of the ``tests`` folder: all, or those that a name or pattern means.
+
+        Raises
+        ------
+        ParseError
+            A file holds something that is not a test.
+        NotFoundError
+            A name means none.
+        """
+        from tidemill.runner.unit_tests.bench import open_bench, run_tests
+        from tidemill.runner.unit_tests.cases import choose_tests, read_tests
+
+        results: list[TestResult] = []
+        tests = choose_tests(read_tests(self.root, dialect=self.settings.dialect), names)
+        if tests:
+            with open_bench(self.root, self.statements, self.db) as bench:
+                for result in run_tests(bench, tests):
+                    on_result(result)
+                    results.append(result)
+        return results
 
     def history(self, table: str) -> list[TableVersion]:
         """Every version of a table, newest first."""

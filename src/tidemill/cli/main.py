@@ -25,6 +25,7 @@ COMMANDS: dict[str, str] = {
     "run": "Build what changed: tables, checks and models.",
     "check": "Check what is in the lake against what its statements promise.",
     "lint": "Read statements without running them, and say what is supported.",
+    "test": "Test statements on rows of your own, without the lake.",
     "sql": "Carry out SQL from a file or a text, or in a shell.",
     "query": "Carry out one SQL text: short for sql -e.",
     "predict": "Score a table or a file with a model, to a table or a file.",

@@ -56,11 +56,12 @@ def typed_query(sql: str, columns: Sequence[ColumnDef], *, schema: pa.Schema, so
             )
         if column.type:
             quoted = quote_name(names[name_key(column.name)])
-            casts.append(f"CAST({quoted} AS {_engine_type(column.type, source.dialect, engine)}) AS {quoted}")
+            casts.append(f"CAST({quoted} AS {engine_type(column.type, source.dialect, engine)}) AS {quoted}")
     return f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql}\n)" if casts else sql
 
 
-def _engine_type(text: str, dialect: str, engine: str) -> str:
+def engine_type(text: str, dialect: str, engine: str) -> str:
+    """A declared type as the engine names it."""
     if dialect == engine:
         return text
     from sqlglot import exp

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any, TypeVar, cast
 
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
@@ -17,6 +18,8 @@ from tidemill.sql.split import split_tokens
 from tidemill.sql.statements import Source, Statement
 from tidemill.sql.text import Text
 from tidemill.sql.unclosed import unreadable
+
+T = TypeVar("T")
 
 STATEMENT_LIMIT = 1_000_000
 NESTING_LIMIT = 200
@@ -70,6 +73,13 @@ def parse_text(text: str, *, file: str, dialect: str, line: int = 1) -> list[Sta
 
 def parse_each(text: str, *, file: str, dialect: str, line: int = 1) -> Iterator[tuple[Source, Statement | ParseError]]:
     """Read statement after statement; one that cannot be read is handed out as its error, and reading goes on."""
+    yield from parse_chunks(text, read_statement, file=file, dialect=dialect, line=line)
+
+
+def parse_chunks(
+    text: str, read: Callable[[Any, Text, Source], T], *, file: str, dialect: str, line: int = 1
+) -> Iterator[tuple[Source, T | ParseError]]:
+    """As `parse_each`, with another reader of what stands between semicolons."""
     written = Text.of(text.replace("\ufeff", " ", 1), file=file, dialect=dialect.lower(), first_line=line)
     if "\0" in text:
         place = written.where(text.index("\0"), text.index("\0") + 1)
@@ -83,12 +93,12 @@ def parse_each(text: str, *, file: str, dialect: str, line: int = 1) -> Iterator
     for chunk in split_tokens(tokens):
         source = written.source(chunk[0].start, chunk[-1].end + 1)
         try:
-            yield source, _parse_chunk(written, chunk, source)
+            yield source, _parse_chunk(written, chunk, source, read)
         except ParseError as error:
             yield source, error
 
 
-def _parse_chunk(text: Text, chunk: list[Token], source: Source) -> Statement:
+def _parse_chunk(text: Text, chunk: list[Token], source: Source, read: Callable[[Any, Text, Source], T]) -> T:
     """One statement."""
     if len(source.text) > STATEMENT_LIMIT:
         raise ParseError(
@@ -97,12 +107,12 @@ def _parse_chunk(text: Text, chunk: list[Token], source: Source) -> Statement:
             hint="keep long lists of values in a file, and read the file",
         )
     if any(token.token_type == TokenType.SEMICOLON for token in chunk):
-        return refuse_block(source, chunk[0].text)
+        return cast("T", refuse_block(source, chunk[0].text))
     _check_nesting(text, chunk)
     parser = make_parser(text)
     try:
         with deep_stack():
-            return parse_tokens(parser, chunk, lambda p: read_statement(p, text, source))
+            return parse_tokens(parser, chunk, lambda p: read(p, text, source))
     except PlacedError as error:
         raise ParseError(error.plain, where=text.where(error.start, error.stop), hint=error.hint) from None
     except sqlglot_errors.SqlglotError as error:

@@ -88,6 +88,7 @@ REFUSED: dict[str, str] = {
     "CHECKPOINT": "each version is on disk when it becomes visible",
 }
 REFUSED_CREATE: dict[str, str] = {
+    "TEST": "tests stand in files of the project's tests folder, and `tidemill test` runs them",
     "FUNCTION": "functions of your own are not built yet: write the expression in the query, or in a view",
     "AGGREGATE": "functions of your own are not built yet: write the expression in the query, or in a view",
     "MACRO": "functions of your own are not built yet: write the expression in the query, or in a view",

@@ -1,0 +1,48 @@
+"""tidemill test: the unit tests of a project's SQL."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.output import write_text
+from tidemill.cli.test_text import as_json, as_junit, describe_result, describe_total
+from tidemill.cli.words import wants_colour
+from tidemill.runner.unit_tests.bench import TestResult
+
+FAILED = 1
+
+
+def test(
+    names: Annotated[
+        list[str] | None, typer.Argument(help="Tests by name or pattern, by what they test, or by file; else all.")
+    ] = None,
+    as_json_: AsJson = False,
+    junit: Annotated[
+        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, for CI.")
+    ] = None,
+    project: ProjectFolder = Path(),
+) -> None:
+    """Give each tested statement its rows in an engine of its own, and compare; leave with 1 when one fails."""
+    colour = wants_colour()
+    results: list[TestResult] = []
+
+    def tell(result: TestResult) -> None:
+        results.append(result)
+        if not as_json_:
+            print(describe_result(result, colour=colour), flush=True)
+
+    with entered(project) as opened:
+        opened.test(names or (), on_result=tell)
+    if as_json_:
+        print(json.dumps(as_json(results), indent=2, ensure_ascii=False, default=str))
+    else:
+        print(describe_total(results))
+    if junit is not None:
+        write_text(as_junit(results), junit)
+    if any(result.status != "passed" for result in results):
+        raise typer.Exit(FAILED)
