@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
@@ -68,3 +69,16 @@ def test_a_name_that_is_not_there_gets_the_nearest(command: RunCommand, shop: Pa
 
     assert (ran.status, json.loads(ran.err)["error"]["hint"]) == (5, "did you mean twice?")
     assert command("lineage", "--json", "--dot").status == 2
+
+
+def test_a_table_of_a_connection_is_followed_to_its_columns(command: RunCommand, shop: Path) -> None:
+    with sqlite3.connect(shop / "crm.sqlite") as made:
+        made.execute("CREATE TABLE people (name TEXT, age INTEGER)")
+    made.close()
+    (shop / "tidemill.toml").write_text('[connections.crm]\nurl = "sqlite:///crm.sqlite"\n')
+    (shop / "sql" / "people.sql").write_text("CREATE TABLE people AS SELECT * FROM crm.people;")
+
+    out = command("lineage", "people", "--up").out
+
+    assert "name  <- crm.people.name\n  age   <- crm.people.age" in out
+    assert "crm.people  (connection)" in out

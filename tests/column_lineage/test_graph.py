@@ -189,6 +189,13 @@ def test_load_data_and_outside_tables_are_sources(build: Build) -> None:
     assert edges(graph, "raw")["amount"] == ["known.csv.amount identity"]
 
 
+def test_a_star_over_a_table_of_a_connection_lists_its_columns(build: Build) -> None:
+    graph = build("CREATE TABLE t AS SELECT * FROM crm.public.customers; CREATE TABLE u AS SELECT * FROM crm.gone")
+
+    assert edges(graph, "t")["name"] == ["crm.public.customers.name identity"]
+    assert graph.notes[0].text == "its columns are not known: no such table"
+
+
 def test_statements_that_read_each_other_in_a_circle_still_have_a_graph(build: Build) -> None:
     graph = build("CREATE VIEW p AS SELECT x FROM q; CREATE VIEW q AS SELECT x, y FROM p")
 

@@ -13,6 +13,7 @@ from tidemill.column_lineage.flow import Out, Relation, Rest, base, merged
 from tidemill.column_lineage.graph import HOWS, Column, ColumnGraph, ColumnRef, Edge, Node, Note
 from tidemill.column_lineage.models import ModelColumns, model_relation
 from tidemill.column_lineage.queries import trace_query
+from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key, quote_text
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, generate
@@ -27,13 +28,18 @@ _SYSTEM = "tidemill."
 class Known(Protocol):
     """What is known of a project besides its SQL. Each answer is asked for when a statement cannot do without."""
 
-    connections: Collection[str]
+    @property
+    def connections(self) -> Collection[str]:
+        """The names of the connections."""
 
     def table_columns(self, name: str) -> Sequence[str] | None:
         """The columns of a table that is in the lake; None when it is not there."""
 
     def file_columns(self, sql: str) -> Sequence[str] | str:
         """The columns of what a reader call reads (engine SQL, to stand in FROM), or a sentence why nobody knows."""
+
+    def source_columns(self, name: str) -> Sequence[str] | str:
+        """The columns of a table of a connection, or a sentence why nobody knows."""
 
     def load_query(self, statement: LoadData) -> str:
         """The engine SQL behind LOAD DATA."""
@@ -68,7 +74,7 @@ def build_column_graph(made: Iterable[Made], known: Known, *, around: Collection
 
 
 def _reads(one: Made) -> list[str]:
-    return [asset_key(name) for name in (*one.summary.tables, *one.summary.models)]
+    return [asset_key(lake_name(name)) for name in (*one.summary.tables, *one.summary.models)]
 
 
 def _wanted(by_key: Mapping[str, Made], around: Collection[str]) -> set[str]:
@@ -121,7 +127,7 @@ class _Builder:
     relations: dict[str, Relation] = field(default_factory=dict)
     seen: dict[str, Relation] = field(default_factory=dict)
     models: dict[str, ModelColumns] = field(default_factory=dict)
-    readers: dict[str, str] = field(default_factory=dict)
+    readers: dict[str, Callable[[], Sequence[str] | str]] = field(default_factory=dict)
     notes: dict[Note, None] = field(default_factory=dict)
     current: str = ""
     read: dict[str, None] = field(default_factory=dict)
@@ -233,16 +239,16 @@ class _Builder:
     def _file(self, name: str, sql: str) -> Relation:
         key = f"file:{name}"
         self.read[key] = None
-        self.readers.setdefault(key, sql)
+        self.readers.setdefault(key, lambda: self.known.file_columns(sql))
         if key not in self.seen:
             self.nodes[key] = Node(key=key, name=name, kind="file", complete=False)
             self.seen[key] = base(key, (), complete=False)
         return self.seen[key]
 
     def _listed(self, key: str) -> Relation | None:
-        """A file with its columns, once they could be read; None for anything else that is open."""
+        """A file or a table of a connection with its columns, if they could be read; None for what else is open."""
         if key in self.readers:
-            answer = self.known.file_columns(self.readers.pop(key))
+            answer = self.readers.pop(key)()
             if isinstance(answer, str):
                 self.notes[Note(node=key, text=answer)] = None
             else:
@@ -258,6 +264,7 @@ class _Builder:
             kind, columns = "system", None
         elif "." in name and self._connected(name.partition(".")[0]):
             kind, columns = "connection", None
+            self.readers.setdefault(key, lambda: self.known.source_columns(name))
         else:
             columns = self.known.table_columns(name)
             kind = "lake" if columns is not None else "unknown"

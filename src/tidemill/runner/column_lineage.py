@@ -5,10 +5,12 @@ What one version of a model was made from is another question: see `runner.linea
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
+from tidemill.core.connections import ConnectionSettings, find_source, source_path
 from tidemill.core.errors import TidemillError
 from tidemill.core.names import asset_key, name_key
 from tidemill.runner.shape import load_query
@@ -99,7 +101,7 @@ class ProjectKnows:
         *,
         db: Database,
         warehouse: Callable[[], Warehouse],
-        connections: Collection[str] = (),
+        connections: Mapping[str, ConnectionSettings] = MappingProxyType({}),
         has_lake: bool,
     ) -> None:
         self.connections = connections
@@ -137,6 +139,18 @@ class ProjectKnows:
             return f"its columns are not known: there is no such file ({missing[0] if missing else sql})"
         try:
             names: list[str] = self._reader().schema(f"SELECT * {sql}").names
+        except TidemillError as error:
+            return f"its columns are not known: {error.message}"
+        return names
+
+    def source_columns(self, name: str) -> Sequence[str] | str:
+        """The columns of a table of a connection, or a sentence why nobody knows."""
+        try:
+            source = find_source(name, self.connections)
+            if source is None:
+                return f"its columns are not known: {name} is no table of a connection"
+            session = self._reader()
+            names: list[str] = session.schema(session.localised(f"SELECT * FROM {source_path(source)}")).names
         except TidemillError as error:
             return f"its columns are not known: {error.message}"
         return names

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError, NotFoundError, TidemillError, Where
 from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
 from tidemill.runner.shape import engine_type, typed_query
@@ -143,13 +144,13 @@ class Bench:
         inputs = _Inputs(now=test.now)
         for number, given in enumerate(test.given):
             key = given_key(given)
-            if key in inputs.names or (given.kind == "table" and asset_key(given.name) in inputs.views):
+            if key in inputs.names or (given.kind == "table" and asset_key(lake_name(given.name)) in inputs.views):
                 raise BindError(f"rows for {given.shown} are given twice")
-            node = graph.nodes.get(asset_key(given.name) if given.kind == "table" else f"file:{given.name}")
+            node = graph.nodes.get(asset_key(lake_name(given.name)) if given.kind == "table" else f"file:{given.name}")
             sql = given_sql(given, node=node, types=self._types(given), session=self.session, engine=self.lake.dialect)
             if given.kind == "table":
-                inputs.views[asset_key(given.name)] = rows_query(sql)
-                inputs.tables[asset_key(given.name)] = sql
+                inputs.views[asset_key(lake_name(given.name))] = rows_query(sql)
+                inputs.tables[asset_key(lake_name(given.name))] = sql
             else:
                 inputs.names[key] = f"tm_given_{number}"
                 inputs.views[f"tm_given_{number}"] = rows_query(sql)
@@ -157,7 +158,7 @@ class Bench:
 
     def _types(self, given: Given) -> dict[str, str]:
         """The types that the input's own statement declares."""
-        summary = self.known.get(asset_key(given.name)) if given.kind == "table" else None
+        summary = self.known.get(asset_key(lake_name(given.name))) if given.kind == "table" else None
         if summary is None or summary.kind not in ("table", "load"):
             return {}
         made = self.statements.statement(summary.file, summary.ordinal)
@@ -196,7 +197,7 @@ class Bench:
         waiting, seen = [inputs.ready(query)], set()
         while waiting:
             for key, shown in reads_of(waiting.pop()):
-                name = asset_key(shown)
+                name = asset_key(lake_name(shown))
                 if key in seen or name in inputs.views:
                     continue
                 seen.add(key)

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.names import name_key
+from tidemill.core.connections import lake_name
+from tidemill.core.names import asset_key, name_key
 from tidemill.sql.dialects import MLCall
 from tidemill.sql.reads import find_tree_reads, table_is_file
 from tidemill.sql.statements import Query
@@ -36,7 +37,7 @@ def reads_of(query: Query) -> Iterator[tuple[str, str]]:
     """What a query reads and rows may be given for: the key, and how a test names it."""
     tables, _, files = find_tree_reads(query.tree)
     for name in tables:
-        yield f"table {name_key(name)}", name
+        yield f"table {asset_key(lake_name(name))}", name
     for name in files:
         yield f"file {name_key(_quoted(name))}", _quoted(name)
     for call in query.tree.find_all(MLCall):
