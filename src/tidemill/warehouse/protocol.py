@@ -57,7 +57,15 @@ class Staged:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableVersion:
-    """One visible version of a table."""
+    """One visible version of a table.
+
+    Parameters
+    ----------
+    action
+        replace, append or merge: how it came of the version before it.
+    added, replaced, deleted
+        What its commit did: rows it brought, of which so many stand in the place of others, and rows it took away.
+    """
 
     table: str
     version: int
@@ -67,6 +75,38 @@ class TableVersion:
     rows: int
     bytes: int
     message: str = ""
+    action: str = "replace"
+    added: int = 0
+    replaced: int = 0
+    deleted: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Merge:
+    """How staged rows meet the rows of the table.
+
+    Parameters
+    ----------
+    base
+        The version of the table that the staged rows were computed from; another one by now is a conflict.
+    keys
+        Columns that name a row: rows that are there go when the staged rows, or ``gone``, have their keys.
+    gone
+        Staged rows of the columns ``keys``: rows that go and are not replaced.
+    deletes
+        How many rows ``gone`` takes away.
+    where
+        Engine SQL over the table's columns, in place of ``keys``: rows for which it holds go.
+    columns
+        The table's columns from now on, when the staged rows bring new ones; rows from before have NULL there.
+    """
+
+    base: int
+    keys: tuple[str, ...] = ()
+    gone: Staged | None = None
+    deletes: int = 0
+    where: str = ""
+    columns: tuple[Column, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -210,18 +250,52 @@ class Warehouse(Protocol):
         """Remove files that will not be published."""
 
     def publish(
-        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+        self,
+        staged: Staged,
+        *,
+        run_id: str,
+        step: str,
+        guard: Callable[[], None],
+        message: str = "",
+        state: Mapping[str, Any] | None = None,
     ) -> TableVersion:
         """Make staged rows the table's newest version, in one transaction under the writer's lock.
 
         ``guard`` is called inside, just before the commit; when it raises (a lost lease), nothing is visible.
-        Publishing the same (run_id, step) twice returns the version that landed.
+        Publishing the same (run_id, step) twice returns the version that landed. ``state`` is plain data that
+        commits with the rows: see `state`.
         """
 
     def append(
         self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
     ) -> TableVersion:
         """Add staged rows to the table, otherwise as `publish`."""
+
+    def merge(
+        self,
+        staged: Staged,
+        merge: Merge,
+        *,
+        run_id: str,
+        step: str,
+        guard: Callable[[], None],
+        message: str = "",
+        state: Mapping[str, Any] | None = None,
+    ) -> TableVersion:
+        """Put staged rows in the place of those they replace, otherwise as `publish`.
+
+        Raises
+        ------
+        ConflictError
+            The table is not at the version that the rows were computed from.
+        """
+
+    def state(self, table: str, at: int | None = None) -> dict[str, Any] | None:
+        """What the commits of a table say of how far it is, up to a snapshot; None when it never was or is dropped.
+
+        The states of one table add up: of two of them with the same name the later counts, and those that are
+        mappings are joined. Publishing the table anew begins with nothing.
+        """
 
     def drop(self, table: str, *, run_id: str, step: str, guard: Callable[[], None]) -> None:
         """Drop a table; its past versions stay readable by version."""

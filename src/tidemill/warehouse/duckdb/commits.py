@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -32,11 +32,39 @@ WHERE c.author = '{AUTHOR}' AND s.snapshot_id > {{last}} ORDER BY s.snapshot_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Commit:
-    """One commit of ours. ``action`` is replace, append or drop; rows, bytes and files are the table's after it.
+class DeleteFile:
+    """A file that says which rows of a data file are gone; ``of`` is the path of the data file."""
 
-    An append names the commit it adds to: a table of many appends would otherwise hold each file as often as there
-    are appends after it.
+    of: str
+    file: DataFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """What a merge did to the rows that were there.
+
+    Parameters
+    ----------
+    removed
+        Rows that went, of which ``deleted`` have nothing in their place.
+    delete_files
+        The delete file that counts from now on, of each data file that lost rows.
+    emptied
+        Paths of data files that have no row left.
+    """
+
+    removed: int = 0
+    deleted: int = 0
+    delete_files: tuple[DeleteFile, ...] = ()
+    emptied: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Commit:
+    """One commit of ours. ``action`` is replace, append, merge or drop; rows and bytes are the table's after it.
+
+    An append or merge names the commit it adds to: a table of many appends would otherwise hold each file as often as
+    there are appends after it.
     """
 
     version: int
@@ -48,19 +76,55 @@ class Commit:
     step: str
     columns: tuple[Column, ...] = ()
     added: tuple[DataFile, ...] = ()
+    effect: Effect = field(default_factory=Effect)
+    own_state: Mapping[str, Any] | None = None
     before: Commit | None = field(default=None, repr=False, compare=False)
     rows: int = 0
     bytes: int = 0
 
     @property
     def files(self) -> tuple[DataFile, ...]:
-        """Every file of the table, oldest first."""
+        """Every data file of the table that has rows, oldest first."""
+        files: dict[str, DataFile] = {}
+        for link in self._chain():
+            files |= {file.path: file for file in link.added}
+            for path in link.effect.emptied:
+                files.pop(path, None)
+        return tuple(files.values())
+
+    @property
+    def delete_files(self) -> tuple[DeleteFile, ...]:
+        """The delete files that count, one at most for each data file."""
+        marks: dict[str, DeleteFile] = {}
+        for link in self._chain():
+            marks |= {mark.of: mark for mark in link.effect.delete_files}
+            for path in link.effect.emptied:
+                marks.pop(path, None)
+        return tuple(marks.values())
+
+    @property
+    def all_files(self) -> tuple[DataFile, ...]:
+        """Every file that a reader of the table opens."""
+        return (*self.files, *(mark.file for mark in self.delete_files))
+
+    @property
+    def state(self) -> dict[str, Any]:
+        """What its commits say of how far the table is, added up."""
+        state: dict[str, Any] = {}
+        for link in self._chain():
+            for name, value in (link.own_state or {}).items():
+                both = isinstance(value, dict) and isinstance(state.get(name), dict)
+                state[name] = {**state[name], **value} if both else value
+        return state
+
+    def _chain(self) -> Iterator[Commit]:
+        """The commits that make the table what it is, oldest first."""
         chain: list[Commit] = []
         commit: Commit | None = self
         while commit is not None:
             chain.append(commit)
             commit = commit.before
-        return tuple(file for link in reversed(chain) for file in link.added)
+        return reversed(chain)
 
     def as_version(self) -> TableVersion:
         """The table's version that this commit made."""
@@ -73,6 +137,10 @@ class Commit:
             rows=self.rows,
             bytes=self.bytes,
             message=self.message,
+            action=self.action,
+            added=sum(file.rows for file in self.added),
+            replaced=self.effect.removed - self.effect.deleted,
+            deleted=self.effect.deleted,
         )
 
 
@@ -134,21 +202,46 @@ class Commits:
 
 
 def note(
-    *, action: str, table: str, run_id: str, step: str, columns: Sequence[Column], files: Sequence[DataFile]
+    *,
+    action: str,
+    table: str,
+    run_id: str,
+    step: str,
+    columns: Sequence[Column],
+    files: Sequence[DataFile],
+    effect: Effect | None = None,
+    state: Mapping[str, Any] | None = None,
 ) -> str:
-    """The JSON that a commit carries: the files it adds, with their digests."""
-    return json.dumps(
-        {
-            "action": action,
-            "table": table,
-            "run_id": run_id,
-            "step": step,
-            "columns": [[column.name, column.type] for column in columns],
-            "files": [[file.path, file.sha256, file.bytes, file.rows] for file in files],
-        },
-        ensure_ascii=False,
-        separators=(",", ":"),
-    )
+    """The JSON that a commit carries: the files it adds, with their digests, and what it did to rows before them."""
+    facts: dict[str, Any] = {
+        "action": action,
+        "table": table,
+        "run_id": run_id,
+        "step": step,
+        "columns": [[column.name, column.type] for column in columns],
+        "files": [_listed(file) for file in files],
+    }
+    if effect is not None:
+        facts["removed"] = [effect.removed, effect.deleted]
+        facts["delete_files"] = [[mark.of, *_listed(mark.file)] for mark in effect.delete_files]
+        facts["emptied"] = list(effect.emptied)
+    if state is not None:
+        facts["state"] = state
+    return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _listed(file: DataFile) -> list[Any]:
+    return [file.path, file.sha256, file.bytes, file.rows]
+
+
+def _file(listed: list[Any]) -> DataFile:
+    return DataFile(path=listed[0], sha256=listed[1], bytes=listed[2], rows=listed[3])
+
+
+def _effect(facts: Mapping[str, Any]) -> Effect:
+    removed, deleted = facts.get("removed", (0, 0))
+    marks = tuple(DeleteFile(of=listed[0], file=_file(listed[1:])) for listed in facts.get("delete_files", ()))
+    return Effect(removed=removed, deleted=deleted, delete_files=marks, emptied=tuple(facts.get("emptied", ())))
 
 
 def read_catalogue(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
@@ -196,7 +289,8 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
     try:
         facts = json.loads(extra)
         table, action = facts["table"], facts["action"]
-        files = tuple(DataFile(path=f[0], sha256=f[1], bytes=f[2], rows=f[3]) for f in facts["files"])
+        files = tuple(_file(listed) for listed in facts["files"])
+        effect = _effect(facts)
         columns = tuple(Column(name=name, type=kind) for name, kind in facts["columns"])
         run_id, step = facts["run_id"], facts["step"]
         moment = datetime.fromisoformat(created_at)
@@ -207,7 +301,7 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
             version=version,
         ) from error
     before = None
-    if action == "append":
+    if action in ("append", "merge"):
         before = next((c for c in reversed(earlier) if name_key(c.table) == name_key(table)), None)
     return Commit(
         version=version,
@@ -219,7 +313,9 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
         step=step,
         columns=columns,
         added=files,
+        effect=effect,
+        own_state=facts.get("state"),
         before=before,
-        rows=sum(file.rows for file in files) + (before.rows if before is not None else 0),
+        rows=sum(file.rows for file in files) + (before.rows if before is not None else 0) - effect.removed,
         bytes=sum(file.bytes for file in files) + (before.bytes if before is not None else 0),
     )

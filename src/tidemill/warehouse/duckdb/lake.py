@@ -29,6 +29,7 @@ from tidemill.warehouse.protocol import (
     Column,
     DataFile,
     LogView,
+    Merge,
     Problem,
     RemoteFile,
     Session,
@@ -172,10 +173,17 @@ class Lake:
             discard(staged, self.places, self._attempts)
 
     def publish(
-        self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
+        self,
+        staged: Staged,
+        *,
+        run_id: str,
+        step: str,
+        guard: Callable[[], None],
+        message: str = "",
+        state: Mapping[str, Any] | None = None,
     ) -> TableVersion:
         """Make staged rows the table's newest version, in one transaction under the writer's lock."""
-        change = staged_change(staged, action="replace", run_id=run_id, step=step, message=message)
+        change = staged_change(staged, action="replace", run_id=run_id, step=step, message=message, state=state)
         return self._change(change, guard, staged)
 
     def append(
@@ -184,6 +192,31 @@ class Lake:
         """Add staged rows to the table, otherwise as `publish`."""
         change = staged_change(staged, action="append", run_id=run_id, step=step, message=message)
         return self._change(change, guard, staged)
+
+    def merge(
+        self,
+        staged: Staged,
+        merge: Merge,
+        *,
+        run_id: str,
+        step: str,
+        guard: Callable[[], None],
+        message: str = "",
+        state: Mapping[str, Any] | None = None,
+    ) -> TableVersion:
+        """Put staged rows in the place of those they replace, otherwise as `publish`."""
+        change = staged_change(
+            staged, action="merge", run_id=run_id, step=step, message=message, state=state, merge=merge
+        )
+        landed = self._change(change, guard, staged)
+        if merge.gone is not None:
+            self.discard(merge.gone)
+        return landed
+
+    def state(self, table: str, at: int | None = None) -> dict[str, Any] | None:
+        """What the commits of a table say of how far it is, up to a snapshot; None when it is not there."""
+        found = self.commits.of(table, at)
+        return found.state if found is not None and found.action != "drop" else None
 
     def drop(self, table: str, *, run_id: str, step: str, guard: Callable[[], None]) -> None:
         """Drop a table; its past versions stay readable by version."""
@@ -229,7 +262,7 @@ class Lake:
         for table in tables:
             found = visible.get(name_key(table))
             # What this process has hashed itself, writing or checking, it need not hash again.
-            files = [file for file in found.files if file.path not in self._intact] if found else []
+            files = [file for file in self._opened(found) if file.path not in self._intact] if found else []
             for file, detail in changed_files(self.places, files):
                 raise CorruptError(
                     f"table {table} is damaged: {file.path}: {detail}",
@@ -245,7 +278,8 @@ class Lake:
             table
             for table, found in self.commits.visible().items()
             # The prediction log has many files and no plan depends on it: `verify` looks at them.
-            if not is_system(table) and any(size_of(self.places.lake / file.path) != file.bytes for file in found.files)
+            if not is_system(table)
+            and any(size_of(self.places.lake / file.path) != file.bytes for file in found.all_files)
         )
 
     def verify(self, table: str | None = None) -> list[Problem]:
@@ -338,6 +372,15 @@ class Lake:
                 if old is not None:
                     moves.settle(self.engine, old)
         self._settled = True
+
+    def _opened(self, commit: Commit) -> list[DataFile]:
+        """The files that a reader of a version opens: of its delete files those that count today.
+
+        A later deletion writes the delete file of a data file anew, with the snapshot of each position in it.
+        """
+        newest = self.commits.of(commit.table)
+        now = {mark.of: mark for mark in newest.delete_files} if newest is not None else {}
+        return [*commit.files, *(now.get(mark.of, mark).file for mark in commit.delete_files)]
 
     def _require_snapshot(self, at: int) -> None:
         commits = self.commits.all()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from tidemill.core.names import quote_text
 from tidemill.warehouse.duckdb.commits import read_catalogue
 from tidemill.warehouse.duckdb.engine import Engine
+from tidemill.warehouse.duckdb.verify import FILES
 
 
 def moved_from(engine: Engine) -> str | None:
@@ -23,10 +24,11 @@ def settle(engine: Engine, old: str) -> None:
     cursor = engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
-        cursor.execute(
-            f"UPDATE {name}.ducklake_data_file SET path = {quote_text(new)} || substr(path, {len(old) + 1}) "
-            f"WHERE path_is_relative = 0 AND starts_with(path, {quote_text(old)})"
-        )
+        for files in FILES:
+            cursor.execute(
+                f"UPDATE {name}.{files} SET path = {quote_text(new)} || substr(path, {len(old) + 1}) "
+                f"WHERE path_is_relative = 0 AND starts_with(path, {quote_text(old)})"
+            )
         cursor.execute(f"UPDATE {name}.ducklake_metadata SET value = {quote_text(new)} WHERE key = 'data_path'")
         cursor.execute("COMMIT")
     finally:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import BindError, ConflictError, CorruptError
 from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note
 from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
+from tidemill.warehouse.duckdb.merging import take_away
 from tidemill.warehouse.duckdb.places import Places, move
-from tidemill.warehouse.protocol import Column, DataFile, Staged
+from tidemill.warehouse.protocol import Column, DataFile, Merge, Staged
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one transaction does to one table. ``action`` is replace, append or drop."""
+    """What one transaction does to one table. ``action`` is replace, append, merge or drop."""
 
     action: str
     table: str
@@ -32,6 +33,8 @@ class Change:
     message: str = ""
     columns: tuple[Column, ...] = ()
     files: tuple[DataFile, ...] = ()
+    merge: Merge | None = None
+    state: Mapping[str, Any] | None = None
 
 
 def is_system(table: str) -> bool:
@@ -131,10 +134,16 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
     table = f"{place}.{quote_name(name)}"
     there = commits.visible(known=True)
     before = next((known for known in there.values() if name_key(known.table) == name_key(change.table)), None)
+    effect = None
     if change.action == "drop":
         cursor.execute(f"DROP TABLE {table}")
     else:
-        if change.action == "replace" or before is None:
+        if change.merge is not None:
+            _check_base(change, change.merge, before)
+            assert before is not None  # noqa: S101 - checked just now
+            _widen(cursor, table, before.columns, change.columns)
+            effect = take_away(cursor, table, before, change.merge, files=change.files, places=places)
+        elif change.action == "replace" or before is None:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {place}")
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
             kinds = ", ".join(f"{quote_name(column.name)} {column.type}" for column in change.columns)
@@ -152,10 +161,32 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
         step=change.step,
         columns=change.columns,
         files=change.files,
+        effect=effect,
+        state=change.state,
     )
     # Literals, not parameters: DuckDB's Python imports pandas, where it is installed, to look at a parameter (1.4 s).
     texts = f"{quote_text(change.message)}, extra_info => {quote_text(extra)}"
     cursor.execute(f"CALL {lake}.set_commit_message('{AUTHOR}', {texts})")
+
+
+def _check_base(change: Change, merge: Merge, before: Commit | None) -> None:
+    """Rows that were computed from one version say nothing of what to do to another."""
+    if before is None or before.version != merge.base:
+        now = f"is at version {before.version}" if before is not None else "is gone"
+        raise ConflictError(
+            f"table {change.table} {now}, and the new rows were computed from version {merge.base}",
+            hint="run again",
+            table=change.table,
+        )
+
+
+def _widen(cursor: DuckDBPyConnection, table: str, old: Sequence[Column], new: Sequence[Column]) -> None:
+    """Add the columns that are new at the end; every other column must be as it was."""
+    known = {name_key(column.name) for column in old}
+    fresh = [column for column in new if name_key(column.name) not in known]
+    _check_same_columns(table, old, [column for column in new if name_key(column.name) in known])
+    for column in fresh:
+        cursor.execute(f"ALTER TABLE {table} ADD COLUMN {quote_name(column.name)} {column.type}")
 
 
 def _roll_back(cursor: DuckDBPyConnection) -> None:
@@ -197,7 +228,16 @@ def _folder_name(name: str) -> str:
     return f"x-{hashlib.sha256(name.encode()).hexdigest()[:24]}"
 
 
-def staged_change(staged: Staged, *, action: str, run_id: str, step: str, message: str) -> Change:
+def staged_change(
+    staged: Staged,
+    *,
+    action: str,
+    run_id: str,
+    step: str,
+    message: str,
+    state: Mapping[str, Any] | None = None,
+    merge: Merge | None = None,
+) -> Change:
     """The change that makes staged rows visible."""
     return Change(
         action=action,
@@ -205,6 +245,8 @@ def staged_change(staged: Staged, *, action: str, run_id: str, step: str, messag
         run_id=run_id,
         step=step,
         message=message,
-        columns=staged.columns,
-        files=staged.files,
+        columns=(merge.columns if merge else ()) or staged.columns,
+        files=staged.files if staged.rows or merge is None else (),
+        merge=merge,
+        state=state,
     )

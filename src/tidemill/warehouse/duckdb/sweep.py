@@ -9,10 +9,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tidemill.core.faults import fault
-from tidemill.warehouse.duckdb.commits import Commits, read_catalogue
+from tidemill.warehouse.duckdb.commits import Commits
 from tidemill.warehouse.duckdb.engine import Engine
 from tidemill.warehouse.duckdb.locks import claim
-from tidemill.warehouse.duckdb.verify import file_name
+from tidemill.warehouse.duckdb.verify import FILES, file_name, named_files
 
 
 def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]:
@@ -34,8 +34,8 @@ def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]
 
 def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
     named = {file_name(file.path) for commit in commits.all() for file in commit.added}
-    if engine.places.catalogue.exists():
-        named |= {file_name(path) for (path,) in read_catalogue(engine, "SELECT path FROM ducklake_data_file")}
+    for kept in (*FILES, "ducklake_files_scheduled_for_deletion"):
+        named |= {file_name(path) for path in named_files(engine, kept)}
     for path in sorted(engine.places.data.rglob("*")):
         if path.is_file() and path.name not in named:
             yield path

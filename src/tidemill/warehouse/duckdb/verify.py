@@ -18,13 +18,19 @@ from tidemill.warehouse.duckdb.places import Places
 from tidemill.warehouse.protocol import DataFile, Problem
 
 
+# The catalogue's tables of files that readers open. A delete file that a later one took the place of is in neither.
+FILES = ("ducklake_data_file", "ducklake_delete_file")
+
+
 def verify(engine: Engine, commits: Commits, table: str | None) -> list[Problem]:
     """Check the files of every version of one table, or of all; the worst news first, then by table."""
     uses: dict[str, tuple[DataFile, str, list[int]]] = {}
+    counting = set(map(file_name, named_files(engine, "ducklake_delete_file")))
     for commit in commits.all():
         if table is not None and name_key(commit.table) != name_key(table):
             continue
-        for file in commit.files:
+        marks = [mark.file for mark in commit.delete_files if file_name(mark.file.path) in counting]
+        for file in (*commit.files, *marks):
             uses.setdefault(file.path, (file, commit.table, []))[2].append(commit.version)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(lambda use: _check(engine.places, use[0]), uses.values()))
@@ -79,10 +85,19 @@ def _check_catalogue(engine: Engine, *, recorded: set[str]) -> list[Problem]:
     for (answer,) in read_catalogue(engine, f"SELECT * FROM sqlite_query('{CATALOGUE}', 'PRAGMA integrity_check')"):
         if answer != "ok":
             problems.append(Problem(what="damaged", object="catalogue", detail=f"{name}: {answer}"))
-    for (path,) in read_catalogue(engine, "SELECT path FROM ducklake_data_file ORDER BY path"):
-        if file_name(path) not in recorded:
-            problems.append(Problem(what="unrecorded", object="catalogue", detail=f"{path}: no digest was recorded"))
+    for kept in FILES:
+        for path in named_files(engine, kept):
+            if file_name(path) not in recorded:
+                detail = f"{path}: no digest was recorded"
+                problems.append(Problem(what="unrecorded", object="catalogue", detail=detail))
     return problems
+
+
+def named_files(engine: Engine, kept: str) -> list[str]:
+    """Paths that one of the catalogue's tables of files names, in order."""
+    if not engine.places.catalogue.exists():
+        return []
+    return [path for (path,) in read_catalogue(engine, f"SELECT path FROM {kept} ORDER BY path")]
 
 
 def _object(table: str, versions: list[int]) -> str:
