@@ -14,12 +14,14 @@ from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings, read_settings
 from tidemill.core.who import current_user
 from tidemill.planner.graph import SYSTEM_SCHEMA, sources_of
-from tidemill.planner.make import Known, State, make_plan
+from tidemill.planner.known import Known
+from tidemill.planner.make import State, make_plan
 from tidemill.planner.plan import Plan
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
 from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements, Views
+from tidemill.runner.watermarks import watermark_words
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
 
@@ -566,6 +568,7 @@ class Project:
     def _state(self, summaries: Sequence[Summary]) -> State:
         assets = load_assets(self.db)
         damaged = self._damaged()
+        increments = self._increments(summaries)
         known = {
             key: Known(
                 name=asset.name,
@@ -575,6 +578,8 @@ class Project:
                 reads=asset.reads,
                 origin=asset.origin,
                 present=asset.kind not in {"table", "load"} or (damaged is not None and key not in damaged),
+                watermark=increments[key][1] if key in increments else None,
+                unrecorded=key in increments and increments[key][0] != asset.version,
             )
             for key, asset in assets.items()
         }
@@ -604,6 +609,18 @@ class Project:
         if not (self.keep / "lake").is_dir():
             return None
         return frozenset(asset_key(table) for table in self.warehouse.damaged())
+
+    def _increments(self, summaries: Sequence[Summary]) -> dict[str, tuple[int, str]]:
+        """The newest version of each incremental table in the lake, and how far it is, in words."""
+        names = [summary.name for summary in summaries if summary.incremental]
+        if not names or not (self.keep / "lake").is_dir():
+            return {}
+        found = {}
+        for name in names:
+            newest, state = self.warehouse.newest([name]), self.warehouse.state(name)
+            if newest is not None and state:
+                found[asset_key(name)] = (newest.version, watermark_words(state))
+        return found
 
     def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
         """Tables that no statement makes: the lake is asked only when a statement reads one."""

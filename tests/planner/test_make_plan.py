@@ -9,7 +9,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tidemill.core.errors import BindError
-from tidemill.planner.make import Known, State, make_plan
+from tidemill.planner.known import Known
+from tidemill.planner.make import State, make_plan
 from tidemill.planner.plan import Plan
 from tidemill.sql.statements import Summary
 

@@ -15,6 +15,8 @@ from tidemill.project import Project
 from tidemill.runner.result import text_table
 from tidemill.warehouse.protocol import TableVersion
 
+CHANGES = ("added", "replaced", "deleted", "watermark")
+
 
 def history(
     table: Annotated[str, typer.Argument(help="The table's name.")],
@@ -27,11 +29,15 @@ def history(
     if as_json:
         print(json.dumps([asdict(version) for version in versions], indent=2, default=str))
         return
-    rows = [
-        (one.version, f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.rows, one.bytes, one.run_id, one.message)
-        for one in versions
-    ]
-    print(text_table(["version", "created_at (UTC)", "rows", "bytes", "run", "message"], rows))
+    # Columns that say nothing of a table that is made whole each time are left out for it.
+    merged = any(one.action == "merge" or one.watermark for one in versions)
+    head = ["version", "created_at (UTC)", "rows", *(CHANGES if merged else ()), "bytes", "run", "message"]
+    print(text_table(head, [_row(one, merged=merged) for one in versions]))
+
+
+def _row(one: TableVersion, *, merged: bool) -> tuple[object, ...]:
+    what = (one.added, one.replaced, one.deleted, one.watermark) if merged else ()
+    return (one.version, f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.rows, *what, one.bytes, one.run_id, one.message)
 
 
 def _versions(project: Project, table: str) -> list[TableVersion]:

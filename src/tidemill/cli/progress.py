@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 WORDS = {  # an action while it goes on, and when it is done
     "build": ("building", "built"),
+    "increment": ("adding to", "added to"),
     "load": ("loading", "loaded"),
     "insert": ("inserting", "inserted"),
     "train": ("training", "trained"),
@@ -27,7 +28,7 @@ WORDS = {  # an action while it goes on, and when it is done
     "assert": ("checking", "checked"),
     "drop": ("dropping", "dropped"),
 }
-COLOURS = {"done": "32", "resumed": "32", "failed": "31", "skipped": "33"}
+COLOURS = {"done": "32", "resumed": "32", "failed": "31", "skipped": "33", "unchanged": "32"}
 TOLD_METRICS = ("roc_auc", "accuracy", "r2_score", "mean_absolute_error", "log_loss")
 
 
@@ -218,8 +219,9 @@ def summary(report: RunReport) -> str:
         number = sum(step.status == status for step in report.steps)
         if number:
             said.append(f"{number} {word}")
-    if report.unchanged:
-        said.append(f"{report.unchanged} unchanged")
+    unchanged = report.unchanged + sum(step.status == "unchanged" for step in report.steps)
+    if unchanged:
+        said.append(f"{unchanged} unchanged")
     return f"{', '.join(said) or 'no steps'} in {duration(report.seconds)} (run {report.run_id})"
 
 

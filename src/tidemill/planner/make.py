@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import fnmatch
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 from tidemill.core.connections import ConnectionSettings
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.planner.graph import Graph, build_graph, place
+from tidemill.planner.increments import GENERATION, Decision, decide
+from tidemill.planner.known import Known
 from tidemill.planner.plan import Action, Plan, Step
+from tidemill.planner.settle import fingerprint_of
 from tidemill.sql.statements import Summary
 
 # Part of every fingerprint: raised when the same statement would be built into something else.
@@ -27,19 +31,6 @@ ACTIONS: Mapping[str, Action] = {
     "assert": "assert",
 }
 PART_ORDER = ("query", "options", "transform", "constraints", "columns")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What is recorded of an asset that was built: its fingerprint and what it was made from."""
-
-    name: str
-    kind: str
-    fingerprint: str
-    parts: Mapping[str, str]
-    reads: Mapping[str, str]
-    origin: str = "file"
-    present: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,26 +106,28 @@ def make_plan(
     graph = build_graph(summaries, _outside_tables(summaries, state), state.connections)
     chosen, named = _select(graph, selectors)
     fingerprints: dict[str, str] = {}
+    definitions: dict[str, str] = {}
     steps: list[Step] = []
     working: set[str] = set()
     for key in graph.order:
         reads = _reads(graph, key, fingerprints, state)
-        summary = graph.assets[key]
-        fingerprints[key] = _fingerprint(summary, reads, state)
+        summary, known = graph.assets[key], state.known.get(key)
+        upstream = {graph.assets[read].name: definitions[read] for read in graph.reads[key]}
+        forced = full_refresh and key in named
+        decided = _decide(summary, reads, upstream, known, state, forced=forced)
+        fingerprints[key] = decided.fingerprint
+        definitions[key] = digest_value(
+            [*_base(summary, state), sorted(upstream.items()), decided.parts.get(GENERATION)]
+        )
         if key not in chosen:
             # What is not selected counts as it stands, so that its readers do not wait for a change nobody asked for.
-            known = state.known.get(key)
             fingerprints[key] = known.fingerprint if known else fingerprints[key]
             continue
         _require_sources(graph, key, state)
-        forced = full_refresh and key in named
-        reason = "a full refresh was asked for" if forced else _reason(summary, fingerprints[key], reads, state)
-        action: Action = ACTIONS[summary.kind] if reason else "skip"
-        if reason:
+        if decided.action != "skip":
             working.add(key)
         depends = tuple(graph.assets[read].name for read in graph.reads[key] if read in working)
-        steps.append(_step(len(steps), summary, action=action, reason=reason or "unchanged", depends=depends,
-                           fingerprint=fingerprints[key], reads=reads))  # fmt: skip
+        steps.append(_planned_step(len(steps), summary, decided, depends=depends, reads=reads))
     steps += _drops(graph, summaries, state, selected=bool(selectors), first=len(steps))
     if not selectors:
         steps += _refusals(summaries, first=len(steps))
@@ -198,9 +191,42 @@ def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State
     return reads
 
 
-def _fingerprint(summary: Summary, reads: Mapping[str, str], state: State) -> str:
+def _base(summary: Summary, state: State) -> tuple[Any, ...]:
+    """What a fingerprint is made of, besides what the asset reads."""
     algorithm = state.model_versions(summary.model_type) if summary.kind == "model" else 0
-    return digest_value([BUILDER_VERSION, summary.kind, summary.digest, algorithm, sorted(reads.items())])
+    return (BUILDER_VERSION, summary.kind, summary.digest, algorithm)
+
+
+def _decide(
+    summary: Summary,
+    reads: dict[str, str],
+    upstream: Mapping[str, str],
+    known: Known | None,
+    state: State,
+    *,
+    forced: bool,
+) -> Decision:
+    base = _base(summary, state)
+    asked = "a full refresh was asked for" if forced else ""
+    if summary.incremental:
+        damage = "its files are gone or damaged" if known is not None and not known.present else ""
+        said = {name: found.said for name, found in state.sources.items()}
+        return decide(
+            summary, base=base, reads=reads, upstream=upstream, known=known, said=said, why_whole=asked or damage
+        )
+    fingerprint = fingerprint_of(base, reads)
+    reason = asked or _reason(summary, fingerprint, reads, state)
+    # What was made by the same statement has nothing to do where what it reads turns out to be as it was.
+    same = known is not None and known.present and not asked and fingerprint_of(base, known.reads) == known.fingerprint
+    return Decision(
+        action=ACTIONS[summary.kind] if reason else "skip",
+        reason=reason,
+        fingerprint=fingerprint,
+        made_of=base,
+        parts=summary.parts,
+        before=known.fingerprint if known is not None and same else "",
+        unless=dict(known.reads) if known is not None and same else None,
+    )
 
 
 def _require_sources(graph: Graph, key: str, state: State) -> None:
@@ -258,6 +284,16 @@ def _step(ordinal: int, summary: Summary, *, action: Action, reason: str, depend
         fingerprint=fingerprint,
         reads=reads,
         parts=dict(summary.parts),
+    )
+
+
+def _planned_step(
+    ordinal: int, summary: Summary, decided: Decision, *, depends: tuple[str, ...], reads: dict[str, str]
+) -> Step:
+    step = _step(ordinal, summary, action=decided.action, reason=decided.reason or "unchanged", depends=depends,
+                 fingerprint=decided.fingerprint, reads=reads)  # fmt: skip
+    return replace(
+        step, parts=dict(decided.parts), made_of=decided.made_of, before=decided.before, unless=decided.unless
     )
 
 

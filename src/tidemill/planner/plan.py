@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Action = Literal["build", "train", "load", "insert", "view", "assert", "drop", "refuse", "skip"]
+Action = Literal["build", "increment", "train", "load", "insert", "view", "assert", "drop", "refuse", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,6 +20,14 @@ class Step:
         What the asset's fingerprint will be when the step is done.
     reads
         Fingerprints of the assets it reads, and tokens of the outside data, by name: the next plan compares with them.
+    made_of
+        What the fingerprint is the digest of, besides ``reads``.
+    before
+        The fingerprint it has now; '' when it must be made whatever it reads.
+    unless
+        What it reads if nothing need be done: what it was made from last. None when something must be done anyway.
+    planned
+        The fingerprint of the plan, where that turned out otherwise (see `planner.settle`).
     """
 
     ordinal: int
@@ -34,11 +42,15 @@ class Step:
     fingerprint: str
     reads: dict[str, str]
     parts: dict[str, str]
+    made_of: tuple[Any, ...] = ()
+    before: str = ""
+    unless: dict[str, str] | None = None
+    planned: str = ""
 
     @property
     def name(self) -> str:
         """The step's own name in commits: the asset and what it will be."""
-        return f"{self.asset}@{self.fingerprint[:16]}"
+        return f"{self.asset}@{(self.planned or self.fingerprint)[:16]}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidemill.core.errors import DataError, NotFoundError, StatementError, TidemillError, Where
 from tidemill.core.names import name_key
 from tidemill.runner.shape import start_of
-from tidemill.sql.statements import Source
+from tidemill.sql.statements import CreateTable, Source
 
 
 def place(error: TidemillError, source: Source) -> None:
@@ -26,6 +26,14 @@ def line_at(source: Source, line: int, column: int) -> Where:
     return Where(
         file=source.file, line=line, column=column, length=max(1, len(text.rstrip(", ")) - column + 1), text=text
     )
+
+
+def place_of_option(statement: CreateTable, name: str) -> Where | None:
+    """Where the value of an option of a table stands."""
+    from tidemill.sql.options import at_value
+
+    found = next((option for option in statement.options if option.name.lower() == name), None)
+    return at_value(found, statement.source) if found is not None else None
 
 
 def _first_mention(name: str, source: Source) -> Where | None:

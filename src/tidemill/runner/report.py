@@ -10,12 +10,16 @@ from tidemill.core.errors import TidemillError
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StepReport:
-    """What came of one step. ``skipped`` steps hang on one that failed; ``resumed`` ones were done by a lost run."""
+    """What came of one step.
+
+    ``skipped`` steps hang on one that failed; ``resumed`` ones were done by a lost run; ``unchanged`` ones had nothing
+    to do in the end, because no new rows came.
+    """
 
     asset: str
     kind: str
     action: str
-    status: Literal["done", "failed", "skipped", "resumed"]
+    status: Literal["done", "failed", "skipped", "resumed", "unchanged"]
     reason: str
     seconds: float = 0.0
     rows: int | None = None
@@ -23,6 +27,7 @@ class StepReport:
     error: TidemillError | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    fingerprint: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The report as plain data."""

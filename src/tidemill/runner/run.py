@@ -6,10 +6,12 @@ import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import replace
+from typing import Literal
 
 from tidemill.core.errors import ConflictError, InternalError, TidemillError
 from tidemill.core.faults import fault
 from tidemill.planner.plan import Plan, Step
+from tidemill.planner.settle import settle
 from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
 from tidemill.runner.openlineage.listening import with_lineage_events
 from tidemill.runner.report import RunReport, StepReport
@@ -20,6 +22,7 @@ from tidemill.warehouse.control.runs import NewStep
 from tidemill.warehouse.control.tables import save_table_version
 
 Listener = Callable[[Event], None]
+Status = Literal["done", "resumed", "unchanged"]
 
 
 def run_plan(plan: Plan, job: Job, listen: Listener) -> RunReport:
@@ -78,6 +81,7 @@ class _Scheduler:
         self._running: dict[Future[StepReport], Step] = {}
         self._first = max(job.stations.warehouse.tables().values(), default=0)
         self._landed: dict[str, int] = {}
+        self._fingerprints: dict[str, str] = {}
 
     def run(self) -> list[StepReport]:
         """Run until nothing waits; the reports stand in the plan's order."""
@@ -98,8 +102,12 @@ class _Scheduler:
                 self._finish(step, _skip(step, cause, self._job))
             elif self._open.isdisjoint(step.depends) and not self._crowded(step):
                 self._waiting.remove(step)
-                job = replace(self._job, snapshot=self._snapshot(step))
-                self._running[pool.submit(self._carry_out, step, job)] = step
+                settled = settle(step, self._fingerprints)
+                if settled.action == "skip":
+                    self._finish(settled, _leave(settled, self._job))
+                    continue
+                job = replace(self._job, snapshot=self._snapshot(settled))
+                self._running[pool.submit(self._carry_out, settled, job)] = settled
 
     def _crowded(self, step: Step) -> bool:
         """A fit takes every core, so two at once only fight for memory."""
@@ -112,6 +120,8 @@ class _Scheduler:
         if report.status in {"failed", "skipped"}:
             self._bad[step.asset] = step.asset
         self._reports[step.ordinal] = report
+        if report.fingerprint:
+            self._fingerprints[step.asset] = report.fingerprint
         landed = report.version if step.kind in {"table", "load"} else None
         self._landed[step.asset] = max(landed or 0, self._snapshot(step))
         self._listen(StepFinished(report=report))
@@ -127,10 +137,11 @@ class _Scheduler:
         self._listen(StepStarted(asset=step.asset, kind=step.kind, action=step.action, reason=step.reason))
         try:
             outcome = _resume(step, job)
-            status = "resumed" if outcome else "done"
+            status: Status = "resumed" if outcome else "done"
             if outcome is None:
                 runs.start_step(job.stations.db, job.run_id, step.name, lease=job.lease)
                 outcome = carry_out(step, job, self._progress(step))
+                status = "unchanged" if outcome.unchanged else "done"
             seconds = clock.monotonic() - started
             _record(step, job, outcome, status=status, seconds=seconds)
         except TidemillError as error:
@@ -146,13 +157,14 @@ class _Scheduler:
             asset=step.asset,
             kind=step.kind,
             action=step.action,
-            status="resumed" if status == "resumed" else "done",
-            reason=step.reason,
+            status=status,
+            reason="no new rows" if outcome.unchanged else step.reason,
             seconds=seconds,
             rows=outcome.rows,
             version=outcome.version,
             metrics=outcome.metrics,
             warnings=outcome.warnings,
+            fingerprint=step.before if outcome.unchanged else step.fingerprint,
         )
 
     def _progress(self, step: Step) -> Callable[[str, int, int], None]:
@@ -210,10 +222,24 @@ def _skip(step: Step, cause: str, job: Job) -> StepReport:
     return StepReport(asset=step.asset, kind=step.kind, action=step.action, status="skipped", reason=reason)
 
 
+def _leave(step: Step, job: Job) -> StepReport:
+    """A step that has nothing to do: what it reads turned out to be as it was."""
+    reason = "what it reads got no new rows"
+    runs.finish_step(job.stations.db, job.run_id, step.name, status="unchanged", reason=reason, lease=job.lease)
+    return StepReport(
+        asset=step.asset,
+        kind=step.kind,
+        action=step.action,
+        status="unchanged",
+        reason=reason,
+        fingerprint=step.fingerprint,
+    )
+
+
 def _resume(step: Step, job: Job) -> Outcome | None:
     """A step of a killed run whose rows had landed is not done again: only its record was missing."""
     db, warehouse = job.stations.db, job.stations.warehouse
-    if step.action not in {"build", "load"}:
+    if step.action not in {"build", "increment", "load"}:
         return None
     for lost in runs.interrupted_steps(db):
         if lost.step != step.name:

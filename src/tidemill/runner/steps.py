@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BindError, InternalError, NotFoundError, TidemillError, UnsupportedError
+from tidemill.core.names import asset_key
 from tidemill.planner.plan import Step
 from tidemill.registry.lineage import name_of
 from tidemill.runner.checking import check_assertion, check_rows
@@ -28,13 +29,14 @@ from tidemill.sql.statements import (
     Statement,
 )
 from tidemill.warehouse.control import leases
-from tidemill.warehouse.control.assets import Asset, remove_asset, save_asset
+from tidemill.warehouse.control.assets import Asset, load_assets, remove_asset, save_asset
 from tidemill.warehouse.control.leases import Lease
 from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
     from tidemill.sql.bound import BoundQuery
+    from tidemill.sql.incremental import Incremental
     from tidemill.warehouse.control.database import Tx
     from tidemill.warehouse.protocol import Session, TableVersion
 
@@ -71,13 +73,17 @@ class Job:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
-    """What came of a step that went well, and what its end must write besides."""
+    """What came of a step that went well, and what its end must write besides.
+
+    ``unchanged`` says that the asset is as it was: its readers have nothing to do on its account.
+    """
 
     rows: int | None = None
     version: int | None = None
     metrics: dict[str, float] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     record: Callable[[Tx], None] | None = None
+    unchanged: bool = False
 
 
 Progress = Callable[[str, int, int], None]
@@ -167,11 +173,15 @@ def bind(
 
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
+    from tidemill.sql.incremental import incremental_of
     from tidemill.sql.table_options import check_table_options
 
     engine = job.stations.warehouse.dialect
     options = check_table_options(statement)
     _look_at_files(statement, job)
+    rule = incremental_of(statement, options.values)
+    if rule is not None:
+        return _build_incremental(step, statement, job, rule, notes=options.notes)
     with job.session() as session:
         opened, _ = bind(statement.query, job, session)
         if statement.columns:
@@ -180,6 +190,38 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
             opened = replace(opened, sql=sql)
         outcome = _publish(step, statement, job, session, opened)
     return replace(outcome, warnings=(*options.notes, *outcome.warnings))
+
+
+def _build_incremental(
+    step: Step, statement: CreateTable, job: Job, rule: Incremental, *, notes: tuple[str, ...]
+) -> Outcome:
+    from tidemill.runner.increments.build import IncrementalStep
+
+    with job.session() as session:
+        built = IncrementalStep(
+            step=step,
+            statement=statement,
+            rule=rule,
+            stations=job.stations,
+            session=session,
+            run_id=job.run_id,
+            bind=lambda query: bind(query, job, session)[0],
+            guard=job.guard,
+        ).build()
+    checked = built.checked
+    warnings = (*notes, *built.warnings, *(checked.warnings if checked is not None else ()))
+    known = load_assets(job.stations.db).get(asset_key(step.asset))
+    if checked is None and known is not None and known.version == built.landed.version:
+        # What it read is written down, so that the next plan has nothing to do; what it is has not changed.
+        same = replace(asset_of(step, statement, job, version=known.version), fingerprint=step.before)
+        return Outcome(warnings=warnings, record=lambda tx: save_asset(tx, same), unchanged=True)
+
+    def record(tx: Tx) -> None:
+        _record_table(tx, step, statement, job, landed=built.landed)
+        if checked is not None:
+            checked.save(tx)
+
+    return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
 def _look_at_files(statement: CreateTable, job: Job) -> None:

@@ -234,7 +234,8 @@ class Summary:
 
     ``digest`` covers what changes rows (canonical SQL and options, without comments, layout and descriptions);
     ``description_digest`` covers the rest. ``tables`` and ``models`` are the names read, ``files`` the path
-    patterns read. ``kind``: table, view, model, load, drop_model, drop_table, assert, select, other.
+    patterns read. ``incremental`` tables take in what is new. ``kind``: table, view, model, load, drop_model,
+    drop_table, assert, select, other.
     """
 
     file: str
@@ -249,5 +250,6 @@ class Summary:
     models: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     model_type: str = ""
+    incremental: bool = False
     parts: dict[str, str] = field(default_factory=dict)  # digests by part: query, options, transform, constraints
     contract: dict[str, Any] = field(default_factory=dict)  # what is checked of a table: see `sql.contract`

@@ -66,6 +66,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         models=models,
         files=files,
         model_type=_model_type(statement),
+        incremental=_is_incremental(statement),
         parts=parts,
         contract=contract_json(statement) if isinstance(statement, CreateTable) else {},
     )
@@ -177,6 +178,12 @@ def _with_referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[s
         if rule.kind == "references" and name_key(rule.table) != name_key(statement.name):
             found.setdefault(name_key(rule.table), rule.table)
     return tuple(found.values())
+
+
+def _is_incremental(statement: Statement) -> bool:
+    return isinstance(statement, CreateTable) and any(
+        option.name.upper() == "INCREMENTAL_BY" for option in statement.options
+    )
 
 
 def _model_type(statement: Statement) -> str:

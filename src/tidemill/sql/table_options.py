@@ -6,6 +6,7 @@ run, and change nothing here.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,10 +18,43 @@ from tidemill.sql.contract_options import CONTRACT_OPTIONS, CONTRACT_RULES
 from tidemill.sql.options import ReadOptions, at_name, at_value, read_options
 from tidemill.sql.statements import CreateTable
 
+INTERVAL = re.compile(r"\d+(\.\d+)?\s*(second|minute|hour|day|week|month|year)s?", re.IGNORECASE)
+"""An interval in words, as LOOKBACK takes it."""
+
 TABLE_OPTIONS: tuple[Option, ...] = (
     Option(name="DESCRIPTION", kind="str", doc="What the table is. Changing it rebuilds nothing."),
     Option(name="FRIENDLY_NAME", kind="str", doc="A title for people. Changing it rebuilds nothing."),
     Option(name="LABELS", kind="any", doc="Pairs of words, as BigQuery has them. Changing them rebuilds nothing."),
+    Option(
+        name="INCREMENTAL_BY",
+        kind="str",
+        doc="The column that grows with what is new: a run takes in only rows from its greatest value on, or new "
+        "files of a set. 'filename' where only the files tell. See how-to/load-incrementally.md.",
+    ),
+    Option(
+        name="UNIQUE_KEY",
+        kind="strings",
+        doc="Columns that name a row of an incremental table: a row that comes again takes the place of the old one. "
+        "Without it rows are only added.",
+    ),
+    Option(
+        name="LOOKBACK",
+        kind="any",
+        doc="How far behind the greatest value rows are read again, for those that come late: '3 days', or a number.",
+    ),
+    Option(
+        name="DELETED_WHEN",
+        kind="str",
+        doc="A condition on a row of the query: where it holds, the row with that UNIQUE_KEY goes.",
+    ),
+    Option(
+        name="ON_SCHEMA_CHANGE",
+        kind="enum",
+        default="FAIL",
+        choices=("FAIL", "ADD_COLUMNS"),
+        doc="What to do when the query has other columns than the table: FAIL, or ADD_COLUMNS, which are NULL in the "
+        "rows from before.",
+    ),
     *CONTRACT_OPTIONS,
 )
 
@@ -60,7 +94,35 @@ def _of_contract(option: str, broken: Callable[[Mapping[str, Any], frozenset[str
     return TableRule(option=option, broken=told, hint=hint)
 
 
-TABLE_RULES: tuple[TableRule, ...] = tuple(_of_contract(*rule) for rule in CONTRACT_RULES)
+def _needs(name: str) -> Callable[[CreateTable, Mapping[str, Any]], str]:
+    def broken(_: CreateTable, values: Mapping[str, Any]) -> str:
+        return "" if values.get(name) else f"it says nothing without {name.upper()}"
+
+    return broken
+
+
+def _bad_lookback(_: CreateTable, values: Mapping[str, Any]) -> str:
+    value = values["lookback"]
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return "LOOKBACK takes an interval in words or a number"
+    if isinstance(value, str):
+        return "" if INTERVAL.fullmatch(value.strip()) else f"LOOKBACK does not take '{value}'"
+    return "LOOKBACK is less than 0" if value < 0 else ""
+
+
+_BY = "add incremental_by = 'column'"
+
+TABLE_RULES: tuple[TableRule, ...] = (
+    TableRule(
+        option="unique_key", broken=_needs("incremental_by"), hint=f"{_BY}, or write PRIMARY KEY to have a check"
+    ),
+    TableRule(option="lookback", broken=_needs("incremental_by"), hint=_BY),
+    TableRule(option="lookback", broken=_bad_lookback, hint="write '3 days', '12 hours' or a number"),
+    TableRule(option="deleted_when", broken=_needs("incremental_by"), hint=_BY),
+    TableRule(option="deleted_when", broken=_needs("unique_key"), hint="add unique_key = ['column']"),
+    TableRule(option="on_schema_change", broken=_needs("incremental_by"), hint=_BY),
+    *(_of_contract(*rule) for rule in CONTRACT_RULES),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

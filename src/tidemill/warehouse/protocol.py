@@ -65,6 +65,8 @@ class TableVersion:
         replace, append or merge: how it came of the version before it.
     added, replaced, deleted
         What its commit did: rows it brought, of which so many stand in the place of others, and rows it took away.
+    watermark
+        The greatest value of the column that an incremental table goes by; '' for others.
     """
 
     table: str
@@ -79,6 +81,7 @@ class TableVersion:
     added: int = 0
     replaced: int = 0
     deleted: int = 0
+    watermark: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,13 +93,12 @@ class Merge:
     base
         The version of the table that the staged rows were computed from; another one by now is a conflict.
     keys
-        Columns that name a row: rows that are there go when the staged rows, or ``gone``, have their keys.
+        Columns that name a row: rows that are there go when the staged rows, or ``gone``, have their keys. Without
+        keys none goes.
     gone
         Staged rows of the columns ``keys``: rows that go and are not replaced.
     deletes
         How many rows ``gone`` takes away.
-    where
-        Engine SQL over the table's columns, in place of ``keys``: rows for which it holds go.
     columns
         The table's columns from now on, when the staged rows bring new ones; rows from before have NULL there.
     """
@@ -105,7 +107,6 @@ class Merge:
     keys: tuple[str, ...] = ()
     gone: Staged | None = None
     deletes: int = 0
-    where: str = ""
     columns: tuple[Column, ...] = ()
 
 
@@ -166,6 +167,9 @@ class Session(Protocol):
 
     def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
         """The result's Arrow schema, without running the query."""
+
+    def columns(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> tuple[Column, ...]:
+        """The columns that a table of the result would have, without running the query."""
 
     def materialise(
         self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()

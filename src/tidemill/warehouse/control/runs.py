@@ -12,7 +12,7 @@
   a killed run had begun, which a new run looks up in the lake (``warehouse.landed``) before it does them again.
 
 Run status: running, ok, failed, nothing, cancelled, lost. Step status: pending, running, done, failed, skipped,
-resumed, lost, abandoned. With a ``lease`` the write is refused (`ConflictError`) once the lease was lost.
+resumed, unchanged, lost, abandoned. With a ``lease`` the write is refused (`ConflictError`) once the lease was lost.
 """
 
 from __future__ import annotations

@@ -141,6 +141,7 @@ class Commit:
             added=sum(file.rows for file in self.added),
             replaced=self.effect.removed - self.effect.deleted,
             deleted=self.effect.deleted,
+            watermark=str((self.own_state or {}).get("watermark", "")),
         )
 
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.connections import ConnectionSettings, SourceTable
 from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
-from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
+from tidemill.core.names import did_you_mean, name_key, quote_name, quote_path, quote_text
 from tidemill.warehouse.duckdb import moves
 from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
@@ -150,6 +150,12 @@ class Lake:
     def resting(self, table: str, version: int | None = None) -> Staged:
         """The rows of a visible version as a relation of its files, which the engine reads without the catalogue."""
         found = self._existing(table, version)
+        if found.delete_files:
+            # Which rows of its files are gone, and since when, is for the catalogue to say.
+            relation = f"(FROM {quote_path(found.table)} AT (VERSION => {found.version}))"
+            return Staged(
+                table=found.table, columns=found.columns, files=found.files, rows=found.rows, relation=relation
+            )
         paths = [quote_text(str(self.places.lake / file.path)) for file in found.files]
         # Folders named COLUMN=VALUE are partitions, whose columns the files hold as well.
         relation = f"read_parquet([{', '.join(paths)}], hive_partitioning => false, union_by_name => {len(paths) > 1})"

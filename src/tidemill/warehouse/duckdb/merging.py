@@ -30,15 +30,13 @@ def take_away(
     cursor: DuckDBPyConnection, table: str, before: Commit, merge: Merge, *, files: Sequence[DataFile], places: Places
 ) -> Effect:
     """Delete what a merge replaces; ``files`` are the new rows, not yet in the table."""
-    condition = merge.where or _has_key(merge, files, places)
+    condition = _has_key(merge, files, places)
     if not condition:
         return Effect()
     there = set(places.data.rglob(PATTERN))
     removed = int(cursor.execute(f"DELETE FROM {table} WHERE {condition}").fetchall()[0][0])
     fault("merge.deleted")
-    marks = [
-        _keep(cursor, path, places) for path in sorted(places.data.rglob(PATTERN)) if path not in there
-    ]
+    marks = [_keep(cursor, path, places) for path in sorted(places.data.rglob(PATTERN)) if path not in there]
     fault("merge.after_sync")
     earlier = {mark.of: mark.file.rows for mark in before.delete_files}
     marked = sum(mark.file.rows - earlier.get(mark.of, 0) for mark in marks)
@@ -60,7 +58,9 @@ def _keep(cursor: DuckDBPyConnection, path: Path, places: Places) -> DeleteFile:
     """Make a delete file durable and take its digest."""
     sync(path)
     sync(path.parent)
-    count, of = cursor.execute(f"SELECT count(*), min(file_path) FROM read_parquet({quote_text(str(path))})").fetchall()[0]
+    count, of = cursor.execute(
+        f"SELECT count(*), min(file_path) FROM read_parquet({quote_text(str(path))})"
+    ).fetchall()[0]
     file = DataFile(path=places.relative(path), sha256=digest_file(path), bytes=path.stat().st_size, rows=int(count))
     return DeleteFile(of=places.relative(Path(of)), file=file)
 

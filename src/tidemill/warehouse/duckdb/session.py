@@ -17,7 +17,8 @@ from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.outside import NAMED, Attached
 from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
 from tidemill.warehouse.duckdb.scalar_functions import names_any
-from tidemill.warehouse.protocol import ArrowStream, LogView, TableVersion
+from tidemill.warehouse.duckdb.types import stored_type
+from tidemill.warehouse.protocol import ArrowStream, Column, LogView, TableVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -80,6 +81,16 @@ class DuckSession:
                 fields = [field.with_name(name) for field, name in zip(found, relation.columns, strict=True)]
                 found = pa.schema(fields)
             return found
+
+    def columns(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> tuple[Column, ...]:
+        """The columns that a table of the result would have, without running the query."""
+        with self.connection(sql, relations) as cursor:
+            relation = self.bind(cursor, sql)
+            check_names(relation.columns)
+            return tuple(
+                Column(name=name, type=stored_type(kind) or str(kind))
+                for name, kind in zip(relation.columns, relation.types, strict=True)
+            )
 
     def materialise(
         self, sql: str, relations: Mapping[str, ArrowStream] | None = None, *, sort: Sequence[str] = ()

@@ -17,7 +17,6 @@ from tidemill.warehouse.duckdb.engine import CATALOGUE, Engine
 from tidemill.warehouse.duckdb.places import Places
 from tidemill.warehouse.protocol import DataFile, Problem
 
-
 # The catalogue's tables of files that readers open. A delete file that a later one took the place of is in neither.
 FILES = ("ducklake_data_file", "ducklake_delete_file")
 

@@ -1,0 +1,107 @@
+"""What a plan decides of an incremental table: leave it, take in what is new, or build it whole.
+
+An incremental table is its statement, those of everything it reads, and its past. Its fingerprint is a chain: each
+increment digests the fingerprint before it and what is read now. Whole it is built when a statement changed, its own
+or one it reads through, so that rows of two statements never stand in one table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tidemill.planner.settle import fingerprint_of
+
+if TYPE_CHECKING:
+    from tidemill.planner.known import Known
+    from tidemill.planner.plan import Action
+    from tidemill.sql.statements import Summary
+
+DEFINITION = "definition of "
+GENERATION = "generation"
+"""Parts of an incremental table beside those of its statement: how what it reads is made, and its last whole build."""
+
+# Tokens of sources that cannot say whether they changed: an incremental table looks each time.
+UNKNOWN_TOKENS = frozenset({"remote"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a plan decides of one asset."""
+
+    action: Action
+    reason: str
+    fingerprint: str
+    made_of: tuple[Any, ...]
+    parts: Mapping[str, str]
+    before: str = ""
+    unless: dict[str, str] | None = None
+
+
+def decide(
+    summary: Summary,
+    *,
+    base: tuple[Any, ...],
+    reads: Mapping[str, str],
+    upstream: Mapping[str, str],
+    known: Known | None,
+    said: Mapping[str, str],
+    why_whole: str,
+) -> Decision:
+    """Decide on an incremental table.
+
+    Parameters
+    ----------
+    base
+        What its fingerprint is made of whatever its past.
+    upstream
+        By name, the definition of each asset it reads.
+    said
+        By name, what another token of a source means, in words.
+    why_whole
+        Why it must be built whole, found before; '' when nothing was.
+    """
+    parts = {**summary.parts, **{f"{DEFINITION}{name}": digest for name, digest in upstream.items()}}
+    why_whole = why_whole or (_why_whole(known, parts) if known else "new")
+    before = known.fingerprint if known else ""
+    if why_whole or known is None:
+        made_of = (*base, "whole", before)
+        fingerprint = fingerprint_of(made_of, reads)
+        parts[GENERATION] = fingerprint
+        return Decision(action="build", reason=why_whole, fingerprint=fingerprint, made_of=made_of, parts=parts)
+    parts[GENERATION] = known.parts.get(GENERATION, "")
+    look = [name for name, token in reads.items() if token in UNKNOWN_TOKENS]
+    news = _news(known, reads, look, said)
+    if not news:
+        return Decision(action="skip", reason="", fingerprint=before, made_of=base, parts=parts)
+    made_of = (*base, "increment", before)
+    return Decision(
+        action="increment",
+        reason=f"{', '.join(news)}; so far: {known.watermark}",
+        fingerprint=fingerprint_of(made_of, reads),
+        made_of=made_of,
+        parts=parts,
+        before=before,
+        unless=None if look or known.unrecorded else dict(known.reads),
+    )
+
+
+def _why_whole(known: Known, parts: Mapping[str, str]) -> str:
+    """Why rows that are there cannot stay, in words."""
+    if known.watermark is None:
+        return "nothing is known of how far it is: built whole"
+    names = [name for name in {**parts, **known.parts} if name != GENERATION]
+    changed = [name for name in names if known.parts.get(name) != parts.get(name)]
+    own = [f"{name} changed" for name in changed if not name.startswith(DEFINITION)]
+    read = [f"{name.removeprefix(DEFINITION)} is made anew" for name in changed if name.startswith(DEFINITION)]
+    return f"{', '.join([*own, *read])}: built whole" if changed else ""
+
+
+def _news(known: Known, reads: Mapping[str, str], look: list[str], said: Mapping[str, str]) -> list[str]:
+    changed = [name for name, token in reads.items() if known.reads.get(name) != token]
+    news = [f"{name.removeprefix('file ')} {said.get(name, 'changed')}" for name in changed]
+    news += [f"{name.removeprefix('file ')} may have new rows" for name in look if name not in changed]
+    if known.unrecorded:
+        news.append("a run was killed before it wrote down what landed")
+    return news

@@ -1,0 +1,1 @@
+"""Incremental tables: built whole once, then only what is new is taken in."""

@@ -1,0 +1,263 @@
+"""The step of an incremental table: all of its rows, or what is new, staged, checked and committed with its state.
+
+The state (the greatest value of the incremental column so far, and the files that were read) stands in the note of the
+commit that brings the rows: one cannot be without the other, wherever a run is killed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.errors import BindError
+from tidemill.core.names import quote_name, quote_path
+from tidemill.runner.increments.checks import check_increment
+from tidemill.runner.increments.deltas import Shape, news_by_key, news_without_key, numbers, one_row_a_key
+from tidemill.runner.increments.files import FileNews, file_news, require_same
+from tidemill.runner.increments.matching import Matched, changed_values, match
+from tidemill.runner.increments.measures import Measures
+from tidemill.runner.placing import place_of_option
+from tidemill.runner.shape import typed_query
+from tidemill.sql.incremental import file_set, with_files
+from tidemill.warehouse.protocol import Merge
+
+if TYPE_CHECKING:
+    from tidemill.planner.plan import Step
+    from tidemill.runner.checking import Checked
+    from tidemill.runner.execute import OpenQuery
+    from tidemill.runner.stations import Stations
+    from tidemill.sql.incremental import Incremental
+    from tidemill.sql.statements import CreateTable, Query
+    from tidemill.warehouse.protocol import Column, Session, Staged, TableVersion
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Built:
+    """What came of the step: the version that has the rows; it is a new one when something was checked."""
+
+    landed: TableVersion
+    rows: int
+    checked: Checked | None = None
+    warnings: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IncrementalStep:
+    """A step at work on one session.
+
+    Parameters
+    ----------
+    bind
+        Makes a query of the statement ready to run.
+    guard
+        Refuses to go on when another run took over.
+    """
+
+    step: Step
+    statement: CreateTable
+    rule: Incremental
+    stations: Stations
+    session: Session
+    run_id: str
+    bind: Callable[[Query], OpenQuery]
+    guard: Callable[[], None]
+
+    def build(self) -> Built:
+        """Bring the table up to date."""
+        warehouse, table = self.stations.warehouse, self.step.asset
+        base, state = warehouse.newest([table], self.session.version), warehouse.state(table, self.session.version)
+        if self.step.action != "increment" or base is None or not state:
+            return self._whole()
+        return self._increment(base, state)
+
+    def _whole(self) -> Built:
+        """Build the table from all there is."""
+        warehouse = self.stations.warehouse
+        files = self._files({})
+        query = self._open(files)
+        staged = self._stage(query.sql, query)
+        try:
+            measures = self._measures(staged.columns)
+            shape = measures.shape(staged.relation, engine=warehouse.dialect)
+            watermark, nulls = measures.watermark(staged.relation, shape, "")
+            staged = self._settled(staged, shape)
+            if files is not None:
+                require_same(files, stations=self.stations)
+            checked = self._check(staged)
+            state = self._state(watermark, files)
+            landed = warehouse.publish(staged, run_id=self.run_id, step=self.step.name, guard=self.guard, state=state)
+        except BaseException:
+            warehouse.discard(staged)
+            raise
+        return Built(landed=landed, rows=staged.rows, checked=checked, warnings=self._warnings(files, nulls))
+
+    def _increment(self, base: TableVersion, state: dict[str, Any]) -> Built:
+        """Take in what is new since the table's version ``base``."""
+        session, table = self.session, self.step.asset
+        files = self._files(state.get("files") or {})
+        if files is not None and not files.read:
+            return Built(landed=base, rows=0, warnings=self._warnings(files, 0))
+        there = self.stations.warehouse.columns(table, base.version)
+        query = self._open(files)
+        fresh = session.columns(query.sql, query.relations)
+        matched = match(table, there, fresh, adds_columns=self.rule.adds_columns)
+        measures = self._measures(matched.columns)
+        so_far = str(state.get("watermark") or "")
+        low = "" if files is not None else measures.low(so_far)
+        raw, rows = self._read(query, matched, low)
+        if matched.lossy and numbers(session, f"SELECT count(*) FROM {raw} WHERE {matched.lossy}")[0]:
+            raise changed_values(table, there, fresh)
+        shape = measures.shape(rows, engine=self.stations.warehouse.dialect)
+        watermark, nulls = measures.watermark(rows, shape, so_far)
+        if files is not None:
+            require_same(files, stations=self.stations)
+        if shape.keys:
+            news = self._news_by_key(rows, shape, measures, there, so_far)
+        else:
+            news = rows if files is not None else self._news_without_key(rows, shape, measures, there, low)
+        built = self._merge(news, shape, measures, base, state=self._state(watermark, files))
+        return replace(built, warnings=self._warnings(files, nulls))
+
+    def _read(self, query: OpenQuery, matched: Matched, low: str) -> tuple[str, str]:
+        """Read the new rows, from a value on; where they are kept, as they were read and as rows of the table."""
+        source = f"SELECT * FROM ({query.sql}\n) AS tm_new"
+        if low:
+            column = quote_name(self.rule.column)
+            # The filter stands around the query, where it is right for every query; the engine pushes it into files,
+            # lakes and PostgreSQL. Joined by OR with the test for NULL it would not be pushed into PostgreSQL.
+            some = f"{source} WHERE {column} >= {low}"
+            none = f"SELECT * FROM ({query.sql}\n) AS tm_none WHERE {column} IS NULL"
+            source = some if self.rule.not_null else f"{some} UNION ALL {none}"
+        plain = f"SELECT {', '.join(matched.select)} FROM"
+        if not matched.lossy:
+            name = self.session.materialise(f"{plain} ({source}\n) AS tm_rows", query.relations)
+            return name, name
+        raw = self.session.materialise(source, query.relations)
+        return raw, self.session.materialise(f"{plain.replace('CAST(', 'TRY_CAST(')} {raw}")
+
+    def _news_by_key(self, rows: str, shape: Shape, measures: Measures, there: tuple[Column, ...], so_far: str) -> str:
+        """New rows, one a key, without those that the table has or has a newer one of; the name they are kept under."""
+        session, table = self.session, quote_path(self.step.asset)
+        newest = one_row_a_key(session, rows, shape, self.rule, table=self.step.asset)
+        rows = session.materialise(newest) if newest else rows
+        mark = measures.literal(so_far) if so_far else ""
+        if mark:
+            late = f"{rows} WHERE {shape.column} <= {mark} OR {shape.column} IS NULL"
+            facts = f"count(*), CAST(min({shape.column}) AS VARCHAR), count(*) - count({shape.column})"
+            count, least, nulls = (
+                column[0].as_py() for column in session.query(f"SELECT {facts} FROM {late}").read_all().columns
+            )
+            if not count:
+                return rows
+            if not nulls:
+                # What the table has of these rows, or newer, is not older than they are: the files' statistics know.
+                table = f"(SELECT * FROM {table} WHERE {shape.column} >= {measures.literal(least)})"
+        return session.materialise(news_by_key(rows, table, shape, measures.columns, known=there, watermark=mark))
+
+    def _news_without_key(
+        self, rows: str, shape: Shape, measures: Measures, there: tuple[Column, ...], low: str
+    ) -> str:
+        """New rows that the table does not have from a value on; the name they are kept under."""
+        table = quote_path(self.step.asset)
+        if low:
+            table = f"(SELECT * FROM {table} WHERE {shape.column} >= {low} OR {shape.column} IS NULL)"
+        return self.session.materialise(news_without_key(rows, table, measures.columns, known=there))
+
+    def _merge(
+        self, news: str, shape: Shape, measures: Measures, base: TableVersion, *, state: dict[str, Any]
+    ) -> Built:
+        warehouse, session, table = self.stations.warehouse, self.session, quote_path(self.step.asset)
+        kept, gone, deletes = news, "", 0
+        if shape.gone:
+            kept = f"(SELECT * FROM {news} WHERE {shape.gone} IS NOT TRUE)"
+            gone = f"(SELECT DISTINCT {shape.listed} FROM {news} WHERE {shape.gone})"
+            deletes = numbers(session, f"SELECT count(*) FROM {table} SEMI JOIN {gone} USING ({shape.listed})")[0]
+        if not deletes and not numbers(session, f"SELECT count(*) FROM {kept}")[0]:
+            return Built(landed=base, rows=0)
+        staged = self._stage(f"SELECT * FROM {kept}")
+        taken = None
+        try:
+            taken = self._stage(f"SELECT * FROM {gone}") if deletes else None
+            merge = Merge(
+                base=base.version, keys=measures.keys(), gone=taken, deletes=deletes, columns=measures.columns
+            )
+            checked = self._check(staged, merge)
+            landed = warehouse.merge(
+                staged, merge, run_id=self.run_id, step=self.step.name, guard=self.guard, state=state
+            )
+        except BaseException:
+            for one in (staged, taken):
+                if one is not None:
+                    warehouse.discard(one)
+            raise
+        return Built(landed=landed, rows=staged.rows, checked=checked)
+
+    def _check(self, staged: Staged, merge: Merge | None = None) -> Checked:
+        return check_increment(
+            self.statement,
+            self.rule,
+            staged,
+            merge,
+            stations=self.stations,
+            session=self.session,
+            run_id=self.run_id,
+            step=self.step.name,
+        )
+
+    def _files(self, loaded: dict[str, str]) -> FileNews | None:
+        """What is new in the files, when the query maps a set of them row by row."""
+        pattern = file_set(self.statement.query)
+        if pattern is None:
+            if not self.rule.column:
+                raise BindError(
+                    "incremental_by = 'filename' needs a query that reads one set of files row by row",
+                    where=place_of_option(self.statement, "incremental_by"),
+                    hint="read one pattern such as 'data/*.csv' without GROUP BY, DISTINCT or WITH, or name a column",
+                )
+            return None
+        keyed = bool(self.rule.keys)
+        found = file_news(pattern, loaded, keyed=keyed, table=self.step.asset, stations=self.stations)
+        return None if found.empty and not loaded else found
+
+    def _open(self, files: FileNews | None) -> OpenQuery:
+        """The statement's query, on the files to read and with the declared types."""
+        statement = self.statement
+        query = statement.query if files is None else with_files(statement.query, files.pattern, list(files.read))
+        opened = self.bind(query)
+        if not statement.columns:
+            return opened
+        engine = self.stations.warehouse.dialect
+        schema = self.session.schema(opened.sql, opened.relations)
+        sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+        return replace(opened, sql=sql)
+
+    def _stage(self, sql: str, query: OpenQuery | None = None) -> Staged:
+        relations = query.relations if query is not None else None
+        attempt = f"{self.run_id}-{self.step.ordinal}"
+        return self.stations.warehouse.stage(self.session, sql, relations, table=self.step.asset, attempt=attempt)
+
+    def _settled(self, staged: Staged, shape: Shape) -> Staged:
+        """Of all rows one a key, and none that says that its key is gone; staged anew where that changes them."""
+        sql = one_row_a_key(self.session, staged.relation, shape, self.rule, table=self.step.asset)
+        if shape.gone:
+            sql = f"SELECT * FROM ({sql or f'SELECT * FROM {staged.relation}'}) WHERE {shape.gone} IS NOT TRUE"
+        if not sql:
+            return staged
+        settled = self._stage(sql)
+        self.stations.warehouse.discard(staged)
+        return settled
+
+    def _measures(self, columns: tuple[Column, ...]) -> Measures:
+        return Measures(statement=self.statement, rule=self.rule, columns=columns, session=self.session)
+
+    def _state(self, watermark: str, files: FileNews | None) -> dict[str, Any]:
+        state: dict[str, Any] = {"by": self.rule.column or "filename", "watermark": watermark}
+        return state if files is None else {**state, "files": files.state}
+
+    def _warnings(self, files: FileNews | None, nulls: int) -> tuple[str, ...]:
+        notes = files.notes if files is not None else ()
+        if not nulls:
+            return notes
+        again = "each run reads such rows again" if files is None else "they count as older than any other"
+        return (*notes, f"{nulls:,} rows have no {self.rule.column}: {again}; declare it NOT NULL to refuse them")
