@@ -219,7 +219,7 @@ def _build_incremental(
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=built.landed)
         if checked is not None:
-            checked.save(tx)
+            checked.save(tx, version=built.landed.version)
 
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 

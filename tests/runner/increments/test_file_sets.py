@@ -8,6 +8,7 @@ import pytest
 from tests.runner.increments.conftest import KEYED, Row, Shop, outcomes
 
 from tidemill.core.errors import ContractError, SourceError
+from tidemill.runner.increments import files
 
 
 def test_only_new_files_are_read_and_their_rows_take_the_place_of_old_ones(shop: Shop) -> None:
@@ -180,15 +181,13 @@ def test_a_file_that_changes_while_it_is_read_is_not_taken_in(shop: Shop, monkey
     shop.deliver("data/a.parquet", [(1, 10, 0)])
     shop.run()
     shop.deliver("data/b.parquet", [(2, 20, 1)])
-    from tidemill.runner.increments import build
-
-    real = build.require_same
+    real = files.require_same
 
     def late(*arguments: object, **named: object) -> None:
         shop.deliver("data/b.parquet", [(2, 21, 1)])
         real(*arguments, **named)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(build, "require_same", late)
+    monkeypatch.setattr("tidemill.runner.increments.build.require_same", late)
     error = shop.try_run().steps[0].error
     monkeypatch.undo()
 
