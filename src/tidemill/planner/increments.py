@@ -22,9 +22,6 @@ DEFINITION = "definition of "
 GENERATION = "generation"
 """Parts of an incremental table beside those of its statement: how what it reads is made, and its last whole build."""
 
-# Tokens of sources that cannot say whether they changed: an incremental table looks each time.
-UNKNOWN_TOKENS = frozenset({"remote"})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Decision:
@@ -71,8 +68,7 @@ def decide(
         parts[GENERATION] = fingerprint
         return Decision(action="build", reason=why_whole, fingerprint=fingerprint, made_of=made_of, parts=parts)
     parts[GENERATION] = known.parts.get(GENERATION, "")
-    look = [name for name, token in reads.items() if token in UNKNOWN_TOKENS]
-    news = _news(known, reads, look, said)
+    news = _news(known, reads, said)
     if not news:
         return Decision(action="skip", reason="", fingerprint=before, made_of=base, parts=parts)
     made_of = (*base, "increment", before)
@@ -83,7 +79,7 @@ def decide(
         made_of=made_of,
         parts=parts,
         before=before,
-        unless=None if look or known.unrecorded else dict(known.reads),
+        unless=None if known.unrecorded else dict(known.reads),
     )
 
 
@@ -98,10 +94,9 @@ def _why_whole(known: Known, parts: Mapping[str, str]) -> str:
     return f"{', '.join([*own, *read])}: built whole" if changed else ""
 
 
-def _news(known: Known, reads: Mapping[str, str], look: list[str], said: Mapping[str, str]) -> list[str]:
+def _news(known: Known, reads: Mapping[str, str], said: Mapping[str, str]) -> list[str]:
     changed = [name for name, token in reads.items() if known.reads.get(name) != token]
     news = [f"{name.removeprefix('file ')} {said.get(name, 'changed')}" for name in changed]
-    news += [f"{name.removeprefix('file ')} may have new rows" for name in look if name not in changed]
     if known.unrecorded:
         news.append("a run was killed before it wrote down what landed")
     return news
