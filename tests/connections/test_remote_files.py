@@ -13,6 +13,9 @@ from tidemill.core.errors import SettingsError, SourceError, TidemillError
 from tidemill.project import Project
 from tidemill.testing.sources import S3, Web
 
+# One process starts the servers.
+pytestmark = pytest.mark.xdist_group("connections")
+
 
 @pytest.fixture
 def bucket(s3: S3, schema: str, monkeypatch: pytest.MonkeyPatch) -> str:

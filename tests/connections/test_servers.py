@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,9 @@ from tidemill.testing.mariadb import Mariadb
 
 PASSWORD = "ge'heim @/\\1"  # noqa: S105 - of a server that lives as long as the tests
 ROWS = 50
+
+# One process starts the servers.
+pytestmark = pytest.mark.xdist_group("connections")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -278,3 +282,29 @@ def test_a_model_may_read_a_server_and_is_told_that_it_cannot_be_trained_again(
     assert version is not None
     with pytest.raises(TidemillError, match="from a live database"):
         project.retrain("m")
+
+
+def test_a_query_sees_one_moment_of_a_server(open_with: OpenWith, server: Server) -> None:
+    for table in ("a", "b"):
+        server.execute(f"CREATE TABLE {table} (v INT)")
+        server.execute(f"INSERT INTO {table} VALUES (0)")
+        if server.kind == "postgresql":
+            server.execute(f"GRANT SELECT ON {table} TO {server.url.rpartition('/')[2]}")
+    step = "BEGIN; UPDATE a SET v = v + 1; UPDATE b SET v = v + 1; COMMIT;"
+    done = threading.Event()
+
+    def write() -> None:
+        while not done.is_set():
+            server.execute(step * 50)
+
+    project = open_with(toml(server))
+    writer = threading.Thread(target=write)
+    writer.start()
+    try:
+        query = "SELECT (SELECT v FROM crm.a), (SELECT v FROM crm.b)"
+        found = [project.sql(query).fetchall()[0] for _ in range(20)]
+    finally:
+        done.set()
+        writer.join()
+    assert [pair for pair in found if pair[0] != pair[1]] == []
+    assert len(set(found)) > 1  # somebody did write meanwhile

@@ -43,6 +43,8 @@ class SourceState:
         The same text as the last time says that its rows are the same.
     said
         What another text means, in words that follow the table's name.
+    whole
+        A sentence in place of the name and those words: one for all tables of a connection.
     missing
         Why there is no such table; '' where there is one, or nobody looked.
     hint
@@ -51,6 +53,7 @@ class SourceState:
 
     token: str
     said: str = "changed"
+    whole: str = ""
     missing: str = ""
     hint: str = ""
 
@@ -265,8 +268,9 @@ def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], state:
             became = "is gone" if token == MISSING_FILES else "changed"
             found = state.sources.get(name) or state.remote_files.get(name.removeprefix("file "))
             became = found.said if found else became
-            reasons.append(f"{name.removeprefix('file ')} {became}")
-    return ", ".join(reasons) or "built by another version of Tidemill"
+            whole = found.whole if found else ""
+            reasons.append(whole or f"{name.removeprefix('file ')} {became}")
+    return ", ".join(dict.fromkeys(reasons)) or "built by another version of Tidemill"
 
 
 def _step(ordinal: int, summary: Summary, *, action: Action, reason: str, depends: tuple[str, ...], fingerprint: str,

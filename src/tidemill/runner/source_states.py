@@ -67,7 +67,7 @@ class Looker:
         try:
             token = self._web_token(pattern) if is_web(pattern) else self._storage_token(pattern)
         except TidemillError as error:
-            return SourceState(token=self._new(), said=f"cannot be asked for changes ({error.message})")
+            return SourceState(token=self._new(), whole=f"nobody can say what changed: {error.message}")
         if token is None:
             return SourceState(token=MISSING_FILES, said="is gone")
         if not token:
@@ -100,8 +100,8 @@ class Looker:
             return {table.name: missing.get(table.name) or common or self._by_checksum(table) for table in tables}
         except TidemillError as error:
             # The step says it again, with its hint, when it fails. Until then nobody knows whether rows are others.
-            said = f"cannot be asked for changes ({error.message})"
-            return {table.name: SourceState(token=self._new(), said=said) for table in tables}
+            whole = f"nobody can say what changed: {error.message}"
+            return {table.name: SourceState(token=self._new(), whole=whole) for table in tables}
 
     def _common(self, connection: ConnectionSettings) -> SourceState | None:
         """How all tables of a connection are found; None when each is asked for itself."""
