@@ -109,7 +109,8 @@ class _Reader:
         found: dict[int, Count] = {}
         taken = 0
         for number, width in takers:
-            found[number] = _judge(rules[number], answers[taken : taken + width])
+            rule = rules[number]
+            found[number] = _judge(rule, answers[taken : taken + width], counted=self._is_wide(rule))
             taken += width
         return found
 
@@ -215,12 +216,13 @@ def _unmatched(rule: Rule) -> str:
     return f"NOT EXISTS (SELECT 1 FROM {rule.other} AS theirs WHERE {same})"
 
 
-def _judge(rule: Rule, answers: Sequence[Any]) -> Count:
+def _judge(rule: Rule, answers: Sequence[Any], *, counted: bool) -> Count:
+    """What answers of the second pass say; ``counted`` where a rule of values was asked of each row."""
     value = answers[0]
     if rule.way == "table":
         observed = dict(zip(rule.constraint.measures, answers[1:], strict=True))
         return Count(failing=1 if value else 0, observed=observed)
-    if rule.way == "values":
+    if rule.way == "values" and not counted:
         return Count(failing=0 if value is not False else None)
     if rule.way in {"unique", "orphans"}:
         return Count(failing=None if value else 0)

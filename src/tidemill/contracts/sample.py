@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from decimal import Decimal
 from typing import Any
 
 from tidemill.core.names import name_key, quote_name
@@ -43,4 +44,7 @@ def plain_value(value: object) -> Any:
     """A value that JSON can hold, for the record; what is not a number (NaN, infinities) is told in words."""
     if isinstance(value, float) and value - value != 0:
         return str(value)
+    if isinstance(value, Decimal):
+        number = int(value) if value == value.to_integral_value() else float(value)
+        return number if Decimal(str(number)) == value else str(value)
     return value if isinstance(value, str | int | float | bool | None) else str(value)

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tidemill.core.errors import BindError, InternalError, NotFoundError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, DataError, InternalError, NotFoundError, TidemillError, UnsupportedError
 from tidemill.core.names import asset_key
 from tidemill.planner.plan import Step
 from tidemill.registry.lineage import name_of
 from tidemill.runner.checking import check_assertion, check_rows
+from tidemill.runner.column_changes import tell_changes
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.placing import place
 from tidemill.runner.shape import load_query, start_of, typed_query
@@ -184,11 +185,16 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
         return _build_incremental(step, statement, job, rule, notes=options.notes)
     with job.session() as session:
         opened, _ = bind(statement.query, job, session)
-        if statement.columns:
-            schema = session.schema(opened.sql, opened.relations)
-            sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
-            opened = replace(opened, sql=sql)
-        outcome = _publish(step, statement, job, session, opened)
+        try:
+            typed = opened
+            if statement.columns:
+                schema = session.schema(opened.sql, opened.relations)
+                sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+                typed = replace(opened, sql=sql)
+            outcome = _publish(step, statement, job, session, typed)
+        except (BindError, DataError) as error:
+            tell_changes(error, statement, warehouse=job.stations.warehouse, session=session, opened=opened)
+            raise
     return replace(outcome, warnings=(*options.notes, *outcome.warnings))
 
 

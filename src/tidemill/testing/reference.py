@@ -6,6 +6,8 @@ import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
+from tidemill.contracts.anomalies import TFDV
+from tidemill.contracts.expectations import GREAT_EXPECTATIONS
 from tidemill.model_types.base import ModelType, Option
 from tidemill.model_types.table import ALL_MODEL_TYPES
 from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
@@ -187,10 +189,39 @@ def table_options_page() -> str:
     return "".join(lines)
 
 
+CHECKS_HEAD = """\
+# Checks by the names of other tools
+
+<!-- Generated from the tables in the code. Write it anew with: make docs -->
+
+Every expectation of [Great Expectations](https://greatexpectations.io/expectations/) and every anomaly of
+[TensorFlow Data Validation](https://www.tensorflow.org/tfx/data_validation/anomalies), and how to say it. The tests
+carry out each line on rows that keep it and on rows that break it.
+
+A condition stands in the column list of its table, here t with columns a, b and id; `OPTIONS` stands behind the list;
+`ASSERT` is a statement of its own. [How to check your data](../how-to/check-your-data.md) has whole statements.
+"""
+
+
+def checks_page() -> str:
+    """How to say what other tools have names for."""
+    lines = [CHECKS_HEAD]
+    tools = {"Great Expectations": GREAT_EXPECTATIONS, "TensorFlow Data Validation": TFDV}
+    for tool, ways in tools.items():
+        lines.append(f"\n## {tool}\n\n| name there | here | notes |\n|---|---|---|\n")
+        for way in ways:
+            said = f"`{way.say}`" if way.say else ""
+            if way.clause and way.options:
+                said = f"`({way.clause}) OPTIONS ({way.options})`"
+            lines.append(_row(", ".join(f"`{name}`" for name in way.names), said, way.note))
+    return "".join(lines)
+
+
 def pages() -> dict[str, str]:
     """Every generated page by its file name."""
     return {
         "bigquery-ml.md": reference_page(),
+        "checks.md": checks_page(),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
         "settings.md": settings_page(),
