@@ -124,6 +124,13 @@ def test_a_key_of_several_columns_counts_every_row_that_repeats(lake: Warehouse)
     assert unique.sample_keys[0] == {"k": 1, "l": "a"}
 
 
+def test_a_table_that_refers_to_itself_means_its_new_rows(lake: Warehouse) -> None:
+    own = Constraint(kind="references", columns=("boss",), table="main.staff", foreign=("id",))
+    (result,) = check(lake, "SELECT * FROM (VALUES (1, NULL), (2, 1), (3, 9)) AS r (id, boss)", own, table="staff")
+
+    assert (result.rows_failing, result.sample[0]["boss"]) == (1, 9)
+
+
 def test_names_and_texts_of_any_kind_are_only_names_and_texts(lake: Warehouse) -> None:
     odd = 'sélect "x"; DROP TABLE t --'
     quoted = '"' + odd.replace('"', '""') + '"'

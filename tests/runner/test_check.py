@@ -86,6 +86,21 @@ def test_a_check_finds_an_enforced_constraint_that_stands_in_the_file_now(projec
     assert report.as_json()["tables"][0]["checks"][0]["status"] == "failed"
 
 
+def test_a_check_reads_a_table_whose_files_hold_rows_that_are_gone(project: Project) -> None:
+    text = (
+        "CREATE TABLE t (id PRIMARY KEY, CHECK (v < 100)) OPTIONS (incremental_by = 'v', unique_key = ['id']) AS"
+        " SELECT i AS id, CASE WHEN i < 3 THEN {0} ELSE 1 END + i AS v FROM range(10) AS r (i);"
+    )
+    run(project, text.format(1))
+    run(project, text.format(20))
+
+    (report,) = project.check().tables
+
+    assert report.held
+    assert report.rows == 10
+    assert {result.rows_seen for result in report.results} == {10}
+
+
 def test_a_check_needs_a_table_that_is_built(project: Project) -> None:
     say(project, "CREATE TABLE orders AS SELECT 1 AS a;")
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from tidemill.core.errors import BindError, Where
-from tidemill.core.names import did_you_mean, name_key, quote_name
+from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
 from tidemill.sql.statements import Constraint
 from tidemill.warehouse.protocol import Column, Staged
 
@@ -79,7 +79,7 @@ def compile_rule(constraint: Constraint, staged: Staged, *, relations: Relations
             fails = f"{columns[0]} IS NULL"
             return Rule(constraint=constraint, label=f"NOT NULL ({listed})", way="nulls", columns=columns, fails=fails)
         case "references":
-            return _references(constraint, columns, listed, relations)
+            return _references(constraint, columns, listed, _rows_of(constraint.table, staged, relations))
         case kind:
             word = "PRIMARY KEY" if kind == "primary_key" else "UNIQUE"
             return Rule(constraint=constraint, label=f"{word} ({listed})", way="unique", columns=columns)
@@ -106,7 +106,12 @@ def _check(constraint: Constraint, staged: Staged) -> Rule:
     )
 
 
-def _references(constraint: Constraint, columns: tuple[str, ...], listed: str, relations: Relations) -> Rule:
+def _rows_of(table: str, staged: Staged, relations: Relations) -> str:
+    """The rows REFERENCES looks into; a table that refers to itself means the rows that are being checked."""
+    return staged.relation if asset_key(table) == asset_key(staged.table) else relations(table)
+
+
+def _references(constraint: Constraint, columns: tuple[str, ...], listed: str, other: str) -> Rule:
     foreign = tuple(quote_name(name) for name in constraint.foreign or constraint.columns)
     theirs = ", ".join(map(shown_name, constraint.foreign or constraint.columns))
     return Rule(
@@ -114,7 +119,7 @@ def _references(constraint: Constraint, columns: tuple[str, ...], listed: str, r
         label=f"({listed}) REFERENCES {constraint.table} ({theirs})",
         way="orphans",
         columns=columns,
-        other=relations(constraint.table),
+        other=other,
         foreign=foreign,
     )
 

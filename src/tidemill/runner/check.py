@@ -155,7 +155,9 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
         contract = _contract(asked, summary)
         now = asked.clock.now()
         past = past_of(asked.warehouse, summary.name, now=now, below=version) if contract.rules else Past(now=now)
-        by_name = not staged.files or any(rule.shape == "query" for rule in contract.constraints)
+        others = {name: asked.warehouse.resting(name) for name in _referenced(contract)}
+        read = [staged, *others.values(), *([past.before] if past.before else [])]
+        by_name = any(rows.by_name for rows in read) or any(rule.shape == "query" for rule in contract.constraints)
         with asked.stations().session() if by_name else asked.warehouse.session(tables=False) as session:
             results = check_contract(
                 session,
@@ -165,7 +167,7 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
                 dialect="",
                 engine=asked.warehouse.dialect,
                 file=summary.file,
-                relations=lambda name: asked.warehouse.resting(name).relation,
+                relations=lambda name: others[name].relation,
             )
     except TidemillError as error:
         place(error, asked.statement(summary).source)
@@ -178,6 +180,10 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
         failures=_failures(asked, summary, results),
         seconds=time.perf_counter() - started,
     )
+
+
+def _referenced(contract: Contract) -> set[str]:
+    return {rule.table for rule in contract.constraints if rule.kind == "references"}
 
 
 def _contract(asked: Asked, summary: Summary) -> Contract:

@@ -53,6 +53,7 @@ class Staged:
     files: tuple[DataFile, ...]
     rows: int
     relation: str  # engine SQL under which a session reads the staged rows, e.g. read_parquet([...])
+    by_name: bool = False  # whether the relation names a table, which a session without tables does not see
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -239,7 +240,7 @@ class Warehouse(Protocol):
         """
 
     def resting(self, table: str, version: int | None = None) -> Staged:
-        """The rows of a visible version as a relation that any session reads, also one without tables.
+        """The rows of a visible version as a relation of its files, or of the table where rows of them are gone.
 
         Raises
         ------

@@ -154,7 +154,12 @@ class Lake:
             # Which rows of its files are gone, and since when, is for the catalogue to say.
             relation = f"(FROM {quote_path(found.table)} AT (VERSION => {found.version}))"
             return Staged(
-                table=found.table, columns=found.columns, files=found.files, rows=found.rows, relation=relation
+                table=found.table,
+                columns=found.columns,
+                files=found.files,
+                rows=found.rows,
+                relation=relation,
+                by_name=True,
             )
         paths = [quote_text(str(self.places.lake / file.path)) for file in found.files]
         # Folders named COLUMN=VALUE are partitions, whose columns the files hold as well.
