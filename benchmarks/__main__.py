@@ -14,6 +14,7 @@ JOBS = {
     "main": "main_job",
     "predict": "predict",
     "noop": "noop",
+    "incremental": "incremental",
     "register": "register",
     "encode": "encode",
     "serving": "serving",

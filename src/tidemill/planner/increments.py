@@ -96,7 +96,7 @@ def _why_whole(known: Known, parts: Mapping[str, str]) -> str:
 
 def _news(known: Known, reads: Mapping[str, str], said: Mapping[str, str]) -> list[str]:
     changed = [name for name, token in reads.items() if known.reads.get(name) != token]
-    news = [f"{name.removeprefix('file ')} {said.get(name, 'changed')}" for name in changed]
+    news = [f"{name.removeprefix('file ')} {said.get(name.removeprefix('file '), 'changed')}" for name in changed]
     if known.unrecorded:
         news.append("a run was killed before it wrote down what landed")
     return news

@@ -179,10 +179,10 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
 
     engine = job.stations.warehouse.dialect
     options = check_table_options(statement)
-    _look_at_files(statement, job)
     rule = incremental_of(statement, options.values)
     if rule is not None:
         return _build_incremental(step, statement, job, rule, notes=options.notes)
+    _look_at_files(statement.query, job)
     with job.session() as session:
         opened, _ = bind(statement.query, job, session)
         try:
@@ -204,6 +204,11 @@ def _build_incremental(
     from tidemill.runner.increments.build import IncrementalStep
 
     with job.session() as session:
+
+        def open_(query: Query) -> OpenQuery:
+            _look_at_files(query, job)
+            return bind(query, job, session)[0]
+
         built = IncrementalStep(
             step=step,
             statement=statement,
@@ -211,7 +216,7 @@ def _build_incremental(
             stations=job.stations,
             session=session,
             run_id=job.run_id,
-            bind=lambda query: bind(query, job, session)[0],
+            bind=open_,
             guard=job.guard,
         ).build()
     checked = built.checked
@@ -230,11 +235,11 @@ def _build_incremental(
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
-def _look_at_files(statement: CreateTable, job: Job) -> None:
+def _look_at_files(query: Query, job: Job) -> None:
     """Refuse delimited files whose rows do not fit one another, where the engine would guess and drop some."""
     from tidemill.sql.reads import guessed_files
 
-    for pattern in guessed_files(statement.query):
+    for pattern in guessed_files(query):
         for path in files_of(pattern, job.stations.root):
             refuse_ragged(path)
 
