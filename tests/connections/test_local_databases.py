@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from tests.connections.conftest import OpenWith
 
-from tidemill.core.errors import BindError, BusyError, SourceError
+from tidemill.core.errors import BindError, BusyError, ContractError, SourceError
 from tidemill.project import Project
 from tidemill.warehouse.duckdb.lake import open_lake
 
@@ -247,3 +247,17 @@ def test_a_lake_knows_no_connection_that_is_not_declared(tmp_path: Path) -> None
         assert lake.source_tables.__doc__
         with pytest.raises(Exception, match="there is no connection crm"):
             lake.source_tables("crm")
+
+
+def test_a_foreign_key_may_lead_into_a_connection(open_with: OpenWith, crm: Path) -> None:
+    change(crm, "CREATE TABLE customers (id INTEGER PRIMARY KEY); INSERT INTO customers VALUES (1), (2)")
+    statement = (
+        "CREATE TABLE t (id REFERENCES crm.customers (id)) AS SELECT id FROM crm.orders WHERE id IN (1, {})"
+    )
+    project = open_with(TOML, t=statement.format(2))
+    assert project.run().status == "ok"
+    assert project.check().held
+    (project.root / "sql" / "t.sql").write_text(statement.format(3))
+    (step,) = project.run().steps
+    assert isinstance(step.error, ContractError)
+    assert project.sql("SELECT count(*) FROM t").fetchall() == [(2,)]

@@ -149,15 +149,18 @@ def _views(asked: Asked) -> Iterator[str]:
 
 def _check_table(asked: Asked, summary: Summary) -> TableReport:
     started = time.perf_counter()
-    version = next(v for name, v in asked.warehouse.tables().items() if asset_key(name) == asset_key(summary.name))
+    tables = {asset_key(name): version for name, version in asked.warehouse.tables().items()}
+    version = tables[asset_key(summary.name)]
     staged = asked.warehouse.resting(summary.name)
     try:
         contract = _contract(asked, summary)
         now = asked.clock.now()
         past = past_of(asked.warehouse, summary.name, now=now, below=version) if contract.rules else Past(now=now)
-        others = {name: asked.warehouse.resting(name) for name in _referenced(contract)}
+        referenced = _referenced(contract)
+        others = {name: asked.warehouse.resting(name) for name in referenced if asset_key(name) in tables}
         read = [staged, *others.values(), *([past.before] if past.before else [])]
         by_name = any(rows.by_name for rows in read) or any(rule.shape == "query" for rule in contract.constraints)
+        by_name = by_name or len(others) < len(referenced)  # tables of connections
         with asked.stations().session() if by_name else asked.warehouse.session(tables=False) as session:
             results = check_contract(
                 session,
@@ -167,7 +170,9 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
                 dialect="",
                 engine=asked.warehouse.dialect,
                 file=summary.file,
-                relations=lambda name: others[name].relation,
+                relations=lambda name: (
+                    others[name].relation if name in others else asked.stations().relation(session, name)
+                ),
             )
     except TidemillError as error:
         place(error, asked.statement(summary).source)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 from tidemill.contracts.audit import check_contract
@@ -61,7 +62,14 @@ def check_rows(
         now = stations.clock.now()
         past = past_of(stations.warehouse, staged.table, now=now) if contract.rules else Past(now=now)
         results = check_contract(
-            session, staged, contract, past=past, dialect=source.dialect, engine=engine, file=source.file
+            session,
+            staged,
+            contract,
+            past=past,
+            dialect=source.dialect,
+            engine=engine,
+            file=source.file,
+            relations=partial(stations.relation, session),
         )
     try:
         warnings = require(staged.table, results, lambda result: line_at(source, result.line, result.column))

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
+from tidemill.core.connections import find_source, source_path
+from tidemill.core.names import quote_path
 from tidemill.core.settings import Settings
 from tidemill.runner.call import TableFunction
 from tidemill.runner.execute import Context
@@ -65,6 +67,11 @@ class Stations:
         from tidemill.sql.bind import bind_query
 
         return bind_query(query, views=views, connections=self.settings.connections, engine=self.warehouse.dialect)
+
+    def relation(self, session: Session, name: str) -> str:
+        """Engine SQL of a table of the lake or of a connection, as a session reads it."""
+        source = find_source(name, self.settings.connections)
+        return quote_path(name) if source is None else session.localised(source_path(source))
 
     def context(self, session: Session) -> Context:
         """What a query needs to run on this session."""
