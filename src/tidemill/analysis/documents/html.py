@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from tidemill.registry.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
+from tidemill.analysis.documents.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a browser lets the page do: show its own styles, and nothing else."""

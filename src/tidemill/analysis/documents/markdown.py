@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.registry.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
+from tidemill.analysis.documents.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
 
 
 def as_markdown(document: Document) -> str:
