@@ -22,7 +22,18 @@ ROWS_PER_BLOCK = 250_000  # a table has a block of its sample for each so many r
 SEED = 2024
 COLUMNS_PER_SCAN = 100  # the engine plans thousands of aggregates at once slowly
 
-WHOLE = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "UHUGEINT")
+WHOLE = (
+    "TINYINT",
+    "SMALLINT",
+    "INTEGER",
+    "BIGINT",
+    "HUGEINT",
+    "UTINYINT",
+    "USMALLINT",
+    "UINTEGER",
+    "UBIGINT",
+    "UHUGEINT",
+)
 WIDE = ("HUGEINT", "UHUGEINT")  # Arrow has no such type: they travel as text
 
 
@@ -88,7 +99,6 @@ class Table:
         """The values of one row of aggregates."""
         found = self.read(f"SELECT {', '.join(items)} FROM {relation or self.relation}")
         return [column[0].as_py() for column in found.columns]
-
 
     def first_of(self, groups: str, items: Sequence[str]) -> list[Any]:
         """The values of one row of aggregates over ``g``, a common table expression."""

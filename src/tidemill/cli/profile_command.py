@@ -26,7 +26,10 @@ ENDINGS = ("csv", "tsv", "txt", "parquet", "json", "jsonl", "ndjson")
 
 def profile(
     source: Annotated[
-        str, typer.Argument(metavar="TABLE|FILE", help="A table or view of the project, or a file; no project is needed then.")
+        str,
+        typer.Argument(
+            metavar="TABLE|FILE", help="A table or view of the project, or a file; no project is needed then."
+        ),
     ] = "",
     execute: Annotated[
         str, typer.Option("--execute", "-e", metavar="SQL", help="A query whose rows are looked at, instead.")
@@ -34,7 +37,9 @@ def profile(
     label: Annotated[
         str, typer.Option("--label", help="The column that is to be predicted: columns that give it away are named.")
     ] = "",
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with charts.")] = None,
+    html: Annotated[
+        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with charts.")
+    ] = None,
     as_json: AsJson = False,
     dialect: Dialect = "",
     project: ProjectFolder = Path(),

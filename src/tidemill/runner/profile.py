@@ -137,8 +137,6 @@ def _made(
     return replace(found, seconds=clock.monotonic() - started)
 
 
-
-
 def _find(stations: Stations, name: str) -> tuple[str, bool]:
     """The name as the project has it, and whether it is a table whose rows are stored."""
     from tidemill.warehouse.control.assets import load_assets

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -72,7 +73,8 @@ class Sides:
     categories
         Small integers, -1 for NULL.
     square
-        Pearson's correlation of the numbers over all rows, in their order; None when it was not counted.
+        Pearson's correlation of the numbers over all rows, in their order, and the rows it is of, as an array of shape
+        (2, numbers, numbers); None when it was not counted.
     """
 
     numbers: Mapping[str, Array]
@@ -96,13 +98,13 @@ def read_categories(table: Table, sample: Sample, names: Sequence[str]) -> dict[
     return found
 
 
-def associate(sides: Sides, *, whole: bool, rows: int) -> list[Association]:
+def associate(sides: Sides, *, whole: bool) -> list[Association]:
     """Every pair of columns by every measure that fits them."""
     import numpy as np
 
     found: list[Association] = []
     with np.errstate(all="ignore"):
-        found += _between_numbers(sides, whole=whole, rows=rows)
+        found += _between_numbers(sides, whole=whole)
         for left, right in combinations(sides.categories, 2):
             found += _one(left, right, "cramers_v", *cramers_v(sides.categories[left], sides.categories[right]), whole)
         for category, codes in sides.categories.items():
@@ -112,12 +114,12 @@ def associate(sides: Sides, *, whole: bool, rows: int) -> list[Association]:
 
 
 def _one(left: str, right: str, measure: str, value: float, rows: int, whole: bool) -> list[Association]:
-    if rows < LEAST_ROWS or not value == value:
+    if rows < LEAST_ROWS or math.isnan(value):
         return []
     return [Association(left=left, right=right, measure=measure, value=value, rows=rows, sampled=not whole)]
 
 
-def _between_numbers(sides: Sides, *, whole: bool, rows: int) -> list[Association]:
+def _between_numbers(sides: Sides, *, whole: bool) -> list[Association]:
     names = list(sides.numbers)
     first = {name: values[:: max(1, -(-values.size // RANKED_ROWS))] for name, values in sides.numbers.items()}
     ranked = {name: ranks(values) for name, values in first.items() if not _missing(values).any()}
@@ -126,7 +128,8 @@ def _between_numbers(sides: Sides, *, whole: bool, rows: int) -> list[Associatio
         if sides.square is None:
             found += _one(left, right, "pearson", *pearson(sides.numbers[left], sides.numbers[right]), whole)
         else:
-            found += _one(left, right, "pearson", float(sides.square[at, other]), rows, True)
+            value, counted = sides.square[:, at, other]
+            found += _one(left, right, "pearson", float(value), int(counted), True)
         value, counted = spearman(first[left], first[right], ranked.get(left), ranked.get(right))
         all_ranked = whole and first[left].size == sides.numbers[left].size
         found += _one(left, right, "spearman", value, counted, all_ranked)

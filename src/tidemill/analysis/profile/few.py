@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     Array = np.ndarray[Any, Any]
 
-MOST = 1000  # numbers with more different values are counted between edges instead
+MOST = 5000  # numbers with more different values are counted between edges instead
 TOP = 10
 
 

@@ -19,7 +19,7 @@ MOST_EXACT = 20  # columns whose distinct values are counted exactly
 def find_keys(
     table: Table, sample: Sample, columns: Sequence[ColumnProfile]
 ) -> tuple[tuple[tuple[str, ...], ...], dict[str, int]]:
-    """Columns, alone or in pairs, that are different in every row; and exact counts of distinct values found on the way.
+    """Columns, alone or in pairs, that are different in every row; and distinct values that were counted on the way.
 
     Only columns without NULL can be a key, and no fractions. What repeats in the sample is no key; what does not is
     counted in all rows.
@@ -30,7 +30,7 @@ def find_keys(
     near = [column for column in able if column.distinct >= NEAR_UNIQUE * table.rows]
     near = [column for column in near if not _repeats(table, sample, [column.name])][:MOST_EXACT]
     counts = {column.name: _distinct(table, [column.name]) for column in near}
-    keys = [(name,) for name, count in counts.items() if count == table.rows]
+    keys: list[tuple[str, ...]] = [(name,) for name, count in counts.items() if count == table.rows]
     if not keys:
         keys = _pairs(table, sample, able)
     return tuple(keys), counts

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     Array = np.ndarray[Any, Any]
 
 MOST_DETAILED = 500  # columns beyond it get the facts of the scan only
-FEW_IN_SAMPLE = 100
+FEW_IN_SAMPLE = 1000
 CARD = 10**12  # whole numbers from here on may be numbers of cards
 SAME = 0.999
 
@@ -147,7 +147,10 @@ def _numbers(table: Table, sample: Sample, drafts: Sequence[_Draft]) -> tuple[di
     moments, square = numbers.count_moments(table, columns, [arrays[column.name] for column in columns])
     many: dict[str, tuple[_Draft, list[float], list[float]]] = {}
     for draft, moment in zip(drafts, moments, strict=True):
-        if moment.count + draft.facts.get("infinite", 0) + draft.facts.get("nan", 0) < table.rows - draft.facts["nulls"]:
+        if (
+            moment.count + draft.facts.get("infinite", 0) + draft.facts.get("nan", 0)
+            < table.rows - draft.facts["nulls"]
+        ):
             draft.look_for_finite(table, always=True)  # statistics of Parquet files know of no NaN
         draft.facts |= {"mean": moment.mean, "sd": moment.sd, "skew": moment.skew, "kurtosis": moment.kurtosis}
         values = arrays[draft.column.name]
@@ -168,6 +171,7 @@ def _numbers(table: Table, sample: Sample, drafts: Sequence[_Draft]) -> tuple[di
             found = [float(value) for value in np.quantile(kept, QUANTILES)]
         else:
             found = [bins.quantile(share, low=low, high=high) for share in QUANTILES]
+            found = [float(round(value)) for value in found] if draft.column.is_whole else found
             draft.approximate.add("quantiles")
         draft.facts["quantiles"] = _named(found)
     return arrays, square
@@ -261,10 +265,8 @@ def _card_numbers(table: Table, sample: Sample, draft: _Draft) -> None:
         return
     card = next(kind for kind in PERSONAL if kind.check is passes_luhn)
     name = quote_name(draft.column.name)
-    texts = [
-        str(text)
-        for (text,) in table.rows_of(f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {sample.relation} WHERE {name} > {CARD} LIMIT 300")
-    ]  # fmt: skip
+    sql = f"SELECT DISTINCT CAST({name} AS VARCHAR) FROM {sample.relation} WHERE {name} > {CARD} LIMIT 300"
+    texts = [str(text) for (text,) in table.rows_of(sql)]
     passing = sum(map(passes_luhn, texts)) / len(texts) if texts else 0.0
     if passing >= 0.5:
         draft.facts["personal"] = (Suspect(kind=card.name, share=passing),)
@@ -288,9 +290,7 @@ def _with_distinct(column: ColumnProfile, count: int | None) -> ColumnProfile:
     """A column whose distinct values were counted exactly after all."""
     if count is None:
         return column
-    return replace(
-        column, facts={**column.facts, "distinct": count}, approximate=column.approximate - {"distinct"}
-    )
+    return replace(column, facts={**column.facts, "distinct": count}, approximate=column.approximate - {"distinct"})
 
 
 def _associations(
@@ -300,14 +300,16 @@ def _associations(
     listed = {column.name for column in kept[:MOST_COLUMNS]}
     if square is not None and not arrays.keys() <= listed:
         places = [at for at, name in enumerate(arrays) if name in listed]
-        square = square[places][:, places]
+        square = square[:, places][:, :, places]
     categories = read_categories(
         table, sample, [column.name for column in kept[:MOST_COLUMNS] if column.kind in ("text", "bool")]
     )
     sides = Sides(
-        numbers={name: values for name, values in arrays.items() if name in listed}, categories=categories, square=square
+        numbers={name: values for name, values in arrays.items() if name in listed},
+        categories=categories,
+        square=square,
     )
-    return associate(sides, whole=sample.whole, rows=table.rows)
+    return associate(sides, whole=sample.whole)
 
 
 def _of_table(
@@ -320,7 +322,9 @@ def _of_table(
         repeat = "repeats another one" if duplicates == 1 else "repeat another one"
         found.append(Notice(name="duplicates", text=f"{count_of(duplicates, 'row')} {repeat}"))
     found += [
-        Notice(name="leak", column=name, text=f"gives the label away: {leak.why}") for leak in leaks for name in leak.columns
+        Notice(name="leak", column=name, text=f"gives the label away: {leak.why}")
+        for leak in leaks
+        for name in leak.columns
     ]
     seen: set[tuple[str, str]] = set()
     for pair in pairs:
@@ -335,8 +339,8 @@ def _limits(table: Table, columns: Sequence[ColumnProfile]) -> list[str]:
     found = []
     if len(table.columns) > MOST_DETAILED:
         found.append(
-            f"of {len(table.columns):,} columns the first {MOST_DETAILED} are looked at closely; of the others only nulls, "
-            "distinct, smallest and largest are counted"
+            f"of {len(table.columns):,} columns the first {MOST_DETAILED} are looked at closely; of the others only "
+            "nulls, distinct, smallest and largest are counted"
         )
     able = sum(column.kind in ("text", "bool", "number") for column in columns)
     if able > MOST_COLUMNS:

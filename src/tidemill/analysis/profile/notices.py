@@ -87,7 +87,13 @@ def _mostly_one(column: ColumnProfile) -> str:
 
 def _identifier(column: ColumnProfile) -> str:
     able = column.kind == "text" or (column.kind == "number" and column.type not in ("FLOAT", "DOUBLE"))
-    if not able or column.rows < 20 or column.nulls or column.distinct != column.rows or "distinct" in column.approximate:
+    if (
+        not able
+        or column.rows < 20
+        or column.nulls
+        or column.distinct != column.rows
+        or "distinct" in column.approximate
+    ):
         return ""
     return "is different in every row: it names rows, and a model would learn them by heart"
 
@@ -118,7 +124,11 @@ def _many_zeros(column: ColumnProfile) -> str:
 
 def _nan(column: ColumnProfile) -> str:
     found = int(column.facts.get("nan") or 0)
-    return f"has NaN in {count_of(found, 'row')}: the engine sorts it above all numbers; NULL is what is missing" if found else ""
+    return (
+        f"has NaN in {count_of(found, 'row')}: the engine sorts it above all numbers; NULL is what is missing"
+        if found
+        else ""
+    )
 
 
 def _infinite(column: ColumnProfile) -> str:
@@ -205,7 +215,9 @@ def _sentinel(column: ColumnProfile) -> str:
         # More than 5 % of the rows may hold it: the other end and the middle still tell where the values are.
         away = min(abs(value - middle), max(abs(value - low), abs(value - high)))
         near = quantiles["0.95"] - middle if value < middle else middle - quantiles["0.05"]
-        strange = value == -1 and value == column.facts["min"] and column.facts.get("negatives") == _rows_with(column, -1)
+        strange = (
+            value == -1 and value == column.facts["min"] and column.facts.get("negatives") == _rows_with(column, -1)
+        )
         if strange or (abs(value) >= 99 and away > AWAY * max(near, 1e-9) and away > min(span, near) * AWAY):
             rows = _rows_with(column, value)
             often = f" ({count_of(rows, 'row')})" if rows else ""
@@ -226,7 +238,8 @@ def _sentinel_dates(column: ColumnProfile) -> str:
         return ""
     for value in _top(column):
         if str(value.value)[:10] in SENTINEL_DATES and value.rows >= max(2, SENTINEL_SHARE * _seen(column)):
-            return f"is {str(value.value)[:10]} in {share(value.rows, _seen(column))} of the rows, which people write for no date"
+            often = share(value.rows, _seen(column))
+            return f"is {str(value.value)[:10]} in {often} of the rows, which people write for no date"
     return ""
 
 

@@ -85,7 +85,7 @@ PERSONAL = (
     Personal(
         name="card number",
         doc="13 to 19 digits whose check digit holds (Luhn).",
-        pattern=r"\s*[2-6][0-9]{3}[ -]?[0-9]{4}[ -]?[0-9]{4}[ -]?[0-9]{1,7}\s*|\s*3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{5}\s*",
+        pattern=r"\s*([2-6][0-9]{3}([ -]?[0-9]{4}){2}[ -]?[0-9]{1,7}|3[0-9]{3}[ -]?[0-9]{6}[ -]?[0-9]{5})\s*",
         check=passes_luhn,
     ),
     Personal(

@@ -21,7 +21,10 @@ SHOWN = 200  # characters of a text that are kept
 SHAPES = 8
 SHAPED = 60  # characters of a text that make its shape
 COVERED = 0.5  # shapes are told when the first ones are of so many rows
-DATE_LIKE = r"\s*(\d{1,4}[-/. ]\d{1,2}([-/. ]\d{1,4})?|\d{1,2}[-/. ]?\pL{3,9}[-/. ,]*\d{2,4}|\pL{3,9} \d{1,2},? \d{2,4})([ T]\d.*)?\s*"
+DATE_LIKE = (
+    r"\s*(\d{1,4}[-/. ]\d{1,2}([-/. ]\d{1,4})?|\d{1,2}[-/. ]?\pL{3,9}[-/. ,]*\d{2,4}|\pL{3,9} \d{1,2},? \d{2,4})"
+    r"([ T]\d.*)?\s*"
+)
 FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", *DATE_FORMATS)
 CHECKED = 300
 
@@ -47,8 +50,7 @@ def read_texts(table: Table, sample: Sample, column: Column, *, distinct: int) -
             "sum(n) FILTER (trim(v) <> '' AND v <> trim(v))",
             "sum(n) FILTER (TRY_CAST(trim(v) AS DOUBLE) IS NOT NULL)",
             f"sum(n) FILTER (regexp_full_match(v, {quote_text(DATE_LIKE)}))",
-            f"(SELECT list({{'v': left(v, {SHOWN}), 'n': n}} ORDER BY n DESC, v) FROM (FROM g ORDER BY n DESC, v LIMIT {TOP}))",
-            f"(SELECT list({{'v': v, 'n': n}} ORDER BY n DESC, v) FROM g WHERE v IN ({', '.join(map(quote_text, MISSING_NUMBER))}))",
+            _TOP, _WORDS,
             _shapes("s"), _shapes(_SHORT),
             _VARIANTS, "count(DISTINCT lower(trim(v)))",
             *kinds,
@@ -84,6 +86,11 @@ def _groups(column: Column, relation: str) -> str:
     return f"g AS MATERIALIZED (SELECT v, n, {shape} AS s FROM ({inner}))"
 
 
+_TOP = (
+    f"(SELECT list({{'v': left(v, {SHOWN}), 'n': n}} ORDER BY n DESC, v) FROM (FROM g ORDER BY n DESC, v LIMIT {TOP}))"
+)
+_LISTED = ", ".join(map(quote_text, MISSING_NUMBER))
+_WORDS = f"(SELECT list({{'v': v, 'n': n}} ORDER BY n DESC, v) FROM g WHERE v IN ({_LISTED}))"
 _SHORT = "regexp_replace(regexp_replace(regexp_replace(s, 'a{2,}', 'a+', 'g'), 'A{2,}', 'A+', 'g'), '9{2,}', '9+', 'g')"
 _VARIANTS = (
     "(SELECT list(vs) FROM (SELECT list(v ORDER BY n DESC, v)[:4] AS vs, sum(n) AS m FROM g GROUP BY lower(trim(v))"
@@ -93,8 +100,8 @@ _VARIANTS = (
 
 def _shapes(shape: str) -> str:
     return (
-        f"(SELECT list({{'v': k, 'n': m}} ORDER BY m DESC, k) FROM (SELECT {shape} AS k, sum(n) AS m FROM g GROUP BY ALL"
-        f" ORDER BY m DESC, k LIMIT {SHAPES}))"
+        f"(SELECT list({{'v': k, 'n': m}} ORDER BY m DESC, k) FROM (SELECT {shape} AS k, sum(n) AS m FROM g"
+        f" GROUP BY ALL ORDER BY m DESC, k LIMIT {SHAPES}))"
     )
 
 
@@ -126,7 +133,9 @@ def _suspects(table: Table, groups: str, filled: int, matching: list[int]) -> tu
             continue
         share = count / filled
         if kind.check is not None:
-            query = f"WITH {groups} SELECT v FROM g WHERE regexp_full_match(v, {quote_text(kind.pattern)}) LIMIT {CHECKED}"
+            query = (
+                f"WITH {groups} SELECT v FROM g WHERE regexp_full_match(v, {quote_text(kind.pattern)}) LIMIT {CHECKED}"
+            )
             passing = share_passing(kind, [str(text) for (text,) in table.rows_of(query)])
             share = share * passing if passing >= LEAST_CHECKED else 0.0
         if share >= kind.least:

@@ -20,7 +20,8 @@ MOST_HOURS = 60 * 366 * 24  # a longer range is counted by days
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 BARS = 40
 STEPS = (
-    ("microsecond", 1), ("millisecond", 1000), ("second", SECOND), ("minute", 60 * SECOND), ("hour", HOUR), ("day", DAY),
+    ("microsecond", 1), ("millisecond", 1000), ("second", SECOND), ("minute", 60 * SECOND), ("hour", HOUR),
+    ("day", DAY),
 )  # fmt: skip
 
 
@@ -100,11 +101,12 @@ def find_gaps(buckets: Array, days: Array, unit: str, width: int) -> dict[str, A
     if not steps.any():
         return None
     at = int(steps.argmax())
+    first, last = _place(filled[at] + 1, name), _place(filled[at + 1] - 1, name)
     return {
         "unit": name,
         "missing": int(steps.sum()),
         "of": int(filled[-1] - filled[0] + 1),
-        "longest": {"units": int(steps[at]), "from": _place(filled[at] + 1, name), "to": _place(filled[at + 1] - 1, name)},
+        "longest": {"units": int(steps[at]), "from": first, "to": last},
     }  # fmt: skip
 
 
@@ -112,7 +114,9 @@ def _place(number: Any, unit: str) -> str:
     import numpy as np
 
     letter = {"hour": "h", "day": "D", "month": "M", "year": "Y"}[unit]
-    return str(np.datetime64(int(number), letter)).replace("T", " ") + (":00" if unit == "hour" else "")
+    return str(np.array(int(number)).astype(f"datetime64[{letter}]")).replace("T", " ") + (
+        ":00" if unit == "hour" else ""
+    )
 
 
 def _histogram(starts: Array, counts: Array, low: int, high: int) -> Histogram:

@@ -26,10 +26,15 @@ def number(value: Any) -> str:
     if isinstance(value, bool | str):
         return str(value)
     if isinstance(value, int):
-        return f"{value:,}" if abs(value) < 10**12 else f"{value:.4g}"
+        return _grouped(value) if abs(value) < 10**12 else f"{value:.4g}"
     if value == int(value) and abs(value) < 1e7:
-        return f"{int(value):,}"
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.4g}"
+        return _grouped(int(value))
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _grouped(value: int) -> str:
+    """In groups of three from five digits on: years stay years."""
+    return f"{value:,}" if abs(value) >= 10_000 else str(value)
 
 
 def type_word(column: ColumnProfile) -> str:
@@ -66,7 +71,8 @@ def summary(column: ColumnProfile, width: int = 48) -> str:
         words = f"{low} … {high}{f', by {unit}' if unit else ''}"
         return f"{words:<{max(0, width - SPARKS - 1)}} {sparkline(facts.get('histogram'))}"
     if column.kind in ("list", "map") and facts.get("items_min") is not None:
-        return f"{number(facts['items_min'])} to {number(facts['items_max'])} items, {number(facts['items_mean'])} on average"
+        least, most = number(facts["items_min"]), number(facts["items_max"])
+        return f"{least} to {most} items, {number(facts['items_mean'])} on average"
     if column.kind == "blob" and facts.get("bytes_min") is not None:
         return f"{number(facts['bytes_min'])} to {number(facts['bytes_max'])} bytes"
     return _values(column, width)
@@ -126,7 +132,9 @@ def head_lines(profile: Profile) -> list[str]:
     if profile.duplicates is None:
         lines.append("repeated rows are not counted: there are too many columns")
     elif profile.rows > 1 and not profile.keys:
-        lines.append("no row repeats another" if not profile.duplicates else f"{profile.duplicates:,} rows repeat others")
+        lines.append(
+            "no row repeats another" if not profile.duplicates else f"{profile.duplicates:,} rows repeat others"
+        )
     if profile.sample != "all rows":
         lines.append(f"~ marks an estimate; texts of many values, patterns and relations are from {profile.sample}")
     elif any(column.approximate for column in profile.columns):
