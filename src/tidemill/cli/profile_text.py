@@ -46,7 +46,7 @@ def _columns(profile: Profile, *, colour: bool) -> list[str]:
     shown = profile.columns[:MOST_COLUMNS]
     names = min(NAME, max([len(column.name) for column in shown] + [6]))
     types = min(9, max([len(type_word(column)) for column in shown] + [4]))
-    left = WIDTH - names - types - 12 - 11 - 4
+    left = WIDTH - names - types - 29
     head = f"{'column':<{names}}  {'type':<{types}}  {'missing':>11} {'distinct':>11}  values"
     return [
         paint(head, "2", when=colour),

@@ -93,8 +93,6 @@ MONITORING = (
                 doc="How many of the most frequent values come.",
             ),
         ),
-        reason="Distinct values are counted exactly, and so are quantiles of up to a million rows. tidemill "
-        "profile says more.",
     ),
     MLFunction(
         name="ML.VALIDATE_DATA_SKEW",

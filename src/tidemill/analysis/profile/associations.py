@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import TYPE_CHECKING, Any
 
+from tidemill.analysis.arrays import wholes
 from tidemill.analysis.profile.result import Association
 from tidemill.analysis.table import Sample, Table
 from tidemill.core.names import quote_name
@@ -84,7 +85,7 @@ class Sides:
 
 def read_categories(table: Table, sample: Sample, names: Sequence[str]) -> dict[str, Array]:
     """Columns of the sample as small integers, -1 for NULL, where they have from 2 to 100 different values."""
-    import numpy as np
+    import pyarrow as pa
 
     found: dict[str, Array] = {}
     if not names:
@@ -94,7 +95,7 @@ def read_categories(table: Table, sample: Sample, names: Sequence[str]) -> dict[
     for name, column in zip(names, read.columns, strict=True):
         coded = column.combine_chunks().dictionary_encode()
         if 2 <= len(coded.dictionary) <= MOST_CATEGORIES:
-            found[name] = np.asarray(coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), dtype="int64")
+            found[name] = wholes(pa.chunked_array([coded.indices]), null=-1)
     return found
 
 

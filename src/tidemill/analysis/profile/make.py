@@ -185,6 +185,7 @@ def _few_numbers(draft: _Draft, each: Sequence[Value], bars: list[float], edges:
     draft.facts["distinct"] = len(each) + bool(draft.facts.get("nan")) + bool(draft.facts.get("infinite"))
     draft.approximate.discard("distinct")
     draft.facts["top"] = tuple(each[:TOP])
+    draft.facts["at_ends"] = (int(counts[values.argmin()]), int(counts[values.argmax()]))
     draft.facts["quantiles"] = _named(few.quantiles(values, counts, QUANTILES))
     bins = few.bins_of(values, counts, edges)
     low = float(draft.facts["min"])
@@ -199,6 +200,8 @@ def _top_numbers(draft: _Draft, different: Array, counts: Array, *, whole: bool)
     draft.facts["top"] = tuple(
         Value(value=int(different[at]) if as_whole else float(different[at]), rows=int(counts[at])) for at in order
     )
+    ends = float(draft.facts["min"]), float(draft.facts["max"])
+    draft.facts["at_ends"] = tuple(int(counts[different == end].sum()) for end in ends)
     if not whole:
         draft.sampled.add("top")
         draft.facts["rows_seen"] = int(counts.sum())

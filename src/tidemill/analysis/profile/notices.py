@@ -17,7 +17,8 @@ EXACT_WHOLE = 2**53
 SENTINELS = frozenset({-1, -9, -99, -999, -9999, -99999, 99, 999, 9999, 99999, 999999, -999999, 999999999})
 SENTINEL_DATES = ("1900-01-01", "1970-01-01", "9999-12-31", "0001-01-01", "2099-12-31", "1899-12-30")
 SENTINEL_SHARE = 0.005
-AWAY = 2.0  # a suspicious value stands so many times the range of 90 % of the values away from them
+LEAST_SENTINEL = 99
+AWAY = 4.0  # a suspicious value is so many times farther from the median than the other values reach
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -208,29 +209,18 @@ def _sentinel(column: ColumnProfile) -> str:
     if column.kind != "number" or not quantiles:
         return ""
     low, high = quantiles["0.05"], quantiles["0.95"]
-    middle, span = quantiles["0.5"], high - low
-    for value in (column.facts.get("min"), column.facts.get("max")):
-        if value not in SENTINELS:
+    middle = quantiles["0.5"]
+    for end, often in zip(("min", "max"), column.facts.get("at_ends", ()), strict=False):
+        value = column.facts[end]
+        if value not in SENTINELS or often < 2:
             continue
-        # More than 5 % of the rows may hold it: the other end and the middle still tell where the values are.
-        away = min(abs(value - middle), max(abs(value - low), abs(value - high)))
-        near = quantiles["0.95"] - middle if value < middle else middle - quantiles["0.05"]
-        strange = (
-            value == -1 and value == column.facts["min"] and column.facts.get("negatives") == _rows_with(column, -1)
-        )
-        if strange or (abs(value) >= 99 and away > AWAY * max(near, 1e-9) and away > min(span, near) * AWAY):
-            rows = _rows_with(column, value)
-            often = f" ({count_of(rows, 'row')})" if rows else ""
-            if rows is None or rows > 1:
-                return f"has the value {value}{often}, which people write for a missing one"
+        # More than 5 % of the rows may hold it: the other side of the median tells how far values reach.
+        reach = high - middle if end == "min" else middle - low
+        lone = value == -1 and column.facts.get("negatives") == often
+        if lone or (abs(value) >= LEAST_SENTINEL and abs(value - middle) > AWAY * max(reach, 1e-9)):
+            where = " of the sample" if "top" in column.sampled else ""
+            return f"has the value {value} in {count_of(often, 'row')}{where}, which people write for a missing one"
     return ""
-
-
-def _rows_with(column: ColumnProfile, value: float) -> int | None:
-    """Rows with a value, when all of them were counted."""
-    if "top" in column.sampled:
-        return None
-    return next((one.rows for one in _top(column) if one.value == value), 0)
 
 
 def _sentinel_dates(column: ColumnProfile) -> str:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+from tidemill.analysis.arrays import floats, values_of
 from tidemill.analysis.bins import Bins
 from tidemill.analysis.profile.result import Histogram
 from tidemill.analysis.profile.scales import round_step
@@ -38,16 +39,11 @@ class Moments:
 
 def read_sample(table: Table, sample: Sample, columns: Sequence[Column]) -> dict[str, Array]:
     """The finite values of some columns in the sample, as float64 with NaN for all others."""
-    import numpy as np
-
     if not columns:
         return {}
     items = ", ".join(f"CAST({column.finite} AS DOUBLE)" for column in columns)
     found = table.read(f"SELECT {items} FROM {sample.relation}")
-    return {
-        column.name: np.asarray(values.to_numpy(), dtype="float64")
-        for column, values in zip(columns, found.columns, strict=True)
-    }
+    return {column.name: floats(values) for column, values in zip(columns, found.columns, strict=True)}
 
 
 def count_moments(
@@ -107,8 +103,9 @@ def _products(table: Table, columns: Sequence[Column], scales: Sequence[tuple[fl
     for batch in table.session.query(f"SELECT {items} FROM {table.relation}", table.relations):
         block = np.empty((3 * width, batch.num_rows))
         for at, column in enumerate(batch.columns):
-            z, there = _with_zeros(column)
-            block[at], block[2 * width + at] = z, there
+            z, there = values_of(column)
+            block[at] = z if there is None else np.where(there, z, 0.0)
+            block[2 * width + at] = 1.0 if there is None else there
         np.multiply(block[:width], block[:width], out=block[width : 2 * width])
         sums += _product(block)
     return sums
@@ -126,19 +123,6 @@ def _product(block: Array) -> Array:
     rest = block[:, whole:]
     found: Array = (slices @ slices.transpose(0, 2, 1)).sum(axis=0) + rest @ rest.T
     return found
-
-
-def _with_zeros(column: Any) -> tuple[Array, Array | float]:
-    """Values with 0 for NULL, and where there is a value; straight from Arrow's buffers."""
-    import numpy as np
-
-    validity, data = column.buffers()
-    values = np.frombuffer(data, dtype="float64", count=column.offset + len(column))[column.offset :]
-    if validity is None or not column.null_count:
-        return values, 1.0
-    bits = np.unpackbits(np.frombuffer(validity, dtype="uint8"), bitorder="little")
-    there = bits[column.offset : column.offset + len(column)].astype(bool)
-    return np.where(there, values, 0.0), there
 
 
 def _moments(sums: Array, at: int, width: int, scale: tuple[float, float]) -> Moments:
@@ -200,7 +184,8 @@ def bar_edges(low: float, high: float, *, near: tuple[float, float], whole: bool
     if whole:
         step = max(1.0, round(step))
     first, last = math.floor(left / step), math.ceil(right / step)
-    return [float(f"{number * step:.12g}") for number in range(first, last + 1)]
+    digits = 2 - math.floor(math.log10(step))
+    return [round(number * step, digits) for number in range(first, last + 1)]
 
 
 def signs_of(bins: Bins) -> dict[str, int]:

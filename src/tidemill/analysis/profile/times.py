@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
+from tidemill.analysis.arrays import wholes
 from tidemill.analysis.profile.result import Histogram
 from tidemill.analysis.table import Column, Sample, Table
 
@@ -39,10 +40,9 @@ def read_times(table: Table, sample: Sample, column: Column, *, now: datetime) -
         f"SELECT (epoch_us({_stamp(column)}) - {start * width}) // {width} AS b, count(*) AS n FROM {table.relation}"
         f" WHERE {column.finite} IS NOT NULL GROUP BY ALL ORDER BY ALL"
     )
-    buckets = np.asarray(found.column(0).to_numpy(), dtype="int64") + start
-    counts = np.asarray(found.column(1).to_numpy(), dtype="int64")
+    buckets, counts = wholes(found.column(0)) + start, wholes(found.column(1))
     seen = table.read(f"SELECT epoch_us({_stamp(column)}) FROM {sample.relation} WHERE {column.finite} IS NOT NULL")
-    values = np.asarray(seen.column(0).to_numpy(), dtype="int64")
+    values = wholes(seen.column(0))
     unit = granularity(values)
     days = buckets * width // DAY
     facts: dict[str, Any] = {
