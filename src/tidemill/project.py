@@ -31,8 +31,8 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
-    from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.analysis.profile.result import Profile
+    from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.core.errors import TidemillError
     from tidemill.registry.compare import Comparison
     from tidemill.registry.describe import Description

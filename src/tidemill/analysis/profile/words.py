@@ -84,7 +84,7 @@ def _values(column: ColumnProfile, width: int) -> str:
     patterns = column.facts.get("patterns", ())
     top = column.facts["top"]
     seen = int(column.facts.get("rows_seen", 0)) or (None if "top" in column.sampled else column.filled)
-    if patterns and top and top[0].rows <= max(1, 0.01 * column.filled):
+    if patterns and column.distinct > 10 and top[0].rows <= max(1, 0.01 * column.filled):
         told = ", ".join(f"{value.value}" for value in patterns[:3])
         return _cut(f"looks like {told}", width)
     parts: list[str] = []
