@@ -290,7 +290,7 @@ class Project:
         results: list[TestResult] = []
         tests = choose_tests(read_tests(self.root, dialect=self.settings.dialect), names)
         if tests:
-            with open_bench(self.root, self.statements, self.db) as bench:
+            with open_bench(self.root, self.statements, self.db, of=[test.of for test in tests]) as bench:
                 for result in run_tests(bench, tests):
                     on_result(result)
                     results.append(result)
