@@ -251,9 +251,7 @@ def test_a_lake_knows_no_connection_that_is_not_declared(tmp_path: Path) -> None
 
 def test_a_foreign_key_may_lead_into_a_connection(open_with: OpenWith, crm: Path) -> None:
     change(crm, "CREATE TABLE customers (id INTEGER PRIMARY KEY); INSERT INTO customers VALUES (1), (2)")
-    statement = (
-        "CREATE TABLE t (id REFERENCES crm.customers (id)) AS SELECT id FROM crm.orders WHERE id IN (1, {})"
-    )
+    statement = "CREATE TABLE t (id REFERENCES crm.customers (id)) AS SELECT id FROM crm.orders WHERE id IN (1, {})"
     project = open_with(TOML, t=statement.format(2))
     assert project.run().status == "ok"
     assert project.check().held

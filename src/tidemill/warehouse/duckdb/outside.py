@@ -9,6 +9,7 @@ import contextlib
 import os
 import re
 import threading
+import time
 from collections import deque
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ from tidemill.warehouse.duckdb.sqlite_copy import copy_sqlite
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+RACY_NS = 2_000_000_000
 NAMED = re.compile(rf'"{PLACE}((?:[^"]|"")+)"\."((?:[^"]|"")+)"\."((?:[^"]|"")+)"')
 REMOTE = re.compile(r"'((?:https?|s3|s3a|s3n|gs|gcs|r2|hf)://(?:[^']|'')*)'", re.IGNORECASE)
 
@@ -260,6 +262,8 @@ class Outside:
         """A copy of a SQLite file as it is now: the last one while nobody has written since."""
         assert path is not None  # noqa: S101 - a local kind has one
         state = [_state(path.with_name(path.name + end)) for end in ("", "-wal", "-journal")]
+        # A file changed again within one tick of the file system's clock keeps its times: what is new is not trusted.
+        settled = max((max(one[1:3]) for one in state if one), default=0) < time.time_ns() - RACY_NS
         with self._lock:
             known = self._copies.get(path)
             if known is not None and known[0] == state:
@@ -271,7 +275,7 @@ class Outside:
             if known is not None:
                 # Whoever reads the old copy has it open.
                 known[1].unlink(missing_ok=True)
-            self._copies[path] = (state, copy)
+            self._copies[path] = (state if settled else None, copy)
             return copy
 
     def _give_secrets(self, urls: list[str] | None = None) -> None:
