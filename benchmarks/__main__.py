@@ -20,7 +20,6 @@ JOBS = {
     "serving": "serving",
     "online": "online",
     "rollback": "rollback",
-    "contracts": "contracts",
 }
 
 

@@ -190,6 +190,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "metrics",
         "model_versions",
         "models",
+        "rejects",
         "runs",
         "scoring_chunks",
         "scoring_jobs",

@@ -239,7 +239,10 @@ def test_a_ragged_file_is_refused_with_its_line_and_nothing_is_lost(project: Pro
     error = only_error(project.run())
 
     assert isinstance(error, SourceError)
-    assert error.message == "line 3 of visits.csv has 2 fields, the first line has 3"
+    assert error.message == (
+        "2 bad rows, where at most 0 may be: line 3 of visits.csv: it has 2 fields, the header has 3;"
+        " line 4 of visits.csv: it has 4 fields, the header has 3"
+    )
     assert count(project, "visits") == 600
 
 

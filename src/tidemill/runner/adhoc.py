@@ -20,6 +20,7 @@ from tidemill.planner.make import ACTIONS
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.runner.claim import claimed_run
 from tidemill.runner.execute import open_query
+from tidemill.runner.files import FileReads
 from tidemill.runner.placing import place
 from tidemill.runner.report import RunReport
 from tidemill.runner.result import Result
@@ -43,6 +44,8 @@ from tidemill.sql.statements import (
 from tidemill.warehouse.control.assets import load_assets
 
 if TYPE_CHECKING:
+    import pyarrow as pa
+
     from tidemill.runner.events import Event
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.control.leases import Lease
@@ -106,11 +109,17 @@ def _run_one(stations: Stations, statement: Statement, listen: Listener) -> Resu
 
 
 def _query(stations: Stations, query: Query) -> Result:
-    bound = stations.bind(query, views=SavedViews(load_assets(stations.db)))
     session = stations.session()
+    files = FileReads(stations, session)
+    bound = stations.bind(query, views=SavedViews(load_assets(stations.db)), files=files.sql)
     opened = open_query(bound, stations.context(session))
     schema = session.schema(opened.sql, opened.relations)
-    return Result(Rows(schema, lambda: iter(session.query(opened.sql, opened.relations))), session)
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        yield from session.query(opened.sql, opened.relations)
+        files.require_same()
+
+    return Result(Rows(schema, batches), session)
 
 
 def _assert(stations: Stations, statement: Assert) -> Result:

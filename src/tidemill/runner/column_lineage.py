@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Self
 from tidemill.core.connections import ConnectionSettings, find_source, source_path
 from tidemill.core.errors import TidemillError
 from tidemill.core.names import asset_key, name_key
+from tidemill.runner.files import FileReads, ProjectFolder
 from tidemill.runner.shape import load_query
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.warehouse.control.assets import Asset, load_assets
@@ -123,6 +124,7 @@ class ProjectKnows:
 
     def file_columns(self, sql: str) -> Sequence[str] | str:
         """The columns of what a reader call reads, or a sentence why nobody knows."""
+        from tidemill.sql.bind import bind_query
         from tidemill.sql.parse import parse_text
         from tidemill.sql.reads import find_tree_reads
         from tidemill.sql.statements import Select
@@ -135,10 +137,12 @@ class ProjectKnows:
                 f"the columns of {remote[0]} are not known: it is on another machine, and lineage reads nothing there"
             )
         missing = [pattern for pattern in patterns if not files_of(pattern, self._root)]
-        if missing or not patterns:
+        if missing or not isinstance(statement, Select):
             return f"its columns are not known: there is no such file ({missing[0] if missing else sql})"
         try:
-            names: list[str] = self._reader().schema(f"SELECT * {sql}").names
+            reads = FileReads(ProjectFolder(self._root, self._db), self._reader())
+            bound = bind_query(statement.query, views={}, files=reads.sql)
+            names: list[str] = self._reader().schema(bound.sql).names
         except TidemillError as error:
             return f"its columns are not known: {error.message}"
         return names

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean
 from tidemill.registry.lineage import read_lineage
+from tidemill.runner.files import FileReads
 from tidemill.runner.gate_rows import spelled
 from tidemill.runner.pinned import recorded_statement, recorded_views
 
@@ -24,8 +25,9 @@ def todays_columns(stations: Stations, version: ModelVersion) -> dict[str, str]:
     lineage = read_lineage(version.lineage)
     statement = recorded_statement(lineage, f"model {version.name} version {version.version}")
     assert statement.query is not None  # noqa: S101 - it was trained
-    bound = stations.bind(statement.query, views=recorded_views(lineage))
     with stations.session() as session:
+        files = FileReads(stations, session)
+        bound = stations.bind(statement.query, views=recorded_views(lineage), files=files.sql)
         opened = open_query(bound, stations.context(session))
         schema = session.schema(opened.sql, opened.relations)
     return {column.name: str(column.type) for column in schema}

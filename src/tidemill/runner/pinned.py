@@ -14,6 +14,7 @@ from tidemill.core.errors import NotFoundError, StateError
 from tidemill.core.names import name_key
 from tidemill.registry.lineage import Lineage, name_of, read_lineage
 from tidemill.runner.execute import open_query
+from tidemill.runner.files import FileReads
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.shape import start_of
 from tidemill.sources.patterns import is_remote
@@ -67,10 +68,12 @@ def pinned_training(stations: Stations, version: ModelVersion, *, progress: Prog
             source=name,
         )
     checked = check_create_model(statement)
-    bound = stations.bind(statement.query, views=recorded_views(lineage))
     with _session(lineage, label, stations) as session:
+        files = FileReads(stations, session, sure=True)
+        bound = stations.bind(statement.query, views=recorded_views(lineage), files=files.sql)
         stations.warehouse.require_intact(bound.tables, lineage.snapshot)
         opened = open_query(bound, _context(lineage, stations, session))
+        files.require_same()
         yield Pinned(
             lineage=lineage,
             task=TrainTask(

@@ -2,31 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Sequence
+from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import BindError, OptionError, UnsupportedError, Where
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.sources.patterns import is_remote
+from tidemill.sql.file_reads import FileRead
 from tidemill.sql.statements import ColumnDef, LoadData, OptionValue, Source
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+# BigQuery's names of formats, and the engine's readers.
 READERS = {
     "CSV": "read_csv",
     "JSON": "read_json",
     "NEWLINE_DELIMITED_JSON": "read_json",
     "PARQUET": "read_parquet",
 }
-# BigQuery's names of CSV options, and DuckDB's.
-CSV_OPTIONS = {
-    "field_delimiter": "delim",
-    "skip_leading_rows": "skip",
-    "quote": "quote",
-    "null_marker": "nullstr",
-    "encoding": "encoding",
+
+
+def _leading_rows(value: Any) -> dict[str, Any]:
+    # BigQuery's one skipped row is the header; the reader wants to be told that there is one.
+    return {"skip": int(value) - 1, "header": True} if int(value) else {"header": False}
+
+
+# BigQuery's names of CSV options, and what they are to the reader.
+CSV_OPTIONS: dict[str, Callable[[Any], dict[str, Any]]] = {
+    "field_delimiter": lambda value: {"delim": {"tab": "\t", "\\t": "\t"}.get(str(value).lower(), str(value))},
+    "skip_leading_rows": _leading_rows,
+    "quote": lambda value: {"quote": str(value)},
+    "null_marker": lambda value: {"nullstr": str(value)},
+    "null_markers": lambda value: {"nullstr": value},
+    "encoding": lambda value: {"encoding": str(value)},
+    "allow_jagged_rows": lambda value: {"null_padding": bool(value)},
+    "allow_quoted_newlines": lambda _: {},  # they are always read
 }
+MAX_BAD = "max_bad_records"
 
 
 def start_of(source: Source, length: int = 1) -> Where:
@@ -69,8 +82,8 @@ def engine_type(text: str, dialect: str, engine: str) -> str:
     return exp.DataType.build(text, dialect=dialect).sql(dialect=engine)
 
 
-def load_query(statement: LoadData) -> str:
-    """The reader call behind LOAD DATA ... FROM FILES.
+def load_read(statement: LoadData) -> FileRead:
+    """The files behind LOAD DATA ... FROM FILES, and how they are read.
 
     Raises
     ------
@@ -93,21 +106,53 @@ def load_query(statement: LoadData) -> str:
             where=start_of(statement.source),
             hint="copy the files here and name their path",
         )
-    files = ", ".join(quote_text(uri) for uri in statement.uris)
-    arguments = "".join(_reader_option(option, reader, statement) for option in statement.options)
-    return f"SELECT * FROM {reader}([{files}]{arguments})"
+    options: dict[str, Any] = {}
+    for option in statement.options:
+        options |= _reader_option(option, reader, statement)
+    return FileRead(reader=reader, patterns=statement.uris, options=options)
 
 
-def _reader_option(option: OptionValue, reader: str, statement: LoadData) -> str:
-    name = CSV_OPTIONS.get(option.name.lower())
-    if reader != "read_csv" or name is None:
+def load_query(statement: LoadData) -> str:
+    """The reader call behind LOAD DATA ... FROM FILES, as a query.
+
+    Raises
+    ------
+    UnsupportedError
+        The format or the place cannot be read here.
+    OptionError
+        An option is not known.
+    """
+    read = load_read(statement)
+    told = "".join(f", {name} = {_literal(value)}" for name, value in read.options.items())
+    return f"SELECT * FROM {read.reader}([{', '.join(map(quote_text, read.patterns))}]{told})"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, list):
+        return f"[{', '.join(map(_literal, value))}]"
+    return quote_text(value) if isinstance(value, str) else str(value).lower()
+
+
+def load_limit(statement: LoadData) -> int:
+    """How many bad rows LOAD DATA takes."""
+    given = {option.name.lower(): option.value for option in statement.options}
+    return int(given.get(MAX_BAD, 0))
+
+
+def types_of(columns: Sequence[ColumnDef], source: Source, engine: str) -> dict[str, str]:
+    """The engine's types of the columns that a statement gives one."""
+    return {column.name: engine_type(column.type, source.dialect, engine) for column in columns if column.type}
+
+
+def _reader_option(option: OptionValue, reader: str, statement: LoadData) -> dict[str, Any]:
+    name = option.name.lower()
+    if name == MAX_BAD and isinstance(option.value, int) and option.value >= 0:
+        return {}
+    if reader != "read_csv" or name not in CSV_OPTIONS:
         raise OptionError(
             f"LOAD DATA has no option {option.name} for {statement.format} files",
             where=Where(file=statement.source.file, line=option.name_line, column=option.name_column,
                         length=len(option.name)),
-            hint=did_you_mean(option.name.lower(), CSV_OPTIONS),
+            hint=did_you_mean(name, [*CSV_OPTIONS, MAX_BAD]),
         )  # fmt: skip
-    if name == "skip":
-        # BigQuery's one skipped row is the header; the reader wants to be told that there is one.
-        return f", skip = {int(option.value) - 1}, header = true" if int(option.value) else ", header = false"
-    return f", {name} = {quote_text(str(option.value))}"
+    return CSV_OPTIONS[name](option.value)

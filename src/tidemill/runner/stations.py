@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from tidemill.registry.store import ArtifactStore
     from tidemill.registry.versions import LoadedModel
     from tidemill.sql.bound import BoundQuery
+    from tidemill.sql.file_reads import ReadFiles
     from tidemill.sql.statements import Query
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import LogView, Session, Warehouse
@@ -62,11 +63,12 @@ class Stations:
 
         return load(self.db, self.store, name, version)
 
-    def bind(self, query: Query, *, views: Mapping[str, Query]) -> BoundQuery:
-        """A query made ready to run on this project's warehouse and connections."""
+    def bind(self, query: Query, *, views: Mapping[str, Query], files: ReadFiles) -> BoundQuery:
+        """A query made ready to run on this project's warehouse, connections and files."""
         from tidemill.sql.bind import bind_query
 
-        return bind_query(query, views=views, connections=self.settings.connections, engine=self.warehouse.dialect)
+        connections = self.settings.connections
+        return bind_query(query, views=views, connections=connections, engine=self.warehouse.dialect, files=files)
 
     def relation(self, session: Session, name: str) -> str:
         """Engine SQL of a table of the lake or of a connection, as a session reads it."""

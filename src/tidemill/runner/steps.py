@@ -6,18 +6,26 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from tidemill.core.errors import BindError, DataError, InternalError, NotFoundError, TidemillError, UnsupportedError
+from tidemill.core.errors import (
+    BindError,
+    DataError,
+    InternalError,
+    NotFoundError,
+    SourceError,
+    TidemillError,
+    UnsupportedError,
+)
 from tidemill.core.names import asset_key
 from tidemill.planner.plan import Step
 from tidemill.registry.lineage import name_of
 from tidemill.runner.checking import check_assertion, check_rows
 from tidemill.runner.column_changes import tell_changes
 from tidemill.runner.execute import OpenQuery, open_query
+from tidemill.runner.files import FileReads, Made
 from tidemill.runner.placing import place
-from tidemill.runner.shape import load_query, start_of, typed_query
+from tidemill.runner.shape import load_limit, load_read, start_of, typed_query, types_of
 from tidemill.runner.stations import Stations
-from tidemill.sources.patterns import files_of
-from tidemill.sources.ragged import refuse_ragged
+from tidemill.sources.bad_rows import BadRowsError
 from tidemill.sql.statements import (
     Assert,
     CreateModel,
@@ -32,14 +40,16 @@ from tidemill.sql.statements import (
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control.assets import Asset, load_assets, remove_asset, save_asset
 from tidemill.warehouse.control.leases import Lease
+from tidemill.warehouse.control.rejects import save_rejects
 from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
     from tidemill.sql.bound import BoundQuery
     from tidemill.sql.incremental import Incremental
+    from tidemill.sql.table_options import TableOptions
     from tidemill.warehouse.control.database import Tx
-    from tidemill.warehouse.protocol import Session, TableVersion
+    from tidemill.warehouse.protocol import Session, Staged, TableVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,16 +162,18 @@ def asset_of(step: Step, statement: Statement | None, job: Job, *, version: int 
 
 
 def bind(
-    query: Query, job: Job, session: Session, *, loaded: dict[str, int] | None = None
+    query: Query, job: Job, session: Session, *, files: FileReads, loaded: dict[str, int] | None = None
 ) -> tuple[OpenQuery, BoundQuery]:
     """A query of the project, bound and opened on a session.
 
     Parameters
     ----------
+    files
+        How the files it names are read.
     loaded
         Filled with the versions of the models that the query names without a number (see `lineage.name_of`).
     """
-    bound = job.stations.bind(query, views=job.views)
+    bound = job.stations.bind(query, views=job.views, files=files.sql)
     context = job.stations.context(session)
 
     def load(name: str, version: int | str | None) -> LoadedModel:
@@ -175,52 +187,69 @@ def bind(
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
     from tidemill.sql.incremental import incremental_of
+    from tidemill.sql.reads import takes_all
     from tidemill.sql.table_options import check_table_options
 
     engine = job.stations.warehouse.dialect
     options = check_table_options(statement)
     rule = incremental_of(statement, options.values)
     if rule is not None:
-        return _build_incremental(step, statement, job, rule, notes=options.notes)
-    _look_at_files(statement.query, job)
+        return _build_incremental(step, statement, job, rule, options=options)
+    types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
     with job.session() as session:
-        opened, _ = bind(statement.query, job, session)
+        files = FileReads(
+            job.stations,
+            session,
+            max_bad_rows=options.values["max_bad_rows"],
+            planned=job.origin == "file",
+            types=types,
+        )
+
+        bound: list[OpenQuery] = []
+
+        def query() -> OpenQuery:
+            opened, _ = bind(statement.query, job, session, files=files)
+            bound[:] = [opened]
+            if not statement.columns:
+                return opened
+            schema = session.schema(opened.sql, opened.relations)
+            sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+            return replace(opened, sql=sql)
+
         try:
-            typed = opened
-            if statement.columns:
-                schema = session.schema(opened.sql, opened.relations)
-                sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
-                typed = replace(opened, sql=sql)
-            outcome = _publish(step, statement, job, session, typed)
+            outcome = _publish(step, statement, job, session, query, files)
         except (BindError, DataError) as error:
-            tell_changes(error, statement, warehouse=job.stations.warehouse, session=session, opened=opened)
+            if bound and not isinstance(error, SourceError):
+                tell_changes(error, statement, warehouse=job.stations.warehouse, session=session, opened=bound[0])
             raise
     return replace(outcome, warnings=(*options.notes, *outcome.warnings))
 
 
 def _build_incremental(
-    step: Step, statement: CreateTable, job: Job, rule: Incremental, *, notes: tuple[str, ...]
+    step: Step, statement: CreateTable, job: Job, rule: Incremental, *, options: TableOptions
 ) -> Outcome:
     from tidemill.runner.increments.build import IncrementalStep
 
     with job.session() as session:
-
-        def open_(query: Query) -> OpenQuery:
-            _look_at_files(query, job)
-            return bind(query, job, session)[0]
-
-        built = IncrementalStep(
+        files = FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"])
+        at_work = IncrementalStep(
             step=step,
             statement=statement,
             rule=rule,
             stations=job.stations,
             session=session,
             run_id=job.run_id,
-            bind=open_,
+            bind=lambda query: bind(query, job, session, files=files)[0],
             guard=job.guard,
-        ).build()
+        )
+        built = _kept_apart(step, job, lambda: files.attempt(at_work.build))
     checked = built.checked
-    warnings = (*notes, *built.warnings, *(checked.warnings if checked is not None else ()))
+    warnings = (
+        *options.notes,
+        *files.warnings,
+        *built.warnings,
+        *(checked.warnings if checked is not None else ()),
+    )
     known = load_assets(job.stations.db).get(asset_key(step.asset))
     if checked is None and known is not None and known.version == built.landed.version:
         # What it read is written down, so that the next plan has nothing to do; what it is has not changed.
@@ -229,30 +258,43 @@ def _build_incremental(
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=built.landed)
+        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=files.bad_rows)
         if checked is not None:
             checked.save(tx, version=built.landed.version)
 
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
-def _look_at_files(query: Query, job: Job) -> None:
-    """Refuse delimited files whose rows do not fit one another, where the engine would guess and drop some."""
-    from tidemill.sql.reads import guessed_files
-
-    for pattern in guessed_files(query):
-        for path in files_of(pattern, job.stations.root):
-            refuse_ragged(path)
+def _kept_apart(step: Step, job: Job, make: Callable[[], Made]) -> Made:
+    """Do something that reads files; when too many of their rows are bad, those can be looked at afterwards."""
+    try:
+        return make()
+    except BadRowsError as error:
+        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=error.rows)
+        raise
 
 
 def _publish(
-    step: Step, statement: CreateTable | LoadData, job: Job, session: Session, opened: OpenQuery, *, add: bool = False
+    step: Step,
+    statement: CreateTable | LoadData,
+    job: Job,
+    session: Session,
+    query: Callable[[], OpenQuery],
+    files: FileReads,
+    *,
+    add: bool = False,
 ) -> Outcome:
     """Stage, audit, publish: nobody sees rows that break an enforced constraint."""
     warehouse = job.stations.warehouse
-    staged = warehouse.stage(
-        session, opened.sql, opened.relations, table=step.asset, attempt=f"{job.run_id}-{step.ordinal}"
-    )
+
+    def stage() -> Staged:
+        opened = query()
+        attempt = f"{job.run_id}-{step.ordinal}"
+        return warehouse.stage(session, opened.sql, opened.relations, table=step.asset, attempt=attempt)
+
+    staged = _kept_apart(step, job, lambda: files.attempt(stage))
     try:
+        files.require_same()
         checked = check_rows(
             statement, stations=job.stations, session=session, staged=staged, run_id=job.run_id, step=step.name
         )
@@ -265,8 +307,10 @@ def _publish(
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=landed)
         checked.save(tx, version=landed.version)
+        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=files.bad_rows)
 
-    return Outcome(rows=staged.rows, version=landed.version, warnings=checked.warnings, record=record)
+    warnings = (*files.warnings, *checked.warnings)
+    return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
 
 
 def _record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed: TableVersion) -> None:
@@ -276,15 +320,30 @@ def _record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed:
 
 def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
     engine = job.stations.warehouse.dialect
+    read = load_read(statement)
     with job.session() as session:
-        sql = load_query(statement)
-        if statement.columns:
-            schema = session.schema(sql)
-            sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+        types = types_of(statement.columns, statement.source, engine)
+        files = FileReads(
+            job.stations, session, max_bad_rows=load_limit(statement), planned=job.origin == "file", types=types
+        )
+
+        def query() -> OpenQuery:
+            sql = files.sql(read)
+            if sql is None:
+                raise SourceError(
+                    f"there is no file {', '.join(read.patterns)}",
+                    where=start_of(statement.source),
+                    hint="file names are looked up from the project's folder",
+                )
+            if statement.columns:
+                schema = session.schema(sql)
+                sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+            return OpenQuery(sql=sql, relations={})
+
         # A project's table is what its statement says: all the files, each once. Typed, INTO adds to what is there.
         typed = job.origin != "file"
         add = typed and not statement.overwrite and step.asset in job.stations.warehouse.tables()
-        return _publish(step, statement, job, session, OpenQuery(sql=sql, relations={}), add=add)
+        return _publish(step, statement, job, session, query, files, add=add)
 
 
 def _insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
@@ -312,7 +371,8 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
 
     loaded: dict[str, int] = {}
     with job.session() as session:
-        opened, bound = bind(statement.query, job, session, loaded=loaded)
+        files = FileReads(stations, session, sure=True, planned=job.origin == "file")
+        opened, bound = bind(statement.query, job, session, files=files, loaded=loaded)
         # A flipped bit in a Parquet file reads as other numbers: what a model learns from is checked first.
         stations.warehouse.require_intact(bound.tables, session.version)
         previous = _previous(step.asset, job) if checked.values.get("warm_start") else None
@@ -364,7 +424,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         rows=trained.rows_train + trained.rows_eval,
         version=version.version,
         metrics=dict(trained.metrics),
-        warnings=(*checked.notes, *live_reads(lineage), *trained.warnings),
+        warnings=(*checked.notes, *files.warnings, *live_reads(lineage), *trained.warnings),
     )
 
 
@@ -378,7 +438,8 @@ def _previous(name: str, job: Job) -> LoadedModel | None:
 
 def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
     with job.session() as session:
-        opened, bound = bind(statement.query, job, session)
+        files = FileReads(job.stations, session, sure=True, planned=job.origin == "file")
+        opened, bound = bind(statement.query, job, session, files=files)
         checked = check_assertion(
             statement,
             stations=job.stations,

@@ -28,9 +28,10 @@ from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, RawSQL, full_path_of, generate, path_of
+from tidemill.sql.file_reads import ReadFiles
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.sql.missing import check_functions, needs_check, untranslated
-from tidemill.sql.reads import find_tree_reads, free_tables, table_is_file
+from tidemill.sql.reads import file_read, find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
@@ -45,6 +46,7 @@ def bind_query(
     views: Mapping[str, Query],
     connections: Mapping[str, ConnectionSettings] = MappingProxyType({}),
     engine: str = "duckdb",
+    files: ReadFiles | None = None,
 ) -> BoundQuery:
     """Make a query ready to run.
 
@@ -58,6 +60,8 @@ def bind_query(
         The project's connections by name; their tables get the names that `core.connections.source_path` gives.
     engine
         The sqlglot name of the dialect the engine runs.
+    files
+        How the files that the query names are read; left to the engine when it is not given.
 
     Raises
     ------
@@ -68,7 +72,7 @@ def bind_query(
         A function of BigQuery ML, or of the query's dialect, is not had here.
     """
     known = {name_key(name): (name, view) for name, view in views.items()}
-    binder = _Binder(views=known, connections=connections, engine=engine)
+    binder = _Binder(views=known, connections=connections, engine=engine, files=files)
     try:
         with deep_stack():
             bound = binder.bind(_Unit.of(query))
@@ -175,6 +179,7 @@ class _Binder:
     views: Mapping[str, tuple[str, Query]]
     connections: Mapping[str, ConnectionSettings]
     engine: str
+    files: ReadFiles | None = None
     numbers: count[int] = field(default_factory=count)
     open_views: list[str] = field(default_factory=list)
     done: dict[str, BoundQuery] = field(default_factory=dict)
@@ -212,6 +217,8 @@ class _Binder:
                 edits.append(_replace_table(table, f"({view.sql}\n)"))
                 calls.extend(call for call in view.calls if call not in calls)
                 ordered = ordered and view.ordered
+                continue
+            edits += self._read(table, unit)
         edits += _quoted_columns(tree)
         sql = self._render(unit, tree, edits, whole=not pruned)
         read = _reads_through(unit.tree, self.views, self.connections)
@@ -236,6 +243,15 @@ class _Binder:
         except BindError as error:
             error.where = _table_place(table, unit)
             raise
+
+    def _read(self, table: exp.Table, unit: _Unit) -> list[_Edit]:
+        """Put the way in which files are read in the place of their names."""
+        found = file_read(table, unit.text.text if unit.text else "") if self.files else None
+        sql = self.files(found) if self.files and found else None
+        if sql is None or found is None:
+            return []
+        alias = "" if table.args.get("alias") else found.alias
+        return [_Edit(table, f"({sql}\n)", found.start, found.stop, alias)]
 
     def _view(self, table: exp.Table, unit: _Unit) -> BoundQuery | None:
         if table_is_file(table) or not isinstance(table.this, exp.Identifier):

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from typing import Any
 
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import name_key
 from tidemill.sql.dialects import MLCall, full_path_of
+from tidemill.sql.file_reads import FileRead
 from tidemill.sql.statements import Query
 
 READERS = frozenset(
@@ -48,24 +51,80 @@ def find_tree_reads(tree: exp.Expr) -> tuple[tuple[str, ...], tuple[str, ...], t
     return tuple(tables.values()), tuple(models.values()), tuple(files)
 
 
-# A reader that is told one of these was told the file's shape.
-SHAPE_OPTIONS = frozenset(
-    (
-        *("skip", "columns", "null_padding", "ignore_errors", "store_rejects", "comment", "strict_mode"),
-        *("delim", "sep", "auto_detect", "quote", "escape", "new_line"),
-    )
-)
-DELIMITED = (".csv", ".tsv", ".csv.gz", ".tsv.gz")
+def file_read(table: exp.Table, text: str = "") -> FileRead | None:
+    """What a table of a query reads, if it reads files and everything it is told is written out there."""
+    if table_is_file(table):
+        name = table.name
+        meta = table.this.meta
+        stem = name.replace("\\", "/").rpartition("/")[2].partition(".")[0]
+        stop = meta["end"] + 1 if "end" in meta else None
+        return FileRead(reader="", patterns=(name,), alias=stem, start=meta.get("start"), stop=stop)
+    function = table.this
+    if not isinstance(function, exp.Func):
+        return None
+    patterns = _reader_files(function)
+    reader = "read_csv" if isinstance(function, exp.ReadCSV) else function.name.lower()
+    if isinstance(function, exp.ReadParquet):
+        reader = "read_parquet"
+    if not patterns:
+        return None
+    given = function.expressions if isinstance(function, exp.ReadCSV) else function.expressions[1:]
+    try:
+        options = {_option_name(item): _plain(item.expression) for item in given}
+    except _NotPlainError:
+        return None
+    start = function.meta.get("start")
+    stop = _closing(text, function.meta["end"] + 1) if start is not None and text else None
+    return FileRead(reader=reader, patterns=tuple(patterns), options=options, alias=reader, start=start, stop=stop)
 
 
-def guessed_files(query: Query) -> tuple[str, ...]:
-    """Patterns of delimited files whose shape the engine has to guess."""
-    found = [table.name for table in free_tables(query.tree) if table_is_file(table)]
-    for function in query.tree.find_all(exp.ReadCSV):
-        told = {item.this.name.lower() for item in function.expressions if isinstance(item, exp.EQ | exp.PropertyEQ)}
-        if not told & SHAPE_OPTIONS:
-            found += _reader_files(function)
-    return tuple(name for name in dict.fromkeys(found) if name.lower().endswith(DELIMITED))
+class _NotPlainError(Exception):
+    """A value is computed: only the engine knows it."""
+
+
+def _option_name(item: exp.Expr) -> str:
+    if not isinstance(item, exp.EQ | exp.PropertyEQ):
+        raise _NotPlainError
+    return str(item.this.name).lower()
+
+
+def _plain(value: exp.Expr | None) -> Any:
+    """A literal as plain data."""
+    match value:
+        case exp.Literal():
+            return value.name if value.is_string else float(value.name) if "." in value.name else int(value.name)
+        case exp.Boolean():
+            return bool(value.this)
+        case exp.Neg():
+            return -_plain(value.this)
+        case exp.Array():
+            return [_plain(item) for item in value.expressions]
+        case exp.Struct():
+            return {str(item.this.name): _plain(item.expression) for item in value.expressions}
+    raise _NotPlainError
+
+
+_QUOTED_OR_BRACKET = re.compile(r"'(?:[^']|'')*'|\"(?:[^\"]|\"\")*\"|--[^\n]*|/\*.*?\*/|[()]", re.DOTALL)
+
+
+def _closing(text: str, position: int) -> int | None:
+    """The place after the bracket that closes the first one from a position on."""
+    depth = 0
+    for found in _QUOTED_OR_BRACKET.finditer(text, position):
+        if found[0] in "()":
+            depth += 1 if found[0] == "(" else -1
+            if depth == 0:
+                return found.end()
+    return None
+
+
+def takes_all(query: Query) -> bool:
+    """Whether a query takes all columns of one source as they are, so that a table's columns are those of a file."""
+    tree = query.tree
+    if not isinstance(tree, exp.Select) or tree.args.get("joins") or len(tree.expressions) != 1:
+        return False
+    star = tree.expressions[0]
+    return isinstance(star, exp.Star) and not any(star.args.values())
 
 
 def free_tables(tree: exp.Expr, bound: frozenset[str] = frozenset()) -> Iterator[exp.Table]:

@@ -56,6 +56,15 @@ TABLE_OPTIONS: tuple[Option, ...] = (
         "rows from before.",
     ),
     *CONTRACT_OPTIONS,
+    Option(
+        name="MAX_BAD_ROWS",
+        kind="int",
+        default=0,
+        low=0,
+        high=1_000_000,
+        doc="How many rows of the files it reads may be bad: they are kept apart in tidemill.rejects. With more, the"
+        " old version stays.",
+    ),
 )
 
 _ENGINE = "tables are kept as Parquet files, whose storage Tidemill decides"

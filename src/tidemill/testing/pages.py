@@ -51,6 +51,7 @@ ABOUT_TABLES = {
     "audit": "Each change of a deployment, an alias or a token: who, what, why, chained by hashes.",
     "scoring_jobs": "Each batch that was scored: by which version, from what, to where, by whom, how it ended.",
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
+    "rejects": "Rows of files that were not loaded: where they stand, why, and their text. The newest load of a step.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
     " are read from the servers' segments.",

@@ -15,6 +15,7 @@ from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
 from tidemill.core.who import current_user
 from tidemill.registry.aliases import resolve
 from tidemill.registry.lineage import name_of
+from tidemill.runner.files import FileReads
 from tidemill.runner.shape import start_of
 from tidemill.runner.steps import Job, Outcome, bind
 from tidemill.warehouse.control import scoring
@@ -62,7 +63,8 @@ def insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
     _settle(job, step.asset)
     with job.session() as session:
         loaded: dict[str, int] = {}
-        opened, bound = bind(statement.query, job, session, loaded=loaded)
+        files = FileReads(stations, session, sure=True)
+        opened, bound = bind(statement.query, job, session, files=files, loaded=loaded)
         stations.warehouse.require_intact(bound.tables, session.version)
         sql = _fitted(statement, opened, session, stations.warehouse.columns(step.asset))
         logged = _jobs(step, statement, job, bound, session=session, loaded=loaded)

@@ -19,11 +19,11 @@ from tidemill.core.names import asset_key, quote_path, quote_text
 from tidemill.planner.graph import SYSTEM_SCHEMA
 from tidemill.registry.lineage import name_of
 from tidemill.runner.execute import OpenQuery, open_query
+from tidemill.runner.files import FileReads
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.lineage import files_read, views_read
 from tidemill.runner.views import SavedViews
 from tidemill.sources.patterns import files_of, is_remote
-from tidemill.sources.ragged import refuse_ragged
 from tidemill.warehouse.control.assets import load_assets
 
 if TYPE_CHECKING:
@@ -100,14 +100,11 @@ def open_source(stations: Stations, request: BatchRequest) -> Iterator[Source]:
     """
     query, shown = _query_of(stations, request)
     views = SavedViews(load_assets(stations.db))
-    bound = stations.bind(query, views=views)
     read = views_read(query, views)
     files = tuple(files_read(query, read))
-    for pattern in files:
-        if pattern.lower().removesuffix(".gz").endswith((".csv", ".tsv")):
-            for path in files_of(pattern, stations.root):
-                refuse_ragged(path)
     with stations.session() as session:
+        reads = FileReads(stations, session, sure=True)
+        bound = stations.bind(query, views=views, files=reads.sql)
         stations.warehouse.require_intact(bound.tables, session.version)
         loaded: dict[str, int] = {}
         context = stations.context(session)

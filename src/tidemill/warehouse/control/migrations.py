@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables, extend_checks
+from tidemill.warehouse.control.schema_rejects import create_rejects_table
 from tidemill.warehouse.control.schema_serving import (
     create_deployment_tables,
     create_scoring_tables,
@@ -34,6 +35,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=2, name="deployments", apply=create_deployment_tables),
     Migration(number=3, name="scoring_jobs", apply=create_scoring_tables),
     Migration(number=4, name="checks_by_key", apply=extend_checks),
+    Migration(number=5, name="rejects", apply=create_rejects_table),
 )
 
 

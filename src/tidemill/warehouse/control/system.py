@@ -284,6 +284,22 @@ TABLES: dict[str, SystemTable] = {
         },
         sql='SELECT checks.*, check_name AS "check" FROM checks ORDER BY created_at, run_id, step, number',
     ),
+    "rejects": SystemTable(
+        columns={
+            "run_id": "text",
+            "step": "text",
+            "number": "int",
+            "table": "text",
+            "file": "text",
+            "line": "int",
+            "column": "text",
+            "reason": "text",
+            "raw": "text",
+            "created_at": "time",
+        },
+        sql='SELECT rejects.*, table_name AS "table", column_name AS "column" FROM rejects'
+        " ORDER BY created_at, run_id, step, number",
+    ),
 }
 
 

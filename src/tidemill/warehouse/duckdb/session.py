@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tidemill.core.errors import BindError, SourceError, TidemillError, TransientError, UnsupportedError
 from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.sources.formats import FORMATS
 from tidemill.warehouse.duckdb.engine import SYSTEM, Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.outside import NAMED, Attached
@@ -166,6 +167,8 @@ class DuckSession:
                     for name, origin in (relations or {}).items():
                         cursor.register(name, GuardedRelation(origin, kept))
                     self._read_system(sql)
+                    for extension in extensions_of(sql):
+                        self.engine.load_extension(extension)
                     if names_any(sql):
                         self.engine.add_functions()
                     self.engine.outside.reach_files(sql)
@@ -274,6 +277,12 @@ class DuckSession:
                 cursor.execute("COMMIT")
             finally:
                 cursor.close()
+
+
+def extensions_of(sql: str) -> list[str]:
+    """The extensions that a query's readers need."""
+    lower = sql.lower()
+    return [one.extension for one in FORMATS if one.extension and one.reader in lower]
 
 
 def check_is_query(cursor: DuckDBPyConnection, sql: str) -> None:

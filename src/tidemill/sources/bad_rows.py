@@ -1,0 +1,56 @@
+"""Rows of a source that were not loaded."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tidemill.core.errors import SourceError, Where
+
+# Bad rows that are told one by one when there are too many of them.
+SHOWN_BAD_ROWS = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BadRow:
+    """A row that was not loaded: where it stands, why, and its text.
+
+    Parameters
+    ----------
+    column
+        The column that is wrong; '' when the row as a whole is.
+    """
+
+    file: str
+    line: int
+    column: str
+    reason: str
+    raw: str
+
+
+class BadRowsError(SourceError):
+    """More rows of a source are bad than may be: nothing is loaded."""
+
+    rows: tuple[BadRow, ...] = ()
+
+    @classmethod
+    def of(cls, rows: Sequence[BadRow], count: int, limit: int) -> BadRowsError:
+        """The error for so many bad rows.
+
+        Parameters
+        ----------
+        rows
+            The first of them.
+        """
+        shown = "; ".join(f"line {row.line} of {row.file}: {row.reason}" for row in rows[:3])
+        more = f"; and {count - 3:,} more" if count > 3 else ""
+        first = rows[0]
+        text = first.raw.splitlines()[0][:200] if first.raw else ""
+        error = cls(
+            f"{count:,} bad row{'s' * (count != 1)}, where at most {limit:,} may be: {shown}{more}",
+            where=Where(file=first.file, line=first.line, column=1, length=max(1, min(len(text), 100)), text=text),
+            hint=f"mend the file, or let OPTIONS (max_bad_rows = {count}) keep such rows apart in tidemill.rejects",
+            bad_rows=count,
+        )
+        error.rows = tuple(rows)
+        return error

@@ -1,0 +1,296 @@
+"""What the cells of a column are: the type that loses nothing of them, and the SQL that turns text into it.
+
+The engine's own reader rounds ``1.5`` to 2 in a column that it took for whole numbers, cuts the time off a timestamp
+in a column of dates, drops the zeros of ``007`` and the last digit of ``9007199254740993`` beside fractions. So types
+are told from the cells here. From a sample, they are guarded: a cell that would lose something stops the reading,
+which begins again with types told from all rows.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidemill.core.names import quote_name, quote_text
+from tidemill.sources.files import first_row
+
+if TYPE_CHECKING:
+    from tidemill.sources.files import Reader
+
+FIRST_ROWS = 2_048
+GUARD = "found types"
+EXACT_DOUBLE = 9_007_199_254_740_992  # 2 ** 53: whole numbers from here on are not all had as DOUBLE
+DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
+CLOCK = r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
+ZONE = r" ?(Z|z|[+-]\d{2}(:?\d{2})?)"
+MONTH_OR_DAY = rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{4}}( {CLOCK})?"
+ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))
+CLOCKS = ("", " %H:%M", " %H:%M:%S")
+
+# Per kind: is a cell (the placeholder) of it? Each is a condition over text that is not empty.
+KINDS: dict[str, str] = {
+    # Not IN (...): the engine makes a join of a long list, and a join loses the order of the rows.
+    "bool": "regexp_full_match({0}, '(?i)true|false|t|f|yes|no|y|n')",
+    "whole": r"regexp_full_match({0}, '\s*[+-]?(0|[1-9]\d*)\s*')",
+    "number": r"regexp_full_match({0}, '(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)\s*')",
+    "date": f"regexp_full_match({{0}}, '{DAY}') AND TRY_CAST({{0}} AS DATE) IS NOT NULL",
+    "stamp": f"regexp_full_match({{0}}, '{DAY}([ T]{CLOCK})?') AND TRY_CAST({{0}} AS TIMESTAMP) IS NOT NULL",
+    "zoned": f"regexp_full_match({{0}}, '{DAY}[ T]{CLOCK}{ZONE}') AND TRY_CAST({{0}} AS TIMESTAMPTZ) IS NOT NULL",
+    "time": r"regexp_full_match({0}, '\d{1,2}:\d{2}:\d{2}(\.\d{1,6})?') AND TRY_CAST({0} AS TIME) IS NOT NULL",
+    "short year": r"regexp_full_match({0}, '\d{1,2}[-/.]\d{1,2}[-/.]\d{2}')",
+    "written": f"regexp_full_match({{0}}, '{MONTH_OR_DAY}')",
+}
+ZERO_LED = r"regexp_full_match({0}, '\s*[+-]?0\d+(\.\d*)?\s*')"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Column:
+    """A column of a file: its type, and how a cell's text becomes it.
+
+    Parameters
+    ----------
+    form
+        How a date is written, for strptime; '' for ISO 8601.
+    declared
+        Whether a person said the type: a cell that is none of it makes its row bad. A type that was found gives way.
+    note
+        What a person should know of the column.
+    """
+
+    name: str
+    type: str = "VARCHAR"
+    form: str = ""
+    declared: bool = False
+    note: str = ""
+
+    def as_text(self, *, guarded: bool) -> bool:
+        """Whether the engine hands the cell over as text, to be turned into the type by `sql`."""
+        if self.type == "VARCHAR":
+            return False
+        return bool(self.form) or self.declared or (guarded and self.type != "DOUBLE")
+
+    def sql(self, *, guarded: bool) -> str:
+        """The value, for a select list over the engine's reader; '' where the reader's own is right."""
+        name = quote_name(self.name)
+        stop = f"error({quote_text(self.stop())})"
+        if self.type == "VARCHAR" or not (guarded or self.as_text(guarded=False)):
+            return ""
+        if self.type == "DOUBLE" and not self.declared:
+            return f"CASE WHEN abs({name}) >= {EXACT_DOUBLE} THEN {stop} ELSE {name} END"
+        value = self.value(name)
+        if not guarded:
+            return value
+        return f"CASE WHEN {name} IS NULL THEN NULL WHEN {self.fits(name)} THEN {value} ELSE {stop} END"
+
+    def stop(self) -> str:
+        """What is said of a cell by which the type would lose something."""
+        return f"{GUARD}: column {self.name} is {self.type} in the first rows, and a later value is not"
+
+    def value(self, text: str) -> str:
+        """The typed value of a text."""
+        if self.form:
+            return f"CAST(try_strptime({text}, {quote_text(self.form)}) AS {self.type})"
+        return f"TRY_CAST({text} AS {self.type})"
+
+    def fits(self, text: str) -> str:
+        """Whether a text is a value of the type and loses nothing by it."""
+        value = self.value(text)
+        if self.form or self.type not in _LOSSLESS:
+            return f"({value} IS NOT NULL)"
+        told, said = _LOSSLESS[self.type]
+        return f"({_filled(said if self.declared else told, text, value)})"
+
+
+# For types whose casts round or cut: when a cell loses nothing, found (quick and strict) and declared (to the letter).
+_WHOLE = (
+    "CAST({1} AS VARCHAR) = {0}",
+    "{1} IS NOT NULL AND (NOT regexp_matches({0}, '[.eE_x]') OR CAST({1} AS DOUBLE) = TRY_CAST({0} AS DOUBLE))",
+)
+_LOSSLESS: dict[str, tuple[str, str]] = {
+    **dict.fromkeys(("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT"), _WHOLE),
+    **dict.fromkeys(("UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT"), _WHOLE),
+    "BOOLEAN": (KINDS["bool"], "{1} IS NOT NULL"),
+    "DATE": (
+        "length({0}) BETWEEN 8 AND 10 AND {1} IS NOT NULL",
+        "{1} IS NOT NULL AND {1} = TRY_CAST({0} AS TIMESTAMP)",
+    ),
+    "TIMESTAMP": (
+        "(length({0}) = 19 AND {0}[17] = ':' OR length({0}) = 10 OR " + KINDS["stamp"] + ") AND {1} IS NOT NULL",
+        "{1} IS NOT NULL AND NOT regexp_full_match({0}, '.*:\\d{2}(\\.\\d*)?" + ZONE + "')",
+    ),
+    "TIME": ("length({0}) BETWEEN 7 AND 15 AND {1} IS NOT NULL", "{1} IS NOT NULL"),
+}
+
+
+def _filled(condition: str, text: str, value: str = "") -> str:
+    return condition.replace("{0}", text).replace("{1}", value)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Known:
+    """What a person says of the cells of a file.
+
+    Parameters
+    ----------
+    types
+        The engine's types, by name of the column.
+    decimal
+        The character before the fraction of a number.
+    dates, stamps
+        How dates and timestamps are written, for strptime; '' when nothing is said.
+    texts
+        Whether all columns stay text.
+    """
+
+    types: Mapping[str, str]
+    decimal: str = "."
+    dates: str = ""
+    stamps: str = ""
+    texts: bool = False
+
+
+def find_types(reader: Reader, relation: str, names: Sequence[str], known: Known) -> list[Column]:
+    """The types of the columns of a relation whose cells are all text."""
+    open_ = [] if known.texts else [name for name in names if name not in known.types]
+    first = f"(SELECT * FROM {relation} LIMIT {FIRST_ROWS})"
+    likely = _possible(reader, first, dict.fromkeys(open_, tuple(KINDS)), known, empty=tuple(KINDS))
+    possible = _possible(reader, relation, {name: kinds for name, kinds in likely.items() if kinds}, known)
+    said = _said_forms(reader, relation, open_, known)
+    numbers = _numbers(reader, relation, [name for name in open_ if "number" in possible.get(name, ())], known.decimal)
+    written = [name for name in open_ if possible.get(name) == ("written",)]
+    dates = _written_dates(reader, relation, written)
+    columns: list[Column] = []
+    for name in names:
+        if name in known.types:
+            form = {"DATE": known.dates, "TIMESTAMP": known.stamps}.get(known.types[name], "")
+            columns.append(Column(name=name, type=known.types[name], form=form, declared=True))
+        else:
+            columns.append(
+                said.get(name) or numbers.get(name) or dates.get(name) or _plain(name, possible.get(name, ()))
+            )
+    return columns
+
+
+def _possible(
+    reader: Reader, relation: str, kinds: Mapping[str, Sequence[str]], known: Known, *, empty: tuple[str, ...] = ()
+) -> dict[str, tuple[str, ...]]:
+    """Of each column, the kinds that all its filled cells are of; ``empty`` where there are no such cells."""
+    items: list[str] = []
+    for name, tried in kinds.items():
+        text = _text(name, known.decimal)
+        items += [f"count({text})", *(f"count(*) FILTER ({_filled(KINDS[kind], text)})" for kind in tried)]
+    if not items:
+        return {}
+    counts = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
+    found: dict[str, tuple[str, ...]] = {}
+    for name, tried in kinds.items():
+        filled = next(counts)
+        held = [(kind, next(counts)) for kind in tried]
+        found[name] = tuple(kind for kind, count in held if count == filled) if filled else empty
+    return found
+
+
+def _said_forms(reader: Reader, relation: str, names: Sequence[str], known: Known) -> dict[str, Column]:
+    """Columns that are all dates as a person says that they are written."""
+    found: dict[str, Column] = {}
+    for form, type_ in ((known.stamps, "TIMESTAMP"), (known.dates, "DATE")):
+        if form and names:
+            texts = [quote_name(name) for name in names]
+            counts = ", ".join(f"count({text}), count(try_strptime({text}, {quote_text(form)}))" for text in texts)
+            filled = iter(first_row(reader, f"SELECT {counts} FROM {relation}"))
+            for name in names:
+                if 0 < next(filled) == next(filled):
+                    found[name] = Column(name=name, type=type_, form=form)
+    return found
+
+
+def _text(name: str, decimal: str) -> str:
+    quoted = quote_name(name)
+    return quoted if decimal == "." else f"replace({quoted}, {quote_text(decimal)}, '.')"
+
+
+def _plain(name: str, kinds: Sequence[str]) -> Column:
+    if "short year" in kinds:
+        return Column(name=name, note=f"column {name} stays text: its dates have years of two digits")
+    types = {
+        "bool": "BOOLEAN",
+        "date": "DATE",
+        "stamp": "TIMESTAMP",
+        "zoned": "TIMESTAMP WITH TIME ZONE",
+        "time": "TIME",
+    }
+    return Column(name=name, type=next((type_ for kind, type_ in types.items() if kind in kinds), "VARCHAR"))
+
+
+def _numbers(reader: Reader, relation: str, names: Sequence[str], decimal: str) -> dict[str, Column]:
+    """Columns of numbers: not the codes that begin with a zero, and no type by which a number would be rounded."""
+    items: list[str] = []
+    for name in names:
+        text = _text(name, decimal)
+        items += [
+            f"any_value(trim({text})) FILTER ({_filled(ZERO_LED, text)})",
+            f"count(*) FILTER ({_filled(KINDS['whole'], text)}) = count({text})",
+            f"count(TRY_CAST({text} AS BIGINT)) = count({text})",
+            f"count(TRY_CAST({text} AS UBIGINT)) = count({text})",
+            rf"count(*) FILTER (regexp_matches({text}, '^\s*[+-]?\d{{16,}}'))",
+            rf"max(length(regexp_extract({text}, '\d+')))",
+            rf"max(length(regexp_extract({text}, '\.(\d*)', 1)))",
+            f"count(*) FILTER (regexp_matches({text}, '[eEnN]'))",
+        ]
+    if not items:
+        return {}
+    found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
+    return {name: _number(name, *(next(found) for _ in range(8))) for name in names}
+
+
+def _number(
+    name: str, code: str | None, whole: bool, low: bool, high: bool, long: int, digits: int, after: int, exponents: int
+) -> Column:
+    if code is not None:
+        return Column(name=name, note=f"column {name} stays text: values such as {code} begin with a zero")
+    if whole and (low or high):
+        return Column(name=name, type="BIGINT" if low else "UBIGINT")
+    if not long or exponents:
+        return Column(name=name, type="DOUBLE")
+    if digits + after <= 38:
+        note = f"column {name} is DECIMAL: as DOUBLE its long numbers would be rounded"
+        return Column(name=name, type=f"DECIMAL(38,{after})", note=note)
+    return Column(name=name, note=f"column {name} stays text: it has numbers of {digits + after} digits")
+
+
+def _written_dates(reader: Reader, relation: str, names: Sequence[str]) -> dict[str, Column]:
+    """Dates with the day or the month first; where nothing tells which, they stay text."""
+    forms = [mark.join(order) + clock for mark in "/-." for order in ORDERS for clock in CLOCKS]
+    items: list[str] = []
+    for name in names:
+        text = quote_name(name)
+        items += [f"any_value({text})", f"count({text})"]
+        items += [f"count(try_strptime({text}, {quote_text(form)}))" for form in forms]
+    if not items:
+        return {}
+    found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
+    columns = {}
+    for name in names:
+        example, filled = next(found), next(found)
+        right = [
+            form
+            for form, count in zip(forms, list(itertools.islice(found, len(forms))), strict=True)
+            if count == filled
+        ]
+        columns[name] = _written_date(name, str(example), right)
+    return columns
+
+
+def _written_date(name: str, example: str, right: Sequence[str]) -> Column:
+    # Nobody writes the month first before a dot.
+    right = [form for form in right if not form.startswith("%m.")]
+    if len(right) == 1:
+        type_ = "TIMESTAMP" if "%H" in right[0] else "DATE"
+        note = f"column {name} has dates written {right[0]}, such as {example}"
+        return Column(name=name, type=type_, form=right[0], note=note)
+    why = f"its dates, such as {example}, are not all written in one way"
+    if right:
+        why = f"nothing tells the day from the month in {example}; strptime(column, '{right[0]}') reads the day first"
+    return Column(name=name, note=f"column {name} stays text: {why}")

@@ -1,0 +1,122 @@
+"""JSON files as one relation: types and keys told from all rows, lines that are no JSON kept apart.
+
+The engine tells the columns from the first 20,480 rows, and leaves out a key that comes later. So it is asked to look
+at all of them, which reads a file twice.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.errors import SourceError, TidemillError
+from tidemill.core.names import quote_text
+from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
+from tidemill.sources.raw_bytes import is_compressed, open_bytes
+
+if TYPE_CHECKING:
+    from tidemill.sources.files import Reader
+
+
+@dataclass(slots=True)
+class _File:
+    path: Path
+    shown: str
+    place: Path
+
+
+class JsonRead:
+    """JSON files that are read as one relation: an array of objects, or one object a line.
+
+    Raises
+    ------
+    SourceError
+        A file is empty, or a compressed one is cut.
+    """
+
+    notes: tuple[str, ...] = ()
+
+    def __init__(self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: Path, max_bad_rows: int) -> None:
+        self._files = [_File(path, shown, path) for path, shown in paths]
+        self._reader = reader
+        self._scratch = scratch
+        self._limit = max_bad_rows
+        self._looked = False
+        self._bad: list[BadRow] = []
+        self.bad_count = 0
+        for file in self._files:
+            if is_compressed(file.path):
+                with open_bytes(file.path) as data:
+                    while data.read(1 << 20):
+                        pass  # the engine takes a cut file as it comes
+            if file.path.stat().st_size == 0:
+                raise SourceError(f"{file.shown} is empty", hint="give a file with at least one row", file=file.shown)
+
+    @property
+    def bad_rows(self) -> tuple[BadRow, ...]:
+        """Lines that are no JSON objects."""
+        return tuple(self._bad)
+
+    def sql(self) -> str:
+        """The relation, as a query."""
+        places = ", ".join(quote_text(str(file.place)) for file in self._files)
+        return f"SELECT * FROM read_json([{places}], sample_size = -1, union_by_name = true)"
+
+    def may_mend(self, error: TidemillError) -> bool:
+        """Whether an error is about a line that is no JSON."""
+        said = f"{error.message} {error.facts.get('engine', '')}"
+        return not self._looked and "JSON" in said
+
+    def look_closer(self) -> None:
+        """Read files of one object a line by line; an array is one text, of which nothing is left when it is broken.
+
+        Raises
+        ------
+        SourceError
+            There are more bad lines than may be, or a file that is an array is no JSON.
+        """
+        self._looked = True
+        for number, file in enumerate(self._files):
+            with open_bytes(file.path) as data:
+                array = data.read(1 << 16).lstrip().startswith(b"[")
+            if not array:
+                self._mend(file, self._scratch / f"{number}.ndjson")
+        if self.bad_count > self._limit:
+            raise BadRowsError.of(self._bad, self.bad_count, self._limit)
+
+    def _mend(self, file: _File, copy: Path) -> None:
+        good = 0
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with open_bytes(file.path) as data, copy.open("wb") as out:
+            for number, line in enumerate(data, start=1):
+                if not line.strip():
+                    continue
+                reason = _no_object(line)
+                if not reason:
+                    good += 1
+                    out.write(line if line.endswith(b"\n") else line + b"\n")
+                    continue
+                self.bad_count += 1
+                if len(self._bad) < max(SHOWN_BAD_ROWS, self._limit):
+                    raw = line.decode("utf-8", "backslashreplace").rstrip("\r\n")[:1_000_000]
+                    self._bad.append(BadRow(file=file.shown, line=number, column="", reason=reason, raw=raw))
+        if not good:
+            raise SourceError(
+                f"{file.shown} is not JSON: {self._bad[0].reason}",
+                hint="a JSON file is an array of objects, or has one object on each line",
+                file=file.shown,
+            )
+        file.place = copy
+
+
+def _no_object(line: bytes) -> str:
+    try:
+        value = json.loads(line)
+    except UnicodeDecodeError as error:
+        return f"its byte {line[error.start]:#04x} is not UTF-8"
+    except ValueError as error:
+        return f"it is not JSON: {error}"
+    return "" if isinstance(value, dict) else "it is JSON, but no object"
