@@ -20,6 +20,7 @@ JOBS = {
     "serving": "serving",
     "online": "online",
     "rollback": "rollback",
+    "contracts": "contracts",
 }
 
 

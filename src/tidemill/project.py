@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tidemill.analysis.profile.result import Profile
     from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.core.errors import TidemillError
     from tidemill.registry.compare import Comparison
@@ -289,7 +290,7 @@ class Project:
         results: list[TestResult] = []
         tests = choose_tests(read_tests(self.root, dialect=self.settings.dialect), names)
         if tests:
-            with open_bench(self.root, self.statements, self.db) as bench:
+            with open_bench(self.root, self.statements, self.db, of=[test.of for test in tests]) as bench:
                 for result in run_tests(bench, tests):
                     on_result(result)
                     results.append(result)
@@ -362,6 +363,22 @@ class Project:
         from tidemill.runner.batch.job import predict
 
         return predict(self.stations, request, listen=listen)
+
+    def profile(
+        self, name: str = "", *, query: str = "", label: str = "", listen: Callable[[str], None] = lambda _: None
+    ) -> Profile:
+        """What a table, a view or a query holds: each column's facts, how columns go together, and warnings.
+
+        Parameters
+        ----------
+        label
+            A column that is to be predicted: columns that give it away are named.
+        listen
+            Told what is being done.
+        """
+        from tidemill.runner.profile import ProfileRequest, profile
+
+        return profile(self.stations, ProfileRequest(name=name, query=query, label=label), listen=listen)
 
     def promote(self, name: str, *, who: str = "", why: str = "") -> Deployment:
         """Make the version on trial champion at once."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -12,6 +14,7 @@ from tidemill.core.errors import SettingsError
 from tidemill.core.secrets import scrub
 from tidemill.core.settings import Settings, read_settings
 from tidemill.warehouse.duckdb.attach import ATTACH, SERVERS
+from tidemill.warehouse.duckdb.instance import extension_path
 
 
 def settings(root: Path, text: str, **environment: str) -> Settings:
@@ -110,3 +113,18 @@ def test_a_variable_that_is_not_set_is_named_when_it_is_needed(tmp_path: Path) -
 )
 def test_secrets_are_taken_out_of_what_drivers_say(text: str) -> None:
     assert "hunter2" not in scrub(text, ["hunter2"] if "said" in text else [])
+
+
+def test_a_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "duckdb_extension_mysql_scanner", None)
+    with pytest.raises(SettingsError) as caught:
+        extension_path.__wrapped__("mysql_scanner", extra="mysql")
+    assert caught.value.hint == "pip install 'tidemill[mysql]'"
+
+
+def test_every_extra_of_a_kind_brings_its_extension() -> None:
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())["project"]
+    for kind in KINDS:
+        wanted = f"duckdb-extension-{kind.extension.replace('_', '-')}=="
+        told = project["optional-dependencies"][kind.extra] if kind.extra else project["dependencies"]
+        assert not kind.extension or any(one.startswith(wanted) for one in told)

@@ -259,3 +259,12 @@ def test_a_foreign_key_may_lead_into_a_connection(open_with: OpenWith, crm: Path
     (step,) = project.run().steps
     assert isinstance(step.error, ContractError)
     assert project.sql("SELECT count(*) FROM t").fetchall() == [(2,)]
+
+
+def test_a_session_keeps_its_moment_while_others_read_a_newer_one(open_with: OpenWith, crm: Path) -> None:
+    project = open_with(TOML)
+    early = project.sql("SELECT count(*) FROM crm.orders")
+    change(crm, "INSERT INTO orders VALUES (100, 1, 'new')")
+    late = project.sql("SELECT count(*) FROM crm.orders")
+    again = project.sql("SELECT count(*) FROM crm.orders")
+    assert [one.fetchall() for one in (late, early, again)] == [[(101,)], [(100,)], [(101,)]]

@@ -111,6 +111,8 @@ def test_a_table_is_built_from_a_server_and_joined_with_the_lake(open_with: Open
         (ROWS, f"{ROWS * (ROWS + 1) / 8:.2f}", "2024-05-01")
     ]
     assert project.sql("SELECT id FROM ten").fetchall() == [(10,)]
+    kept = [path.read_bytes() for path in project.keep.rglob("*") if path.is_file()]
+    assert not [data for data in kept if b"ge'heim" in data]
 
 
 def test_postgresql_is_read_again_only_when_a_transaction_has_ended(open_with: OpenWith, server: Server) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 import yaml  # type: ignore[import-untyped]
 
+from tidemill.analysis.documents.charts import Axis, bar_chart, line_chart
+from tidemill.analysis.documents.document import Bullets, Code, Document, Figure, Grid, Section, Text
+from tidemill.analysis.documents.html import POLICY, as_html
+from tidemill.analysis.documents.markdown import as_markdown
 from tidemill.registry.card_facts import read_human
-from tidemill.registry.charts import Axis, bar_chart, line_chart
-from tidemill.registry.document import Bullets, Code, Document, Figure, Grid, Section, Text
-from tidemill.registry.document_html import POLICY, as_html
-from tidemill.registry.document_markdown import as_markdown
 
 EVIL = '<script>alert("1")</script><img src=x onerror=alert(2)> | a`b'
 GRID = Grid(columns=("name", EVIL), rows=((EVIL, 0.123456), ("x", None)), caption=EVIL)

@@ -23,6 +23,8 @@ LEFT JOIN shop.Album USING (AlbumId)
 LEFT JOIN shop.Artist AS a USING (ArtistId)
 LEFT JOIN shop.Genre AS g ON g.GenreId = t.GenreId;
 
+-- Sales come in all the time: a run takes in those from the newest day on, and merges them by key. The check of all rows
+-- is asked of the table as it will be.
 CREATE TABLE invoices (
   invoice_id PRIMARY KEY,
   customer_id NOT NULL REFERENCES customers (customer_id),
@@ -30,7 +32,7 @@ CREATE TABLE invoices (
   total NOT NULL,
   CHECK (total >= 0),
   CHECK (count(*) >= 400)
-) AS
+) OPTIONS (incremental_by = 'sold_on', unique_key = ['invoice_id'], lookback = '7 days') AS
 SELECT InvoiceId AS invoice_id, CustomerId AS customer_id, CAST(InvoiceDate AS DATE) AS sold_on,
   BillingCountry AS country, CAST(Total AS DECIMAL(10, 2)) AS total
 FROM shop.Invoice;
@@ -40,7 +42,7 @@ CREATE TABLE invoice_lines (
   invoice_id NOT NULL REFERENCES invoices (invoice_id),
   track_id NOT NULL REFERENCES tracks (track_id),
   CHECK (quantity > 0)
-) AS
+) OPTIONS (incremental_by = 'line_id', unique_key = ['line_id']) AS
 SELECT InvoiceLineId AS line_id, InvoiceId AS invoice_id, TrackId AS track_id,
   CAST(UnitPrice AS DECIMAL(10, 2)) AS price, Quantity AS quantity
 FROM shop.InvoiceLine;

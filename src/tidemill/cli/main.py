@@ -28,6 +28,7 @@ COMMANDS: dict[str, str] = {
     "test": "Test statements on rows of your own, without the lake.",
     "sql": "Carry out SQL from a file or a text, or in a shell.",
     "query": "Carry out one SQL text: short for sql -e.",
+    "profile": "Say what a table, a file or a query holds, and what is worth a warning.",
     "predict": "Score a table or a file with a model, to a table or a file.",
     "lineage": "Say which column came from which, by the SQL.",
     "history": "List the versions of a table.",

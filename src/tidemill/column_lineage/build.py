@@ -296,10 +296,10 @@ class _Builder:
         """The open columns of a table as the lake has them, where it was built already."""
         names = self.known.table_columns(name)
         if names is None:
-            taken = dict.fromkeys(self.nodes[part.node].name for part in relation.rest)
-            if taken:
-                later = " before it is built" if self.nodes[self.current].kind in ("table", "load") else ""
-                self.note(f"not all columns of {name} are known{later}: it takes all that {' and '.join(taken)} has")
+            taken = " and ".join(dict.fromkeys(self.nodes[part.node].name for part in relation.rest))
+            why = f"it takes all that {taken} has" if taken else "which there are depends on the rows"
+            later = " before it is built" if self.nodes[self.current].kind in ("table", "load") else ""
+            self.note(f"not all columns of {name} are known{later}: {why}")
             return relation
         columns = tuple(replace(found, name=one) for one in names if (found := relation.find(one)) is not None)
         return replace(relation, columns=columns, rest=(), other=None)

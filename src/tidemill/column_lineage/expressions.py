@@ -95,6 +95,8 @@ def _special(node: exp.Expr, scope: Scope) -> Flow | None:
             return columns[number].flow if 0 <= number < len(columns) else scope.everything()
         case exp.Lambda():
             return flow_of(node.this, scope)
+        case exp.Comprehension():
+            return _comprehension(node, scope)
         case MLCall():
             return NOTHING
         case _:
@@ -106,6 +108,16 @@ def _case(node: exp.Case, scope: Scope) -> Flow:
     kept = [flow_of(branch.args.get("true"), scope) for branch in branches] + [flow_of(node.args.get("default"), scope)]
     asked = [branch.this for branch in branches] + ([node.this] if node.this else [])
     return merged([through(merged(kept), "transformation"), indirect(asked, scope, "conditional")])
+
+
+def _comprehension(node: exp.Comprehension, scope: Scope) -> Flow:
+    """``[f(i) for i in items if i > 1]``: what flows into the items flows into ``i``."""
+    items = flow_of(node.args.get("iterator"), scope)
+    inner = scope.inside()
+    inner.aliases[name_key(node.expression.name)] = items
+    asked = [node.args["condition"]] if node.args.get("condition") is not None else []
+    made = through(merged([flow_of(node.this, inner), items]), "transformation")
+    return merged([made, indirect(asked, inner, "conditional")])
 
 
 def _window(node: exp.Window, scope: Scope) -> Flow:

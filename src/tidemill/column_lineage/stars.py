@@ -9,7 +9,7 @@ from dataclasses import replace
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.column_lineage.expressions import flow_of
-from tidemill.column_lineage.flow import Flow, Out, Relation, Rest, merged
+from tidemill.column_lineage.flow import Flow, Out, Relation, Rest, merged, through
 from tidemill.column_lineage.scope import Scope, Source
 from tidemill.core.names import name_key
 from tidemill.sql.dialects import generate
@@ -39,10 +39,12 @@ def select_columns(select: exp.Select, scope: Scope, *, bigquery: bool) -> Relat
 
 
 def matched(node: exp.Columns, scope: Scope) -> list[Out]:
-    """The columns that COLUMNS(...) names; of a lambda nobody knows, so all may be."""
+    """The columns that COLUMNS(...) names; of a function nobody knows, so all may be."""
     open_sources(scope)
     listed = [column for _, column in scope.listed()]
     wanted = node.this
+    if isinstance(wanted, exp.Lambda) and (chosen := _like(wanted.this, listed)) is not None:
+        return chosen
     if isinstance(wanted, exp.Literal) and wanted.is_string:
         try:
             pattern = re.compile(wanted.name)
@@ -55,6 +57,18 @@ def matched(node: exp.Columns, scope: Scope) -> list[Out]:
     if isinstance(wanted, exp.Star):
         return list(_changed(wanted, listed, scope))
     return listed
+
+
+def _like(node: exp.Expr, listed: list[Out]) -> list[Out] | None:
+    """The columns whose names are LIKE a pattern; None for another condition."""
+    negated = bool(node.args.get("negate"))
+    if isinstance(node, exp.Not):
+        node, negated = node.this, not negated
+    if not isinstance(node, exp.Like | exp.ILike) or not isinstance(node.expression, exp.Literal):
+        return None
+    pattern = re.escape(node.expression.name).replace("%", ".*").replace("_", ".")
+    flags = re.IGNORECASE if isinstance(node, exp.ILike) else re.NOFLAG
+    return [column for column in listed if (re.fullmatch(pattern, column.name, flags) is None) is negated]
 
 
 def open_sources(scope: Scope) -> None:
@@ -73,11 +87,19 @@ def _star(item: exp.Expr, scope: Scope) -> Relation | None:
     if isinstance(item, exp.Dot) and isinstance(item.expression, exp.Star):
         flow = flow_of(item.this, scope)
         return Relation(other=flow)
+    if isinstance(item, exp.Like | exp.ILike) and isinstance(item.this, exp.Star):
+        open_sources(scope)
+        return Relation(columns=tuple(_like(item, [column for _, column in scope.listed()]) or ()))
+    if isinstance(item, exp.Explode) and not isinstance(item, exp.Posexplode):
+        # Of a list this is one column; of a struct it is one for each field, under the names of the fields.
+        flow = flow_of(item.this, scope)
+        return Relation(columns=(Out(name=_engine_name(item), flow=through(flow, "transformation")),), other=flow)
     found = item.find(exp.Columns)
     if found is None or item.find_ancestor(exp.Columns):
         return None
     outs = matched(found, scope)
-    if not isinstance(found.this, exp.Literal | exp.Array | exp.Star):
+    chosen_by_pattern = isinstance(found.this, exp.Lambda) and _like(found.this.this, []) is not None
+    if not chosen_by_pattern and not isinstance(found.this, exp.Literal | exp.Array | exp.Star):
         scope.catalog.note("COLUMNS(...) takes columns by a function: all of them are shown")
     return Relation(columns=tuple(_around(item, found, out, scope) for out in outs))
 

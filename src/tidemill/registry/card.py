@@ -14,10 +14,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tidemill.analysis.documents.charts import Axis, bar_chart, line_chart
+from tidemill.analysis.documents.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text
 from tidemill.registry.card_facts import HUMAN, CardFacts, MetricOn, Part
 from tidemill.registry.card_limits import limits
-from tidemill.registry.charts import Axis, bar_chart, line_chart
-from tidemill.registry.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text
 
 UNSAID = "Nobody has written this down yet: write it under `## {0}` in `cards/{1}.md`."
 _MOST_FEATURES = 12

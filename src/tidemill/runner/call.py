@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tidemill.analysis.table import Table
     from tidemill.core.errors import Where
     from tidemill.core.rows import Rows
     from tidemill.registry.versions import LoadedModel
@@ -40,6 +41,9 @@ class Input(Protocol):
         rows_per_batch
             How many rows a batch holds at most.
         """
+
+    def table(self) -> Table:
+        """The rows as a table whose columns can be counted one by one; copied unless they are stored so already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

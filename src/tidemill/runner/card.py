@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.analysis.documents.html import as_html
+from tidemill.analysis.documents.markdown import as_markdown
 from tidemill.core.errors import DataError, SourceError, StateError, StatementError
 from tidemill.core.names import asset_key
 from tidemill.registry.card import make_card
 from tidemill.registry.card_facts import CardFacts, Figures, read_human
 from tidemill.registry.describe import Description, describe_version
-from tidemill.registry.document_html import as_html
-from tidemill.registry.document_markdown import as_markdown
 
 if TYPE_CHECKING:
     from tidemill.core.sections import GateSettings

@@ -83,6 +83,12 @@ def _explain_predict(call: FunctionCall) -> Rows:
     return explain_predict(call)
 
 
+def _describe_data(call: FunctionCall) -> Rows:
+    from tidemill.runner.functions.describe_data import describe_data
+
+    return describe_data(call)
+
+
 TABLE_FUNCTIONS: Mapping[str, TableFunction] = MappingProxyType(
     {
         "ML.PREDICT": _predict,
@@ -97,6 +103,7 @@ TABLE_FUNCTIONS: Mapping[str, TableFunction] = MappingProxyType(
         "ML.FEATURE_IMPORTANCE": _feature_importance,
         "ML.GLOBAL_EXPLAIN": _global_explain,
         "ML.EXPLAIN_PREDICT": _explain_predict,
+        "ML.DESCRIBE_DATA": _describe_data,
     }
 )
 """By canonical name; exactly the table functions that `sql.functions` calls supported."""

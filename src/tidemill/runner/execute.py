@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,8 +19,12 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tidemill.analysis.table import Table
     from tidemill.registry.versions import LoadedModel
     from tidemill.warehouse.protocol import ArrowStream, Session
+
+# All columns of one table, or of Parquet files.
+_STORED = re.compile(r"""SELECT \* FROM (("[^"]+"|\w+)(\.("[^"]+"|\w+))*|'[^']+\.parquet')""", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +77,13 @@ class QueryInput:
 
         schema = self.schema if sql == self._query.sql else session.schema(sql, relations)
         return Rows(schema, batches)
+
+    def table(self) -> Table:
+        """The rows as a table whose columns can be counted one by one; copied unless they are stored so already."""
+        from tidemill.analysis.table import open_table
+
+        stored = not self._query.relations and bool(_STORED.fullmatch(self._query.sql.strip()))
+        return open_table(self._session, self._query.sql, self._query.relations, stored=stored)
 
 
 def open_query(bound: BoundQuery, context: Context) -> OpenQuery:

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import urllib.error
-import urllib.request
-from http.client import HTTPException
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SourceError
@@ -31,6 +28,10 @@ def web_version(url: str) -> str | None:
     SourceError
         The server cannot be reached, or refuses.
     """
+    # With TLS these take as long to import as a small project takes to plan; few projects read from the web.
+    import urllib.error
+    from http.client import HTTPException
+
     try:
         try:
             headers = _headers(url, "HEAD")
@@ -50,6 +51,8 @@ def web_version(url: str) -> str | None:
 
 
 def _headers(url: str, method: str) -> Mapping[str, str]:
+    import urllib.request
+
     # The body is never read: the connection is closed behind the headers.
     request = urllib.request.Request(url, method=method, headers={"User-Agent": "tidemill"})  # noqa: S310 - is_web
     with urllib.request.urlopen(request, timeout=TIMEOUT_S) as answer:  # noqa: S310 - is_web

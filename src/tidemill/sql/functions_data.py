@@ -1,4 +1,4 @@
-"""ML functions over data alone: statistics, monitoring, series, vector search. None of them is built yet."""
+"""ML functions over data alone: statistics, monitoring, series, vector search."""
 
 from __future__ import annotations
 
@@ -68,13 +68,31 @@ MONITORING = (
         "avg_string_length, num_values, top_values, array lengths, dimension",
         inputs=(1, 1),
         settings=(
-            Option(name="num_quantiles", kind="int", default=2, low=1, doc="Quantiles of numbers."),
-            Option(name="num_array_length_quantiles", kind="int", default=10, low=1, doc="Quantiles of array lengths."),
-            Option(name="top_k", kind="int", default=1, low=1, doc="Most frequent values."),
+            Option(
+                name="num_quantiles",
+                kind="int",
+                default=2,
+                low=1,
+                high=100_000,
+                doc="Into how many parts numbers are divided: the quantiles are one more, with the ends.",
+            ),
+            Option(
+                name="num_array_length_quantiles",
+                kind="int",
+                default=10,
+                low=1,
+                high=100_000,
+                doc="Into how many parts lengths of arrays are divided.",
+            ),
+            Option(
+                name="top_k",
+                kind="int",
+                default=1,
+                low=1,
+                high=10_000,
+                doc="How many of the most frequent values come.",
+            ),
         ),
-        status="rejected",
-        reason="It is not built yet. SUMMARIZE SELECT ... gives minimum, maximum, mean, quartiles, distinct values and "
-        "the share of NULLs of each column.",
     ),
     MLFunction(
         name="ML.VALIDATE_DATA_SKEW",

@@ -15,9 +15,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tidemill.core.errors import BindError, DataError, NotFoundError, StatementError
+from tidemill.core.errors import BindError, ConflictError, DataError, NotFoundError, StatementError
 from tidemill.core.rows import Rows
-from tidemill.warehouse.protocol import ArrowStream, LogView, Session, Staged, TableVersion, Warehouse
+from tidemill.warehouse.protocol import ArrowStream, LogView, Merge, Session, Staged, TableVersion, Warehouse
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -203,6 +203,47 @@ class WarehouseContract:
 
         assert caught.value.facts["extra"] == ["y"]
         assert count(warehouse, "t") == 10
+
+    def test_merged_rows_take_the_place_of_those_with_their_keys(self, warehouse: Warehouse) -> None:
+        first = put(warehouse, "t", TEN)
+        new = stage(warehouse, "t", "SELECT i AS id, CAST(-1 AS DOUBLE) AS x FROM range(8, 12) AS t(i)", attempt="new")
+        gone = stage(warehouse, "t", "SELECT CAST(0 AS BIGINT) AS id", attempt="gone")
+        merge = Merge(base=first.version, keys=("id",), gone=gone, deletes=1)
+
+        landed = warehouse.merge(new, merge, run_id="run-2", step="t", guard=no_guard, state={"files": {"b": "2"}})
+
+        assert (landed.rows, landed.added, landed.replaced, landed.deleted) == (11, 4, 2, 1)
+        with warehouse.session() as session:
+            assert rows_of(session, "SELECT sum(id) AS ids, sum(x) AS x FROM t") == [{"ids": 66, "x": 10.0}]
+            older = rows_of(session, f"SELECT count(*) AS n FROM t AT (VERSION => {first.version})")
+            assert older == [{"n": 10}]
+        assert count(warehouse, "t") == 11
+        assert warehouse.verify() == []
+
+    def test_what_commits_say_of_a_table_adds_up_until_it_is_made_anew(self, warehouse: Warehouse) -> None:
+        staged = stage(warehouse, "t", TEN)
+        state = {"watermark": "1", "files": {"a": "1"}}
+        first = warehouse.publish(staged, run_id="r1", step="t", guard=no_guard, state=state)
+        new = stage(warehouse, "t", "SELECT CAST(10 AS BIGINT) AS id, CAST(1 AS DOUBLE) AS x", attempt="new")
+        later = {"watermark": "2", "files": {"b": "2"}}
+        warehouse.merge(new, Merge(base=first.version), run_id="r2", step="t", guard=no_guard, state=later)
+
+        assert warehouse.state("t") == {"watermark": "2", "files": {"a": "1", "b": "2"}}
+        assert warehouse.state("t", first.version) == state
+        put(warehouse, "t", TEN, run_id="r3")
+        assert warehouse.state("t") == {}
+        assert warehouse.state("u") is None
+
+    def test_rows_merged_into_another_version_than_they_came_from_are_refused(self, warehouse: Warehouse) -> None:
+        first = put(warehouse, "t", TEN)
+        put(warehouse, "t", TEN, run_id="run-2")
+        new = stage(warehouse, "t", TEN, attempt="new")
+
+        with pytest.raises(ConflictError, match="computed from version"):
+            warehouse.merge(new, Merge(base=first.version, keys=("id",)), run_id="r3", step="t", guard=no_guard)
+
+        assert count(warehouse, "t") == 10
+        warehouse.discard(new)
 
     def test_a_dropped_table_is_gone_but_its_versions_are_not(self, warehouse: Warehouse) -> None:
         version = put(warehouse, "t", TEN).version

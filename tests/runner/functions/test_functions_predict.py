@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 from tests.runner.functions.function_bench import TOY, Bench
 
+from tidemill.analysis.table import Table
 from tidemill.core.errors import BindError, DataError, StatementError
 from tidemill.registry.versions import LoadedModel
 from tidemill.runner.call import FunctionCall, Input
@@ -37,6 +38,9 @@ class Watched:
     def rows(self, **asked: Any) -> Any:
         self.asked.append([*(asked.get("select") or ()), *(asked.get("computed") or {})])
         return self.inner.rows(**asked)
+
+    def table(self) -> Table:
+        return self.inner.table()
 
 
 def test_a_regression_gives_its_number_first_and_then_every_input_column(bench: Bench, price: LoadedModel) -> None:

@@ -298,6 +298,16 @@ failed  wrong  (daily)  tests/one.sql:1
     assert not (root / ".tidemill" / "lake").exists()
 
 
+def test_a_table_read_at_a_version_is_given_like_any_other(root: Path, run: RunTest) -> None:
+    (root / "sql" / "all.sql").write_text(
+        "CREATE TABLE t AS SELECT id FROM orders AT (VERSION => 3) AS o WHERE o.id > 1"
+    )
+
+    result = run("CREATE TEST v FOR t GIVEN orders (id) AS (VALUES (1), (2)) EXPECT (id) AS (VALUES (2))")
+
+    assert (result.error, result.status) == (None, "passed")
+
+
 def test_a_project_without_tests_says_where_they_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -23,7 +23,7 @@ from tidemill.sql.unit_test import Expected, Given, UnitTest
 from tidemill.warehouse.protocol import Column, Staged
 
 if TYPE_CHECKING:
-    from tidemill.column_lineage.graph import ColumnGraph
+    from tidemill.column_lineage.graph import ColumnGraph, Node
     from tidemill.runner.statements import ProjectStatements
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import Session, Warehouse
@@ -56,15 +56,21 @@ class TestResult:
 
 
 @contextmanager
-def open_bench(root: Path, statements: ProjectStatements, db: Database) -> Iterator[Bench]:
-    """Start an engine whose lake stays empty; nothing of the project's own lake is read."""
+def open_bench(root: Path, statements: ProjectStatements, db: Database, *, of: Collection[str] = ()) -> Iterator[Bench]:
+    """Start an engine whose lake stays empty; nothing of the project's own lake is read.
+
+    Parameters
+    ----------
+    of
+        The names of what will be tested.
+    """
     from tidemill.warehouse.duckdb.lake import open_lake
 
     with tempfile.TemporaryDirectory(prefix="tidemill-test-") as scratch:
         lake = open_lake(Path(scratch), search_path=root)
         try:
             with lake.session() as session:
-                yield Bench(root=root, statements=statements, db=db, lake=lake, session=session)
+                yield Bench(root=root, statements=statements, db=db, lake=lake, session=session, of=of)
         finally:
             lake.close()
 
@@ -78,7 +84,8 @@ class Bench:
     db: Database
     lake: Warehouse
     session: Session
-    graphs: dict[str, ColumnGraph] = field(default_factory=dict)
+    of: Collection[str]
+    graph: ColumnGraph | None = None
     known: dict[str, Summary] = field(default_factory=dict)
 
     def run(self, test: UnitTest) -> TestResult:
@@ -140,14 +147,14 @@ class Bench:
 
     def _given(self, test: UnitTest) -> _Inputs:
         """The given rows as views under names that the tested query can read."""
-        graph = self._graph(test.of)
         inputs = _Inputs(now=test.now)
         for number, given in enumerate(test.given):
             key = given_key(given)
             if key in inputs.names or (given.kind == "table" and asset_key(lake_name(given.name)) in inputs.views):
                 raise BindError(f"rows for {given.shown} are given twice")
-            node = graph.nodes.get(asset_key(lake_name(given.name)) if given.kind == "table" else f"file:{given.name}")
-            sql = given_sql(given, node=node, types=self._types(given), session=self.session, engine=self.lake.dialect)
+            sql = given_sql(
+                given, node=self._node(given), types=self._types(given), session=self.session, engine=self.lake.dialect
+            )
             if given.kind == "table":
                 inputs.views[asset_key(lake_name(given.name))] = rows_query(sql)
                 inputs.tables[asset_key(lake_name(given.name))] = sql
@@ -169,15 +176,19 @@ class Bench:
             if column.type
         }
 
-    def _graph(self, of: str) -> ColumnGraph:
-        """The columns of what a statement reads."""
-        from tidemill.runner.column_lineage import ProjectKnows, column_graph
+    def _node(self, given: Given) -> Node | None:
+        """The columns of what rows are given for, as the statements tell them."""
+        if given.kind == "call":
+            return None
+        if self.graph is None:  # one for all tests: following a project takes time
+            from tidemill.runner.column_lineage import ProjectKnows, column_graph
 
-        key = asset_key(of)
-        if key not in self.graphs:
+            keys = [asset_key(name) for name in self.of]
             with ProjectKnows(self.root, db=self.db, warehouse=lambda: self.lake, has_lake=False) as known:
-                self.graphs[key] = column_graph(self.statements, db=self.db, known=known, around=(key,))
-        return self.graphs[key]
+                self.graph = column_graph(self.statements, db=self.db, known=known, around=keys)
+        if given.kind == "file":
+            return self.graph.nodes.get(f"file:{given.name}")
+        return self.graph.nodes.get(asset_key(lake_name(given.name)))
 
     def _view(self, key: str) -> Query:
         summary = self.known[key]
@@ -279,7 +290,7 @@ class _Inputs:
 
     def ready(self, query: Query) -> Query:
         """A query with the given rows in the place of files and calls, and the time standing still."""
-        return put_in(query, self.names, now=self.now)
+        return put_in(query, self.names, tables=self.tables, now=self.now)
 
 
 _TEMPORAL = ("DATE", "TIME")

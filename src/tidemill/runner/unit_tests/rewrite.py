@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import replace
 
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key
-from tidemill.sql.dialects import MLCall
+from tidemill.sql.dialects import MLCall, path_of
 from tidemill.sql.reads import find_tree_reads, table_is_file
 from tidemill.sql.statements import Query
 from tidemill.sql.unit_test import Given
@@ -44,16 +44,23 @@ def reads_of(query: Query) -> Iterator[tuple[str, str]]:
         yield f"call {name_key(_call(call))}", _call(call)
 
 
-def put_in(query: Query, names: Mapping[str, str], *, now: str) -> Query:
+def put_in(query: Query, names: Mapping[str, str], *, tables: Collection[str], now: str) -> Query:
     """The query with files and calls replaced by names of views, and the time by ``now`` unless that is ''.
 
     Parameters
     ----------
     names
         Views by the keys of `given_key`.
+    tables
+        Keys of the tables that rows are given for: these are read at no version, they have none.
     """
     tree = query.tree.copy()
     changed = _replace_sources(tree, names)
+    for table in tree.find_all(exp.Table):
+        if (table.args.get("when") or table.args.get("version")) and asset_key(path_of(table)) in tables:
+            table.set("when", None)
+            table.set("version", None)
+            changed = True
     changed = (bool(now) and _stop_time(tree, now)) or changed
     if not changed:
         return query

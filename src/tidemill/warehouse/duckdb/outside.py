@@ -9,8 +9,9 @@ import contextlib
 import os
 import re
 import threading
-from collections import deque
-from collections.abc import Iterator, Mapping
+import time
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -34,6 +35,7 @@ from tidemill.warehouse.duckdb.sqlite_copy import copy_sqlite
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+RACY_NS = 2_000_000_000
 NAMED = re.compile(rf'"{PLACE}((?:[^"]|"")+)"\."((?:[^"]|"")+)"\."((?:[^"]|"")+)"')
 REMOTE = re.compile(r"'((?:https?|s3|s3a|s3n|gs|gcs|r2|hf)://(?:[^']|'')*)'", re.IGNORECASE)
 
@@ -101,8 +103,10 @@ class Outside:
         self._engine = engine
         self._root = root
         self._lock = threading.RLock()
-        self._attached: set[str] = set()
+        # Catalogues that are attached, and the copy of a SQLite file that each reads.
+        self._attached: dict[str, Path | None] = {}
         self._copies: dict[Path, tuple[object, Path]] = {}
+        self._readers: Counter[Path] = Counter()
         self._storages: dict[str, Storage] = {}
         # Catalogues of sessions that nobody closed: detached with the next one.
         self._left: deque[str] = deque()
@@ -128,11 +132,15 @@ class Outside:
         with reaching(connection, address.secrets):
             if kind.extension:
                 self._engine.load_extension(kind.extension, extra=kind.extra)
-            if kind.name == "sqlite":
-                address = Address(path=self._copy_of(address.path))
             if kind.name == "ducklake":
                 self._give_secrets()
-            self._attach(catalogue, ATTACH[kind.name](address))
+            copy = self._hold_copy(address.path) if kind.name == "sqlite" and address.path else None
+            self._attached[catalogue] = copy
+            try:
+                self._attach(catalogue, ATTACH[kind.name](Address(path=copy) if copy else address))
+            except BaseException:
+                self._release(catalogue)
+                raise
         return attached
 
     @contextlib.contextmanager
@@ -221,11 +229,11 @@ class Outside:
             self._engine.load_extension("httpfs")
             self._give_secrets(urls)
 
-    def clean(self, text: str, attached: Iterator[Attached] | tuple[Attached, ...] = ()) -> str:
+    def clean(self, text: str, attached: Iterable[Attached] = ()) -> str:
         """A text of the engine as people may see it: with the names they know, without secrets."""
         secrets: list[str] = []
         for one in attached:
-            text = text.replace(one.catalogue, one.connection.name)
+            text = re.sub(rf"{one.catalogue}\b", one.connection.name, text)
             secrets += one.secrets
         for storage in self._storages.values():
             secrets += [storage.secret, storage.session_token]
@@ -233,8 +241,9 @@ class Outside:
 
     def close(self) -> None:
         """Remove the copies of SQLite files."""
-        for _, copy in self._copies.values():
+        for copy in self._readers:
             copy.unlink(missing_ok=True)
+        self._readers.clear()
         self._copies.clear()
         self._attached.clear()
 
@@ -249,30 +258,36 @@ class Outside:
                 cursor.execute(f"CREATE TEMPORARY SECRET {name} ({', '.join(parts)})")
                 options.append(f"SECRET {name}")
             cursor.execute(f"ATTACH {quote_text(how.place)} AS {name} ({', '.join(options)})")
-            with self._lock:
-                self._attached.add(catalogue)
         finally:
             if how.secret_type:
                 cursor.execute(f"DROP TEMPORARY SECRET IF EXISTS {name}")
             cursor.close()
 
-    def _copy_of(self, path: Path | None) -> Path:
-        """A copy of a SQLite file as it is now: the last one while nobody has written since."""
-        assert path is not None  # noqa: S101 - a local kind has one
+    def _hold_copy(self, path: Path) -> Path:
+        """A copy of a SQLite file as it is now (the last one while nobody has written since), for one more reader."""
         state = [_state(path.with_name(path.name + end)) for end in ("", "-wal", "-journal")]
+        # A file changed again within one tick of the file system's clock keeps its times: what is new is not trusted.
+        settled = max((max(one[1:3]) for one in state if one), default=0) < time.time_ns() - RACY_NS
         with self._lock:
             known = self._copies.get(path)
             if known is not None and known[0] == state:
+                self._readers[known[1]] += 1
                 return known[1]
             folder = self._engine.spill_folder()
             folder.mkdir(parents=True, exist_ok=True)
             copy = folder / f"source_{self._engine.number()}.sqlite"
             copy_sqlite(path, copy)
+            self._copies[path] = (state if settled else None, copy)
+            self._readers[copy] = 1
             if known is not None:
-                # Whoever reads the old copy has it open.
-                known[1].unlink(missing_ok=True)
-            self._copies[path] = (state, copy)
+                self._drop_copy(known[1])
             return copy
+
+    def _drop_copy(self, copy: Path) -> None:
+        """Remove a copy that nobody reads and that is no longer the newest."""
+        if not self._readers[copy] and all(copy != newest for _, newest in self._copies.values()):
+            copy.unlink(missing_ok=True)
+            del self._readers[copy]
 
     def _give_secrets(self, urls: list[str] | None = None) -> None:
         """Tell the engine the keys of storage that URLs name (of all, when none are given)."""
@@ -332,16 +347,22 @@ class Outside:
             self._detach(self._left.popleft())
 
     def _detach(self, catalogue: str) -> None:
-        with self._lock:
-            if catalogue not in self._attached:
-                return
-            self._attached.discard(catalogue)
+        if catalogue not in self._attached:
+            return
         if self._engine.started:
             cursor = self._engine.cursor()
             try:
                 cursor.execute(f"DETACH {quote_name(catalogue)}")
             finally:
                 cursor.close()
+        self._release(catalogue)
+
+    def _release(self, catalogue: str) -> None:
+        with self._lock:
+            copy = self._attached.pop(catalogue, None)
+            if copy is not None:
+                self._readers[copy] -= 1
+                self._drop_copy(copy)
 
 
 @contextlib.contextmanager

@@ -7,7 +7,18 @@ from collections.abc import Sequence
 from html import escape
 from typing import Any
 
-from tidemill.registry.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
+from tidemill.analysis.documents.document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Figure,
+    Grid,
+    Panel,
+    Section,
+    Text,
+    shown,
+)
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a browser lets the page do: show its own styles, and nothing else."""
@@ -59,6 +70,18 @@ svg .line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}
 svg .dot{fill:var(--accent)}
 svg .faint{fill-opacity:.35}
 svg .bar{fill:var(--accent)}
+svg .cell{stroke:var(--paper);stroke-width:1}
+svg .bar.plus,svg .cell.plus{fill:var(--accent)}
+svg .cell.minus{fill:var(--warn)}
+svg .tick.over{fill:var(--paper)}
+.panel{border:1px solid var(--line);border-radius:10px;padding:1rem 1.25rem;margin:1rem 0;break-inside:avoid}
+.panel h3{margin:0 0 .6rem;font-size:1.05rem;overflow-wrap:anywhere}
+.panel .kind{color:var(--soft);font-weight:400;font-size:.85rem;margin-left:.35rem}
+.panel dl{grid-template-columns:repeat(auto-fill,minmax(7rem,1fr));gap:.6rem 1rem;margin:.2rem 0 0;align-content:start}
+.panel dd{font-size:.92rem}
+.panel figure{margin-bottom:.9rem}
+.halves{display:grid;grid-template-columns:minmax(0,1fr) minmax(0,1.15fr);gap:1.25rem}
+@media (max-width:40rem){.halves{grid-template-columns:1fr}}
 @media (max-width:40rem){main{padding:1.5rem 1rem 3rem}h1{font-size:1.5rem}dl{grid-template-columns:1fr 1fr}}
 @media print{main{max-width:none;padding:0}h2{break-after:avoid}figure,tr{break-inside:avoid}}
 """
@@ -123,6 +146,18 @@ def _block(block: Block) -> str:
             return _grid(block)
         case Figure():
             return _figure(block)
+        case Panel():
+            return _panel(block)
+
+
+def _panel(panel: Panel) -> str:
+    facts = "".join(f"<div><dt>{escape(name)}</dt><dd>{escape(value)}</dd></div>" for name, value in panel.facts)
+    notes = "".join(f'<p class="note">{_inline(note)}</p>' for note in panel.notes)
+    drawn = "".join(map(_block, panel.blocks))
+    return (
+        f'<article class="panel"><h3>{_breakable(panel.title)} <span class="kind">{escape(panel.kind)}</span></h3>\n'
+        f'{notes}<div class="halves"><dl>{facts}</dl><div>{drawn}</div></div></article>\n'
+    )
 
 
 def _paragraph(text: str) -> str:

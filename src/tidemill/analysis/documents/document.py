@@ -46,7 +46,18 @@ class Figure:
     grid: Grid
 
 
-Block = Text | Bullets | Grid | Code | Figure
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Panel:
+    """One of many things alike: its name, what kind it is, facts by name, notes, and what is drawn or listed of it."""
+
+    title: str
+    kind: str
+    facts: tuple[tuple[str, str], ...] = ()
+    notes: tuple[str, ...] = ()
+    blocks: tuple[Bullets | Grid | Figure, ...] = ()
+
+
+Block = Text | Bullets | Grid | Code | Figure | Panel
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

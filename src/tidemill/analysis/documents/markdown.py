@@ -6,7 +6,18 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.registry.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text, shown
+from tidemill.analysis.documents.document import (
+    Block,
+    Bullets,
+    Code,
+    Document,
+    Figure,
+    Grid,
+    Panel,
+    Section,
+    Text,
+    shown,
+)
 
 
 def as_markdown(document: Document) -> str:
@@ -37,6 +48,10 @@ def _block(block: Block) -> str:
             return f"{fence}{language}\n{text}\n{fence}"
         case Figure(title=title, grid=grid):
             return f"**{_line(title)}**\n\n{_grid(grid)}"
+        case Panel():
+            parts = [f"### {_line(block.title)} ({_line(block.kind)})", *(f"> {_line(note)}" for note in block.notes)]
+            facts = [_grid(Grid(columns=("", ""), rows=block.facts))] if block.facts else []
+            return "\n\n".join([*parts, *facts, *map(_block, block.blocks)])
 
 
 def _grid(grid: Grid) -> str:

@@ -1,0 +1,1 @@
+"""Rows are understood: profiles of tables, statistics, and the documents and charts that show them."""

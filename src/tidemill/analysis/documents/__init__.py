@@ -1,0 +1,1 @@
+"""What people read: documents as data, written as Markdown or as one HTML page, and their charts."""

@@ -1,0 +1,222 @@
+"""How columns go together: numbers with numbers, categories with categories, and one with the other."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import TYPE_CHECKING, Any
+
+from tidemill.analysis.arrays import wholes
+from tidemill.analysis.profile.result import Association
+from tidemill.analysis.table import Sample, Table
+from tidemill.core.names import quote_name
+from tidemill.sources.column_codes import ranks
+
+if TYPE_CHECKING:
+    import numpy as np
+
+    Array = np.ndarray[Any, Any]
+
+MOST_COLUMNS = 40
+MOST_CATEGORIES = 100
+RANKED_ROWS = 20_000
+LEAST_ROWS = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measure:
+    """A measure of how two columns go together."""
+
+    name: str
+    doc: str
+    between: tuple[str, str]
+    low: float = 0.0
+
+
+MEASURES = (
+    Measure(
+        name="pearson",
+        between=("number", "number"),
+        low=-1.0,
+        doc="Correlation: how near the pairs of numbers are to a straight line.",
+    ),
+    Measure(
+        name="spearman",
+        between=("number", "number"),
+        low=-1.0,
+        doc="Correlation of the ranks: how near one is to rising (or falling) with the other.",
+    ),
+    Measure(
+        name="cramers_v",
+        between=("category", "category"),
+        doc="Cramer's V, corrected for its bias (Bergsma 2013): 1 when each tells the other.",
+    ),
+    Measure(
+        name="correlation_ratio",
+        between=("category", "number"),
+        doc="Correlation ratio, corrected for its bias (Kelley 1935): the root of the share of the number's variance "
+        "that the category explains.",
+    ),
+)
+"""Every measure; all but `pearson` are computed from the sample."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The columns of the sample that can be compared.
+
+    Parameters
+    ----------
+    numbers
+        Values with NaN for NULL.
+    categories
+        Small integers, -1 for NULL.
+    square
+        Pearson's correlation of the numbers over all rows, in their order, and the rows it is of, as an array of shape
+        (2, numbers, numbers); None when it was not counted.
+    """
+
+    numbers: Mapping[str, Array]
+    categories: Mapping[str, Array]
+    square: Array | None = None
+
+
+def read_categories(table: Table, sample: Sample, names: Sequence[str]) -> dict[str, Array]:
+    """Columns of the sample as small integers, -1 for NULL, where they have from 2 to 100 different values."""
+    import pyarrow as pa
+
+    found: dict[str, Array] = {}
+    if not names:
+        return found
+    listed = ", ".join(f"CAST({quote_name(name)} AS VARCHAR)" for name in names)
+    read = table.read(f"SELECT {listed} FROM {sample.relation}")
+    for name, column in zip(names, read.columns, strict=True):
+        coded = column.combine_chunks().dictionary_encode()
+        if 2 <= len(coded.dictionary) <= MOST_CATEGORIES:
+            found[name] = wholes(pa.chunked_array([coded.indices]), null=-1)
+    return found
+
+
+def associate(sides: Sides, *, whole: bool) -> list[Association]:
+    """Every pair of columns by every measure that fits them."""
+    import numpy as np
+
+    found: list[Association] = []
+    with np.errstate(all="ignore"):
+        found += _between_numbers(sides, whole=whole)
+        for left, right in combinations(sides.categories, 2):
+            found += _one(left, right, "cramers_v", *cramers_v(sides.categories[left], sides.categories[right]), whole)
+        for category, codes in sides.categories.items():
+            for name, values in sides.numbers.items():
+                found += _one(category, name, "correlation_ratio", *correlation_ratio(codes, values), whole)
+    return found
+
+
+def _one(left: str, right: str, measure: str, value: float, rows: int, whole: bool) -> list[Association]:
+    if rows < LEAST_ROWS or math.isnan(value):
+        return []
+    return [Association(left=left, right=right, measure=measure, value=value, rows=rows, sampled=not whole)]
+
+
+def _between_numbers(sides: Sides, *, whole: bool) -> list[Association]:
+    names = list(sides.numbers)
+    first = {name: values[:: max(1, -(-values.size // RANKED_ROWS))] for name, values in sides.numbers.items()}
+    ranked = {name: ranks(values) for name, values in first.items() if not _missing(values).any()}
+    found: list[Association] = []
+    for (at, left), (other, right) in combinations(enumerate(names), 2):
+        if sides.square is None:
+            found += _one(left, right, "pearson", *pearson(sides.numbers[left], sides.numbers[right]), whole)
+        else:
+            value, counted = sides.square[:, at, other]
+            found += _one(left, right, "pearson", float(value), int(counted), True)
+        value, counted = spearman(first[left], first[right], ranked.get(left), ranked.get(right))
+        all_ranked = whole and first[left].size == sides.numbers[left].size
+        found += _one(left, right, "spearman", value, counted, all_ranked)
+    return found
+
+
+def _missing(values: Array) -> Array:
+    import numpy as np
+
+    missing: Array = np.isnan(values)
+    return missing
+
+
+def pearson(left: Array, right: Array) -> tuple[float, int]:
+    """Pearson's correlation over the rows where both have a value, and how many those are."""
+    import numpy as np
+
+    both = ~(_missing(left) | _missing(right))
+    x, y = left[both], right[both]
+    if x.size < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan"), int(x.size)
+    return float(np.corrcoef(x, y)[0, 1]), int(x.size)
+
+
+def spearman(
+    left: Array, right: Array, left_ranks: Array | None = None, right_ranks: Array | None = None
+) -> tuple[float, int]:
+    """Spearman's rank correlation; ranks that are known already are not computed again."""
+    if left_ranks is not None and right_ranks is not None:
+        return pearson(left_ranks, right_ranks)
+    both = ~(_missing(left) | _missing(right))
+    if both.sum() < 2:
+        return float("nan"), int(both.sum())
+    return pearson(ranks(left[both]), ranks(right[both]))
+
+
+def cramers_v(left: Array, right: Array) -> tuple[float, int]:
+    """Cramer's V with the correction for its bias.
+
+    References
+    ----------
+    W. Bergsma, A bias-correction for Cramer's V and Tschuprow's T, Journal of the Korean Statistical Society 42 (2013),
+    323-328, doi:10.1016/j.jkss.2012.10.002.
+    """
+    import numpy as np
+
+    both = (left >= 0) & (right >= 0)
+    x, y = left[both], right[both]
+    n = int(x.size)
+    if n < 2:
+        return float("nan"), n
+    counts = np.bincount(x * (int(y.max()) + 1) + y, minlength=(int(x.max()) + 1) * (int(y.max()) + 1))
+    counts = counts.reshape(int(x.max()) + 1, -1)
+    counts = counts[counts.sum(axis=1) > 0][:, counts.sum(axis=0) > 0]
+    r, c = counts.shape
+    if min(r, c) < 2:
+        return float("nan"), n
+    expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
+    phi2 = float(((counts - expected) ** 2 / expected).sum()) / n
+    phi2 = max(0.0, phi2 - (r - 1) * (c - 1) / (n - 1))
+    least = min(r - (r - 1) ** 2 / (n - 1), c - (c - 1) ** 2 / (n - 1)) - 1
+    return (min(1.0, (phi2 / least) ** 0.5) if least > 0 else float("nan")), n
+
+
+def correlation_ratio(codes: Array, values: Array) -> tuple[float, int]:
+    """The correlation ratio with the correction for its bias (epsilon).
+
+    References
+    ----------
+    T. L. Kelley, An unbiased correlation ratio measure, Proceedings of the National Academy of Sciences 21 (1935),
+    554-559, doi:10.1073/pnas.21.9.554.
+    """
+    import numpy as np
+
+    both = (codes >= 0) & ~_missing(values)
+    x, y = codes[both], values[both]
+    n = int(x.size)
+    if n < 3 or np.ptp(y) == 0:
+        return float("nan"), n
+    y = y - y.mean()
+    sizes = np.bincount(x)
+    sums = np.bincount(x, weights=y)[sizes > 0]
+    sizes = sizes[sizes > 0]
+    k = sizes.size
+    total = float((y**2).sum())
+    if k < 2 or k >= n or not total:
+        return float("nan"), n
+    within = max(0.0, total - float((sums**2 / sizes).sum()))
+    return max(0.0, 1 - within / (n - k) / (total / (n - 1))) ** 0.5, n

@@ -1,0 +1,146 @@
+"""A profile in words: what a column holds on one line, and which pairs are worth a line. For terminals and pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from tidemill.analysis.profile.notices import share
+from tidemill.analysis.profile.result import Association, ColumnProfile, Histogram, Profile
+
+STRONG = 0.3
+BLOCKS = "▁▂▃▄▅▆▇█"
+SPARKS = 16
+MEASURE_WORDS = {
+    "pearson": "correlation",
+    "spearman": "rank correlation",
+    "cramers_v": "Cramer's V",
+    "correlation_ratio": "correlation ratio",
+}
+
+
+def number(value: Any) -> str:
+    """A number in six digits at most."""
+    if value is None:
+        return "-"
+    if isinstance(value, bool | str):
+        return str(value)
+    if isinstance(value, int):
+        return _grouped(value) if abs(value) < 10**12 else f"{value:.4g}"
+    if value == int(value) and abs(value) < 1e7:
+        return _grouped(int(value))
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}" if abs(value) >= 1000 else f"{value:.4g}"
+
+
+def _grouped(value: int) -> str:
+    """In groups of three from five digits on: years stay years."""
+    return f"{value:,}" if abs(value) >= 10_000 else str(value)
+
+
+def type_word(column: ColumnProfile) -> str:
+    """The kind of a column as people say it, with what the engine has when that says more."""
+    return {"time": "timestamp", "list": "list", "other": column.type.lower()}.get(column.kind, column.kind)
+
+
+def distinct_word(column: ColumnProfile) -> str:
+    """How many different values there are; ~ before an estimate."""
+    if "distinct" not in column.facts:
+        return "2" if len(column.facts.get("top", ())) == 2 else str(len(column.facts.get("top", ())))
+    return ("~" if "distinct" in column.approximate else "") + f"{column.distinct:,}"
+
+
+def missing_word(column: ColumnProfile) -> str:
+    """The share of rows without a value."""
+    return "-" if not column.nulls else share(column.nulls, column.rows)
+
+
+def summary(column: ColumnProfile, width: int = 48) -> str:
+    """What a column holds, on one line."""
+    facts = column.facts
+    if not column.filled:
+        return "nothing"
+    if column.suspects:
+        return f"values hidden: {column.suspects[0].kind}, {share(column.suspects[0].share, 1)}"
+    if column.kind == "number" and "quantiles" in facts:
+        words = f"{number(facts['min'])} … {number(facts['quantiles']['0.5'])} … {number(facts['max'])}"
+        spark = sparkline(facts.get("histogram"))
+        return f"{words:<{max(0, width - SPARKS - 1)}} {spark}"
+    if column.kind in ("date", "time") and "min" in facts:
+        low, high = str(facts["min"])[:10], str(facts["max"])[:10]
+        unit = facts.get("granularity")
+        words = f"{low} … {high}{f', by {unit}' if unit else ''}"
+        return f"{words:<{max(0, width - SPARKS - 1)}} {sparkline(facts.get('histogram'))}"
+    if column.kind in ("list", "map") and facts.get("items_min") is not None:
+        least, most = number(facts["items_min"]), number(facts["items_max"])
+        return f"{least} to {most} items, {number(facts['items_mean'])} on average"
+    if column.kind == "blob" and facts.get("bytes_min") is not None:
+        return f"{number(facts['bytes_min'])} to {number(facts['bytes_max'])} bytes"
+    return _values(column, width)
+
+
+def _values(column: ColumnProfile, width: int) -> str:
+    if "top" not in column.facts:
+        return ""
+    patterns = column.facts.get("patterns", ())
+    top = column.facts["top"]
+    seen = int(column.facts.get("rows_seen", 0)) or (None if "top" in column.sampled else column.filled)
+    if patterns and column.distinct > 10 and top[0].rows <= max(1, 0.01 * column.filled):
+        told = ", ".join(f"{value.value}" for value in patterns[:3])
+        return _cut(f"looks like {told}", width)
+    parts: list[str] = []
+    for value in top:
+        text = _cut(str(value.value).replace("\n", " "), 24) or "''"
+        part = f"{text} {share(value.rows, seen)}" if seen else text
+        if parts and len(", ".join([*parts, part])) > width:
+            break
+        parts.append(part)
+    return _cut(", ".join(parts), width)
+
+
+def sparkline(histogram: Histogram | None) -> str:
+    """A histogram in one line of blocks."""
+    if histogram is None or not histogram.counts or sum(histogram.counts) == 0:
+        return ""
+    counts = list(histogram.counts)
+    size = min(SPARKS, len(counts))
+    folded = [0] * size
+    for at, count in enumerate(counts):
+        folded[at * size // len(counts)] += count
+    most = max(folded)
+    return "".join(BLOCKS[-(-7 * count // most)] if count else " " for count in folded)
+
+
+def strongest(pairs: Sequence[Association], *, label: str = "", least: float = STRONG) -> list[Association]:
+    """Each pair once, by its strongest measure, the strongest first; with a label only the pairs it is in."""
+    best: dict[frozenset[str], Association] = {}
+    for pair in pairs:
+        key = frozenset((pair.left, pair.right))
+        if (not label or label in key) and (key not in best or abs(pair.value) > abs(best[key].value)):
+            best[key] = pair
+    found = [pair for pair in best.values() if abs(pair.value) >= least]
+    return sorted(found, key=lambda pair: (-round(abs(pair.value), 9), pair.left, pair.right))
+
+
+def head_lines(profile: Profile) -> list[str]:
+    """What there is to say of the whole table."""
+    lines = []
+    if profile.keys:
+        told = "; ".join(" with ".join(key) for key in profile.keys[:3])
+        lines.append(f"each row has its own value of {told}")
+    elif profile.rows > 1:
+        lines.append("no column, and no pair of likely ones, tells all rows apart")
+    if profile.duplicates is None:
+        lines.append("repeated rows are not counted: there are too many columns")
+    elif profile.rows > 1 and not profile.keys:
+        lines.append(
+            "no row repeats another" if not profile.duplicates else f"{profile.duplicates:,} rows repeat others"
+        )
+    if profile.sample != "all rows":
+        lines.append(f"~ marks an estimate; texts of many values, patterns and relations are from {profile.sample}")
+    elif any(column.approximate for column in profile.columns):
+        lines.append("~ marks an estimate")
+    return [*lines, *profile.notes]
+
+
+def _cut(text: str, width: int) -> str:
+    return text if len(text) <= width else f"{text[: max(1, width - 1)]}…"
