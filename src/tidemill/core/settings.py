@@ -11,6 +11,7 @@ from typing import Any
 
 from tidemill.core.connections import ConnectionSettings, connection_settings
 from tidemill.core.errors import SettingsError, Where
+from tidemill.core.maintain import MaintainSettings, maintain_settings
 from tidemill.core.names import did_you_mean
 from tidemill.core.openlineage import OpenLineageSettings, openlineage_settings
 from tidemill.core.sections import DeploymentSettings, ServerSettings, deployment_settings, server_settings
@@ -72,7 +73,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "connections", "openlineage")
+SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain")
 """Tables of the file; their rows stand in `core.sections`, `core.connections` and `core.openlineage`."""
 
 
@@ -95,6 +96,7 @@ class Settings:
     deployments: Mapping[str, DeploymentSettings]
     openlineage: OpenLineageSettings
     connections: Mapping[str, ConnectionSettings]
+    maintain: MaintainSettings
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -143,6 +145,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         deployments=deployment_settings(given.get("deployments", {}), lambda path: _place(text, path)),
         openlineage=openlineage_settings(given.get("openlineage", {}), lambda path: _place(text, path)),
         connections=connection_settings(given.get("connections", {}), lambda path: _place(text, path), environment),
+        maintain=maintain_settings(given.get("maintain", {}), lambda path: _place(text, path)),
     )
 
 

@@ -16,6 +16,8 @@ from tidemill.core.connections import SourceTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tidemill.warehouse.upkeep import Upkeep
+
 
 class ArrowStream(Protocol):
     """Anything that hands out rows through the Arrow PyCapsule interface.
@@ -357,6 +359,10 @@ class Warehouse(Protocol):
 
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """What keeps it well: compaction, expiry, removal."""
 
     def close(self) -> None:
         """Stop; streams that are still open end."""

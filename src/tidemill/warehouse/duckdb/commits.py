@@ -1,6 +1,7 @@
 """What was committed, as our own commits say it: each carries a JSON note with its table, files and digests.
 
-The note is written in the transaction that makes the rows visible, so it is there exactly when they are.
+The note is written in the transaction that makes the rows visible, so it is there exactly when they are. When a
+snapshot is expired its note goes with it: what is still needed of it is written to the table `FACTS` before.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import sqlite3
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -30,6 +31,14 @@ FROM ducklake_snapshot AS s JOIN ducklake_snapshot_changes AS c ON c.snapshot_id
 WHERE c.author = '{AUTHOR}' AND s.snapshot_id > {{last}} ORDER BY s.snapshot_id
 """
 
+FACTS = "tidemill_commit"
+"""A table of ours in the catalogue: notes of snapshots that were expired, as far as something needs them."""
+
+_FACTS = f"SELECT version, created_at, message, note FROM {FACTS} ORDER BY version"
+
+Note = tuple[int, str, str, str]
+"""A commit as it is read: version, time, message and the JSON note."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeleteFile:
@@ -41,7 +50,7 @@ class DeleteFile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Effect:
-    """What a merge did to the rows that were there.
+    """What a merge, or a compaction, did to the rows that were there.
 
     Parameters
     ----------
@@ -61,10 +70,11 @@ class Effect:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Commit:
-    """One commit of ours. ``action`` is replace, append, merge or drop; rows and bytes are the table's after it.
+    """One commit of ours; rows and bytes are the table's after it.
 
-    An append or merge names the commit it adds to: a table of many appends would otherwise hold each file as often as
-    there are appends after it.
+    ``action`` is replace, append, merge, drop, or compact: the same rows in other files, which is no new version of
+    the table. All but replace and drop name the commit they add to: a table of many appends would otherwise hold each
+    file as often as there are appends after it.
     """
 
     version: int
@@ -78,7 +88,9 @@ class Commit:
     added: tuple[DataFile, ...] = ()
     effect: Effect = field(default_factory=Effect)
     own_state: Mapping[str, Any] | None = None
+    whole: bool = False  # it says all of the table, whatever was before
     before: Commit | None = field(default=None, repr=False, compare=False)
+    brought: int = 0
     rows: int = 0
     bytes: int = 0
 
@@ -123,25 +135,34 @@ class Commit:
         commit: Commit | None = self
         while commit is not None:
             chain.append(commit)
-            commit = commit.before
+            commit = commit.before if not commit.whole else None
         return reversed(chain)
 
+    @property
+    def rows_from(self) -> Commit:
+        """The commit that brought the rows as they are: this one, unless it only moved them to other files."""
+        commit = self
+        while commit.action == "compact" and commit.before is not None:
+            commit = commit.before
+        return commit
+
     def as_version(self) -> TableVersion:
-        """The table's version that this commit made."""
+        """The table's version that this commit shows."""
+        made = self.rows_from
         return TableVersion(
             table=self.table,
-            version=self.version,
-            created_at=self.created_at,
-            run_id=self.run_id,
-            step=self.step,
+            version=made.version,
+            created_at=made.created_at,
+            run_id=made.run_id,
+            step=made.step,
             rows=self.rows,
             bytes=self.bytes,
-            message=self.message,
-            action=self.action,
-            added=sum(file.rows for file in self.added),
-            replaced=self.effect.removed - self.effect.deleted,
-            deleted=self.effect.deleted,
-            watermark=str((self.own_state or {}).get("watermark", "")),
+            message=made.message,
+            action=made.action,
+            added=made.brought,
+            replaced=made.effect.removed - made.effect.deleted,
+            deleted=made.effect.deleted,
+            watermark=str((made.own_state or {}).get("watermark", "")),
         )
 
 
@@ -159,12 +180,28 @@ class Commits:
             return []
         known = list(self._known)
         last = known[-1].version if known else 0
-        for row in read_catalogue(self._engine, _COMMITS.format(last=int(last))):
+        for row in self.newer(last):
             known.append(_commit(row, known))
         with self._lock:
             # Of two threads that looked at once, the one that saw more is believed.
             self._known = max(self._known, known, key=len)
         return known
+
+    def forget(self) -> None:
+        """Read everything anew the next time: snapshots were expired, maybe by another process."""
+        with self._lock:
+            self._known = []
+
+    def newer(self, last: int) -> list[Note]:
+        """What was committed after a version, oldest first; after 0 it is everything."""
+        read = read_catalogue(self._engine, _COMMITS.format(last=int(last)))
+        alive: list[Note] = [(row[0], row[1], row[3], row[4]) for row in read]
+        if last or not _has_facts(self._engine):
+            return alive
+        # In this order: a snapshot that is expired between the two is in both, and never in neither.
+        facts: list[Note] = [(row[0], row[1], row[2], row[3]) for row in read_catalogue(self._engine, _FACTS)]
+        there = {row[0] for row in alive}
+        return sorted([*alive, *(row for row in facts if row[0] not in there)], key=lambda row: row[0])
 
     def of(self, table: str, version: int | None = None) -> Commit | None:
         """The newest commit of a table up to a version, a drop included; None when it never was."""
@@ -212,8 +249,16 @@ def note(
     files: Sequence[DataFile],
     effect: Effect | None = None,
     state: Mapping[str, Any] | None = None,
+    whole: tuple[int, int, int] | None = None,
 ) -> str:
-    """The JSON that a commit carries: the files it adds, with their digests, and what it did to rows before them."""
+    """The JSON that a commit carries: the files it adds, with their digests, and what it did to rows before them.
+
+    Parameters
+    ----------
+    whole
+        Rows and bytes of the table, and the rows that this commit brought, when the note says all of the table: the
+        commits before it may be gone.
+    """
     facts: dict[str, Any] = {
         "action": action,
         "table": table,
@@ -228,7 +273,14 @@ def note(
         facts["emptied"] = list(effect.emptied)
     if state is not None:
         facts["state"] = state
+    if whole is not None:
+        facts["whole"] = whole
     return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
+
+
+def _has_facts(engine: Engine) -> bool:
+    sql = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{FACTS}'"
+    return bool(read_catalogue(engine, sql))
 
 
 def _listed(file: DataFile) -> list[Any]:
@@ -285,11 +337,19 @@ def _damaged(path: Path, detail: str) -> CorruptError:
     )
 
 
-def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
-    version, created_at, _, message, extra = row
+def parse(rows: Iterable[Note]) -> list[Commit]:
+    """Commits from what was read of them, oldest first."""
+    found: list[Commit] = []
+    for row in rows:
+        found.append(_commit(row, found))
+    return found
+
+
+def _commit(row: Note, earlier: Sequence[Commit]) -> Commit:
+    version, created_at, message, extra = row
     try:
         facts = json.loads(extra)
-        table, action = facts["table"], facts["action"]
+        table, action, whole = facts["table"], facts["action"], facts.get("whole")
         files = tuple(_file(listed) for listed in facts["files"])
         effect = _effect(facts)
         columns = tuple(Column(name=name, type=kind) for name, kind in facts["columns"])
@@ -302,8 +362,9 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
             version=version,
         ) from error
     before = None
-    if action in ("append", "merge"):
+    if action in ("append", "merge", "compact"):
         before = next((c for c in reversed(earlier) if name_key(c.table) == name_key(table)), None)
+    rows, size, brought = whole or _totals(files, effect, before)
     return Commit(
         version=version,
         created_at=moment,
@@ -316,7 +377,21 @@ def _commit(row: tuple[Any, ...], earlier: Sequence[Commit]) -> Commit:
         added=files,
         effect=effect,
         own_state=facts.get("state"),
+        whole=whole is not None,
         before=before,
-        rows=sum(file.rows for file in files) + (before.rows if before is not None else 0) - effect.removed,
-        bytes=sum(file.bytes for file in files) + (before.bytes if before is not None else 0),
+        brought=brought,
+        rows=rows,
+        bytes=size,
     )
+
+
+def _totals(files: Sequence[DataFile], effect: Effect, before: Commit | None) -> tuple[int, int, int]:
+    """Rows and bytes of a table after a commit that adds some files to what was before, and the rows of these."""
+    brought, size = sum(file.rows for file in files), sum(file.bytes for file in files)
+    rows = brought
+    if before is not None:
+        rows, size = rows + before.rows, size + before.bytes
+        if effect.emptied:
+            gone = set(effect.emptied)
+            size -= sum(file.bytes for file in before.files if file.path in gone)
+    return rows - effect.removed, size, brought

@@ -118,11 +118,18 @@ class Engine:
         fault("create.before_rename")
         move(new, self.places.catalogue)
 
-    def attach_writer(self) -> str:
-        """Attach the lake for the clerk to write (the caller holds the writer's lock); returns the name it has."""
+    def attach_writer(self, *, heavy: bool = False) -> str:
+        """Attach the lake to be written (the caller holds the writer's lock); returns the name it has.
+
+        Parameters
+        ----------
+        heavy
+            Attach it to the readers' instance, with all its memory, instead of the clerk's; to be detached afterwards.
+        """
+        name = f"{WRITER}_heavy" if heavy else WRITER
         with self._lock:
-            self._attach_lake(self._writing(), WRITER, "DATA_INLINING_ROW_LIMIT 0, ")
-        return WRITER
+            self._attach_lake(self._reading() if heavy else self._writing(), name, "DATA_INLINING_ROW_LIMIT 0, ")
+        return name
 
     def attach_catalogue(self) -> str:
         """Attach the catalogue's own tables for the clerk to read; returns the name they have."""

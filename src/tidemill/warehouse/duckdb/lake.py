@@ -18,9 +18,11 @@ from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.locks import write_lock
+from tidemill.warehouse.duckdb.maintain import LakeUpkeep
 from tidemill.warehouse.duckdb.places import Places, make_folder
 from tidemill.warehouse.duckdb.publish import Change, commit, is_system, split_table, staged_change
 from tidemill.warehouse.duckdb.session import DuckSession
+from tidemill.warehouse.duckdb.shown import alive
 from tidemill.warehouse.duckdb.staging import Attempts, discard, stage, staged_again
 from tidemill.warehouse.duckdb.sweep import sweep
 from tidemill.warehouse.duckdb.verify import changed_files, size_of, verify
@@ -243,12 +245,12 @@ class Lake:
 
     def tables(self, at: int | None = None) -> dict[str, int]:
         """Visible tables and the version that last changed each; with ``at`` as they were at that snapshot."""
-        return {table: found.version for table, found in self.commits.visible(at=at).items()}
+        return {table: found.rows_from.version for table, found in self.commits.visible(at=at).items()}
 
     def newest(self, tables: Sequence[str], at: int | None = None) -> TableVersion | None:
         """The newest version of any of some tables, at a snapshot or now; None when none of them exists."""
         found = [commit for table in tables if (commit := self.commits.of(table, at)) and commit.action != "drop"]
-        return max(found, key=lambda commit: commit.version).as_version() if found else None
+        return max((commit.as_version() for commit in found), key=lambda one: one.version, default=None)
 
     def columns(self, table: str, version: int | None = None) -> tuple[Column, ...]:
         """A table's columns."""
@@ -260,7 +262,7 @@ class Lake:
         return [
             found.as_version()
             for found in reversed(self.commits.all())
-            if name_key(found.table) == key and found.action != "drop"
+            if name_key(found.table) == key and found.action not in {"drop", "compact"}
         ]
 
     def files(self, table: str, version: int | None = None) -> tuple[DataFile, ...]:
@@ -304,7 +306,7 @@ class Lake:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
         if not self.places.lake.exists():
             return []
-        with self._translated(), self._alone():
+        with self._translated(), self.alone():
             return sweep(self.engine, self.commits, older_than_s=older_than_s)
 
     def source_tables(self, connection: str) -> list[str]:
@@ -347,15 +349,38 @@ class Lake:
             "tables": len(self.commits.visible()),
         }
 
+    @property
+    def upkeep(self) -> LakeUpkeep:
+        """What keeps the lake well."""
+        return LakeUpkeep(self)
+
+    @contextlib.contextmanager
+    def staging(self, attempt: str, table: str) -> Iterator[Path]:
+        """Give a folder for the files of an attempt; what is left in it at the end is removed."""
+        folder = self._attempts.folder(attempt, table)
+        try:
+            yield folder
+        finally:
+            for path in folder.glob("*"):
+                path.unlink()
+            self._attempts.finish(folder)
+
     def close(self) -> None:
         """Stop the engine and give up what was staged and not published."""
         self._attempts.close()
         self.engine.close()
 
     def _change(self, change: Change, guard: Callable[[], None], staged: Staged | None) -> TableVersion:
+        found = self.change(change, guard)
+        if staged is not None:
+            discard(staged, self.places, self._attempts)
+        return found.as_version()
+
+    def change(self, change: Change, guard: Callable[[], None]) -> Commit:
+        """Carry out a change in one transaction under the writer's lock; once, however often it is asked for."""
         make_folder(self.places.lake)
         self._settle()
-        with self._translated(), self._alone():
+        with self._translated(), self.alone():
             found = self.commits.landed(change.run_id, change.step)
             if found is None:
                 if not self.places.catalogue.exists():
@@ -363,12 +388,10 @@ class Lake:
                 fault("publish.locked")
                 found = commit(self.engine, self.commits, change, guard)
         self._intact.update(file.path for file in change.files)
-        if staged is not None:
-            discard(staged, self.places, self._attempts)
-        return found.as_version()
+        return found
 
     @contextlib.contextmanager
-    def _alone(self) -> Iterator[None]:
+    def alone(self) -> Iterator[None]:
         """Be the only writer, among this process's threads and among processes."""
         with self._writing, write_lock(self.places.lock, wait_s=self._write_wait_s):
             yield
@@ -378,7 +401,7 @@ class Lake:
         if self._settled:
             return
         if moves.moved_from(self.engine) is not None:
-            with self._translated(), self._alone():
+            with self._translated(), self.alone():
                 old = moves.moved_from(self.engine)
                 if old is not None:
                     moves.settle(self.engine, old)
@@ -389,15 +412,27 @@ class Lake:
 
         A later deletion writes the delete file of a data file anew, with the snapshot of each position in it.
         """
-        newest = self.commits.of(commit.table)
-        now = {mark.of: mark for mark in newest.delete_files} if newest is not None else {}
-        return [*commit.files, *(now.get(mark.of, mark).file for mark in commit.delete_files)]
+        marks = commit.delete_files
+        key, of = name_key(commit.table), {mark.of for mark in marks}
+        every = self.commits.all() if marks else ()
+        now = {
+            mark.of: mark.file
+            for one in every
+            if name_key(one.table) == key
+            for mark in one.effect.delete_files
+            if mark.of in of
+        }
+        return [*commit.files, *now.values()]
 
     def _require_snapshot(self, at: int) -> None:
         commits = self.commits.all()
-        if all(commit.version != at for commit in commits):
-            newest = f"the newest is {commits[-1].version}" if commits else "nothing was published yet"
-            raise NotFoundError(f"the warehouse has no snapshot {at}", hint=newest, snapshot=at)
+        there = alive(self.engine) if commits else []
+        if at in there and any(commit.version == at for commit in commits):
+            return
+        newest = f"the newest is {commits[-1].version}" if commits else "nothing was published yet"
+        if commits and at < commits[-1].version and at not in there:
+            newest += "; tidemill maintain forgets old ones: see [maintain] in tidemill.toml"
+        raise NotFoundError(f"the warehouse has no snapshot {at}", hint=newest, snapshot=at)
 
     def _known(self, table: str, version: int | None = None) -> Commit:
         """The newest commit of a table, were it a drop."""

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.digest import digest_file
+from tidemill.core.errors import ConflictError
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name, quote_text
 from tidemill.warehouse.duckdb.commits import Commit, DeleteFile, Effect
@@ -22,6 +23,10 @@ from tidemill.warehouse.protocol import DataFile, Merge
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
+
+FILE_COLUMN = "filename"
+ROW_NUMBER = "rowid"
+"""The engine's hidden columns: a row's file, and its number in the order in which rows were added."""
 
 PATTERN = "ducklake-*-delete.parquet"
 
@@ -42,6 +47,31 @@ def take_away(
     marked = sum(mark.file.rows - earlier.get(mark.of, 0) for mark in marks)
     emptied = _emptied(cursor, table, before, marks, places=places) if marked < removed else ()
     return Effect(removed=removed, deleted=merge.deletes, delete_files=tuple(marks), emptied=emptied)
+
+
+def take_out(
+    cursor: DuckDBPyConnection, table: str, gone: Sequence[DataFile], files: Sequence[DataFile], *, places: Places
+) -> Effect:
+    """Take whole files out of a table, for others with the same rows: DuckLake marks each as ended, and writes nothing.
+
+    Raises
+    ------
+    ConflictError
+        They do not hold as many rows as the files that take their place.
+    """
+    removed = int(cursor.execute(f"DELETE FROM {table} WHERE {among(gone, places)}").fetchall()[0][0])
+    written = sum(file.rows for file in files)
+    if removed != written:
+        raise ConflictError(
+            f"{table} changed while its files were written anew: {removed:,} rows are there, {written:,} were written",
+            hint="nothing was changed; run tidemill maintain again",
+        )
+    return Effect(removed=removed, emptied=tuple(file.path for file in gone))
+
+
+def among(files: Sequence[DataFile], places: Places) -> str:
+    """The condition that a row stands in one of some files: the engine opens no other."""
+    return f"{FILE_COLUMN} IN ({', '.join(quote_text(str(places.lake / file.path)) for file in files)})"
 
 
 def _has_key(merge: Merge, files: Sequence[DataFile], places: Places) -> str:

@@ -14,7 +14,7 @@ from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note
 from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
-from tidemill.warehouse.duckdb.merging import take_away
+from tidemill.warehouse.duckdb.merging import take_away, take_out
 from tidemill.warehouse.duckdb.places import Places, move
 from tidemill.warehouse.protocol import Column, DataFile, Merge, Staged
 
@@ -24,7 +24,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Change:
-    """What one transaction does to one table. ``action`` is replace, append, merge or drop."""
+    """What one transaction does to one table. ``action`` is replace, append, merge, drop or compact.
+
+    ``emptied`` are the files in whose place a compaction puts its own; they must still be the table's last ones when
+    its rows have an order that others rely on (``at_end``).
+    """
 
     action: str
     table: str
@@ -35,6 +39,8 @@ class Change:
     files: tuple[DataFile, ...] = ()
     merge: Merge | None = None
     state: Mapping[str, Any] | None = None
+    emptied: tuple[DataFile, ...] = ()
+    at_end: bool = True
 
 
 def is_system(table: str) -> bool:
@@ -111,8 +117,10 @@ def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) ->
 
 
 def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> None:
-    lake = engine.attach_writer()
-    cursor = engine.clerk()
+    # Taking rows out of files is work for the readers' instance: the clerk's has too little memory.
+    heavy = bool(change.emptied)
+    lake = engine.attach_writer(heavy=heavy)
+    cursor = engine.cursor() if heavy else engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
         try:
@@ -126,6 +134,8 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
             raise
     finally:
         cursor.close()
+        if heavy:
+            engine.detach(lake)
 
 
 def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, places: Places) -> None:
@@ -150,6 +160,9 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
             cursor.execute(f"CREATE TABLE {table} ({kinds})")
         else:
             _check_same_columns(change.table, before.columns, change.columns)
+        if change.emptied:
+            _check_emptied(change, before)
+            effect = take_out(cursor, table, change.emptied, change.files, places=places)
         for file in change.files:
             path = quote_text(str(places.lake / file.path))
             where = f"{quote_text(name)}, {path}, schema => {quote_text(schema)}"
@@ -169,10 +182,23 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
     cursor.execute(f"CALL {lake}.set_commit_message('{AUTHOR}', {texts})")
 
 
+def _check_emptied(change: Change, before: Commit | None) -> None:
+    """Files that are written anew are those of the table as it is now: rows may have come meanwhile, or gone."""
+    files = before.files if before is not None else ()
+    last = files[-len(change.emptied) :]
+    if change.at_end and last != change.emptied or not set(change.emptied) <= set(files):
+        raise ConflictError(
+            f"table {change.table} changed while its files were written anew",
+            hint="nothing was changed; run tidemill maintain again",
+            table=change.table,
+        )
+
+
 def _check_base(change: Change, merge: Merge, before: Commit | None) -> None:
     """Rows that were computed from one version say nothing of what to do to another."""
-    if before is None or before.version != merge.base:
-        now = f"is at version {before.version}" if before is not None else "is gone"
+    version = before.rows_from.version if before is not None else None
+    if version != merge.base:
+        now = f"is at version {version}" if version is not None else "is gone"
         raise ConflictError(
             f"table {change.table} {now}, and the new rows were computed from version {merge.base}",
             hint="run again",

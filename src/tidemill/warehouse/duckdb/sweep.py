@@ -20,16 +20,31 @@ def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]
     places = engine.places
     oldest = time.time() - older_than_s
     removed = []
-    for path in _unnamed_files(engine, commits):
-        if path.stat().st_mtime <= oldest:
-            fault("sweep.before_unlink")
-            path.unlink()
-            removed.append(places.relative(path))
+    for path in _old_files(engine, commits, oldest):
+        fault("sweep.before_unlink")
+        path.unlink()
+        removed.append(places.relative(path))
     for folder in (places.staging, places.spill):
         for path in _unclaimed(folder, oldest):
             removed += [places.relative(file) for file in sorted(path.rglob("*")) if file.is_file()]
             shutil.rmtree(path, ignore_errors=True)
     return removed
+
+
+def orphans(engine: Engine, commits: Commits, *, older_than_s: float) -> dict[str, int]:
+    """The files that a sweep would remove, and their bytes."""
+    places, oldest = engine.places, time.time() - older_than_s
+    found = list(_old_files(engine, commits, oldest))
+    for folder in (places.staging, places.spill):
+        for path in _unclaimed(folder, oldest, keep_locks=True):
+            found += [file for file in sorted(path.rglob("*")) if file.is_file()]
+    return {places.relative(path): path.stat().st_size for path in found}
+
+
+def _old_files(engine: Engine, commits: Commits, oldest: float) -> Iterator[Path]:
+    for path in _unnamed_files(engine, commits):
+        if path.stat().st_mtime <= oldest:
+            yield path
 
 
 def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
@@ -41,7 +56,7 @@ def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
             yield path
 
 
-def _unclaimed(folder: Path, oldest: float) -> Iterator[Path]:
+def _unclaimed(folder: Path, oldest: float, *, keep_locks: bool = False) -> Iterator[Path]:
     """Folders whose process has ended, when everything in them is old. Their lock files go with them."""
     names = {path.stem for path in folder.glob("*.lock")} | {path.name for path in folder.glob("*") if path.is_dir()}
     for name in sorted(names):
@@ -55,6 +70,7 @@ def _unclaimed(folder: Path, oldest: float) -> Iterator[Path]:
         try:
             if path.is_dir():
                 yield path
-            lock.unlink(missing_ok=True)
+            if not keep_locks:
+                lock.unlink(missing_ok=True)
         finally:
             os.close(handle)

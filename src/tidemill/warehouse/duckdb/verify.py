@@ -15,6 +15,7 @@ from tidemill.core.names import name_key
 from tidemill.warehouse.duckdb.commits import Commits, read_catalogue
 from tidemill.warehouse.duckdb.engine import CATALOGUE, Engine
 from tidemill.warehouse.duckdb.places import Places
+from tidemill.warehouse.duckdb.shown import alive, by_table, shown
 from tidemill.warehouse.protocol import DataFile, Problem
 
 # The catalogue's tables of files that readers open. A delete file that a later one took the place of is in neither.
@@ -25,12 +26,15 @@ def verify(engine: Engine, commits: Commits, table: str | None) -> list[Problem]
     """Check the files of every version of one table, or of all; the worst news first, then by table."""
     uses: dict[str, tuple[DataFile, str, list[int]]] = {}
     counting = set(map(file_name, named_files(engine, "ducklake_delete_file")))
-    for commit in commits.all():
+    commits.forget()  # another process may have expired snapshots
+    kept = alive(engine)
+    read = [one for versions in by_table(commits.all()) for one in shown(versions, kept) if one.action != "drop"]
+    for commit in sorted(read, key=lambda one: one.version):
         if table is not None and name_key(commit.table) != name_key(table):
             continue
         marks = [mark.file for mark in commit.delete_files if file_name(mark.file.path) in counting]
         for file in (*commit.files, *marks):
-            uses.setdefault(file.path, (file, commit.table, []))[2].append(commit.version)
+            uses.setdefault(file.path, (file, commit.table, []))[2].append(commit.rows_from.version)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(lambda use: _check(engine.places, use[0]), uses.values()))
     problems = [] if table is not None else _check_catalogue(engine, recorded={file_name(path) for path in uses})
@@ -99,7 +103,8 @@ def named_files(engine: Engine, kept: str) -> list[str]:
     return [path for (path,) in read_catalogue(engine, f"SELECT path FROM {kept} ORDER BY path")]
 
 
-def _object(table: str, versions: list[int]) -> str:
+def _object(table: str, listed: list[int]) -> str:
+    versions = list(dict.fromkeys(listed))
     if len(versions) == 1:
         return f"table {table}, version {versions[0]}"
     return f"table {table}, versions {', '.join(map(str, versions))}"

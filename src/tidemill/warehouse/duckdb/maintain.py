@@ -1,0 +1,138 @@
+"""The upkeep of a lake: see `warehouse.upkeep.Upkeep`. Each change is a short transaction under the writer's lock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from typing import TYPE_CHECKING
+
+from tidemill.core.errors import ConflictError
+from tidemill.core.names import name_key
+from tidemill.warehouse.duckdb import cleanup, compact, expire, vacuum
+from tidemill.warehouse.duckdb.commits import read_catalogue
+from tidemill.warehouse.duckdb.engine import CATALOGUE
+from tidemill.warehouse.duckdb.publish import Change, is_system
+from tidemill.warehouse.duckdb.shown import alive
+from tidemill.warehouse.duckdb.sweep import orphans
+from tidemill.warehouse.duckdb.verify import changed_files
+from tidemill.warehouse.protocol import DataFile
+from tidemill.warehouse.upkeep import Compaction, Freed, Snapshot
+
+if TYPE_CHECKING:
+    from tidemill.warehouse.duckdb.lake import Lake
+
+STEP = "compact"
+
+
+class LakeUpkeep:
+    """Keeps a lake well. Made by `Lake.upkeep`."""
+
+    def __init__(self, lake: Lake) -> None:
+        self._lake = lake
+        self._engine = lake.engine
+        self._commits = lake.commits
+
+    @property
+    def _exists(self) -> bool:
+        return self._engine.places.catalogue.exists()
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every snapshot of ours that can be read, oldest first."""
+        if not self._exists:
+            return []
+        self._commits.forget()
+        there = set(alive(self._engine))
+        return [
+            Snapshot(
+                version=one.version,
+                created_at=one.created_at,
+                table=one.table,
+                system=is_system(one.table) or one.action == "compact",
+            )
+            for one in self._commits.all()
+            if one.version in there
+        ]
+
+    def compactions(self, *, target_bytes: int, least_files: int) -> list[Compaction]:
+        """What is worth compacting now."""
+        if not self._exists:
+            return []
+        deleted = compact.deleted_rows(self._engine)
+        found = [
+            compact.choose(one, deleted, target_bytes=target_bytes, least_files=least_files)
+            for one in self._commits.visible().values()
+        ]
+        return [one for one in found if one is not None]
+
+    def compact(self, chosen: Compaction, *, run_id: str, guard: Callable[[], None]) -> tuple[DataFile, ...] | None:
+        """Write files of a table anew in one commit; None when the table changed meanwhile."""
+        lake = self._lake
+        for file, detail in changed_files(lake.places, chosen.files):
+            raise compact.damaged(chosen.table, file, detail)
+        with lake.staging(run_id, chosen.table) as folder:
+            with lake.session() as session:
+                written = compact.write_anew(session, chosen, folder)
+            found = self._commits.of(chosen.table)
+            if found is None:
+                return None
+            change = Change(
+                action="compact",
+                table=found.table,
+                run_id=run_id,
+                step=f"{STEP}:{name_key(found.table)}",
+                columns=found.columns,
+                files=written,
+                emptied=chosen.files,
+                at_end=not is_system(found.table),
+            )
+            try:
+                landed = lake.change(change, guard)
+            except ConflictError:
+                return None
+        return landed.added
+
+    def expire(self, versions: Collection[int], *, dry_run: bool = False) -> Freed:
+        """Forget snapshots; files that no other snapshot reads wait for `clean_up`."""
+        if not self._exists or not versions:
+            return Freed()
+        wanted = sorted(versions)
+        there = alive(self._engine)
+        freed = expire.freed_by(self._engine, [version for version in there if version not in set(wanted)])
+        if dry_run:
+            return freed
+        for start in range(0, len(wanted), expire.AT_ONCE):
+            with self._lake.alone():
+                expire.expire(self._engine, self._commits, wanted[start : start + expire.AT_ONCE])
+        return freed
+
+    def clean_up(self, *, older_than_s: float, dry_run: bool = False) -> Freed:
+        """Remove the files that no snapshot reads since ``older_than_s``."""
+        if not self._exists:
+            return Freed()
+        waiting = cleanup.scheduled(self._engine)
+        gone = cleanup.due(waiting, older_than_s=older_than_s)
+        for start in range(0, 0 if dry_run else len(gone), cleanup.AT_ONCE):
+            with self._lake.alone():
+                cleanup.remove(self._engine, gone[start : start + cleanup.AT_ONCE])
+        return cleanup.as_freed(waiting, gone)
+
+    def orphans(self, *, older_than_s: float) -> dict[str, int]:
+        """Files that a sweep would remove, and their bytes."""
+        if not self._lake.places.lake.exists():
+            return {}
+        return orphans(self._engine, self._commits, older_than_s=older_than_s)
+
+    def vacuum(self, *, dry_run: bool = False) -> int:
+        """Give back what the catalogue does not use."""
+        if not self._exists:
+            return 0
+        self._engine.attach_catalogue()
+        pages, size, total = (self._pragma(name) for name in ("freelist_count", "page_size", "page_count"))
+        free = vacuum.free_bytes(pages, size, total)
+        if dry_run or not free:
+            return free
+        with self._lake.alone():
+            return vacuum.vacuum(self._lake.places.catalogue)
+
+    def _pragma(self, name: str) -> int:
+        sql = f"SELECT * FROM sqlite_query('{CATALOGUE}', 'PRAGMA {name}')"
+        return int(read_catalogue(self._engine, sql)[0][0])

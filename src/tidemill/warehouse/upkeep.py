@@ -1,0 +1,105 @@
+"""What a warehouse must do to stay well: merge small files, forget old snapshots, free what nothing names.
+
+`warehouse.protocol.Warehouse.upkeep` gives it; what may be forgotten is the caller's to say.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from tidemill.warehouse.protocol import DataFile
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """A snapshot that can be read. ``versions`` are the table versions that it brought; ``system`` means none did.
+
+    Parameters
+    ----------
+    table
+        The table that it changed.
+    system
+        Nobody's table changed: rows of the log came in, or rows moved to other files.
+    """
+
+    version: int
+    created_at: datetime
+    table: str
+    system: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compaction:
+    """Files of a table that are better written as few; ``parts`` are written as one file each.
+
+    Parameters
+    ----------
+    deleted
+        Rows in these files that were deleted since.
+    """
+
+    table: str
+    parts: tuple[tuple[DataFile, ...], ...]
+    deleted: int = 0
+
+    @property
+    def files(self) -> tuple[DataFile, ...]:
+        """All files that go."""
+        return tuple(file for part in self.parts for file in part)
+
+    @property
+    def bytes(self) -> int:
+        """What is read."""
+        return sum(file.bytes for file in self.files)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Freed:
+    """Files that went, or would go: how many, and their bytes; ``waiting`` go once their grace period is over."""
+
+    files: int = 0
+    bytes: int = 0
+    waiting_files: int = 0
+    waiting_bytes: int = 0
+
+
+class Upkeep(Protocol):
+    """Everything that changes files but no row of any snapshot that is kept."""
+
+    def snapshots(self) -> list[Snapshot]:
+        """Every snapshot that can be read, oldest first."""
+
+    def compactions(self, *, target_bytes: int, least_files: int) -> list[Compaction]:
+        """What is worth compacting now.
+
+        Parameters
+        ----------
+        target_bytes
+            Files of half this size and more are left alone.
+        least_files
+            Fewer small files than this are left alone.
+        """
+
+    def compact(self, chosen: Compaction, *, run_id: str, guard: Callable[[], None]) -> tuple[DataFile, ...] | None:
+        """Write files of a table anew in one commit: the same rows, in the same order unless the table has a layout.
+
+        Readers go on meanwhile, writers wait for the commit alone. None when the table changed meanwhile.
+        """
+
+    def expire(self, versions: Collection[int], *, dry_run: bool = False) -> Freed:
+        """Forget snapshots; files that no other snapshot reads wait for `clean_up`.
+
+        What is known of the tables at every snapshot that stays, stays known.
+        """
+
+    def clean_up(self, *, older_than_s: float, dry_run: bool = False) -> Freed:
+        """Remove the files that no snapshot reads since ``older_than_s``."""
+
+    def orphans(self, *, older_than_s: float) -> dict[str, int]:
+        """Files that `Warehouse.sweep` would remove, and their bytes."""
+
+    def vacuum(self, *, dry_run: bool = False) -> int:
+        """Give back what the catalogue does not use; the bytes won, 0 when it is not worth it or it is in use."""
