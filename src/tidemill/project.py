@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
+    from tidemill.runner.maintain import Act, Maintained
     from tidemill.runner.model import Model
     from tidemill.runner.replay import Replay
     from tidemill.runner.result import Result
@@ -305,6 +306,18 @@ class Project:
         from tidemill.registry.verify import verify_artifacts
 
         return [*self.warehouse.verify(table), *(verify_artifacts(self.db, self.store) if table is None else [])]
+
+    def maintain(self, *, dry_run: bool = False, listen: Callable[[Act], None] = lambda _: None) -> Maintained:
+        """Merge small files, forget old snapshots, remove what nothing names; ``listen`` is told of each act.
+
+        Raises
+        ------
+        BusyError
+            Another process is at it.
+        """
+        from tidemill.runner.maintain import maintain
+
+        return maintain(self.stations, dry_run=dry_run, listen=listen)
 
     def deploy(
         self,

@@ -7,11 +7,13 @@ from pathlib import Path
 import pytest
 
 from tidemill.core.errors import SettingsError
+from tidemill.core.maintain import MAINTAIN
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
 from tidemill.core.settings import Settings, read_settings
 
 ROWS = [
     *(("server", entry) for entry in SERVER),
+    *(("maintain", entry) for entry in MAINTAIN),
     *(("deployments.d", entry) for entry in DEPLOYMENT),
     *((f"deployments.d.{part}", entry) for part, entries in PARTS.items() for entry in entries),
 ]

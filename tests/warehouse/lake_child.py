@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tidemill.core.errors import TidemillError
 from tidemill.warehouse.duckdb.lake import Lake, open_lake
+from tidemill.warehouse.duckdb.vacuum import vacuum
 
 
 def no_guard() -> None:
@@ -21,6 +22,21 @@ def put(lake: Lake, table: str, sql: str, *, run_id: str) -> None:
     lake.publish(staged, run_id=run_id, step=f"table:{table}", guard=no_guard)
 
 
+def maintain(lake: Lake) -> None:
+    """All that `tidemill maintain` does to a lake; all snapshots but two are forgotten."""
+    for chosen in lake.upkeep.compactions(target_bytes=1 << 20, least_files=3):
+        lake.upkeep.compact(chosen, run_id="upkeep", guard=no_guard)
+    snapshots = [one.version for one in lake.upkeep.snapshots()]
+    lake.upkeep.expire([version for version in snapshots if version not in {KEPT, snapshots[-1]}])
+    lake.upkeep.clean_up(older_than_s=0)
+    with lake.alone():
+        vacuum(lake.places.catalogue)
+
+
+KEPT = 5
+"""A snapshot in the middle that stays."""
+
+
 def main(root: Path, verb: str, *arguments: str) -> int:
     try:
         with closing(open_lake(root / ".tidemill", search_path=root, threads=1)) as lake:
@@ -31,6 +47,8 @@ def main(root: Path, verb: str, *arguments: str) -> int:
                 lake.drop(arguments[0], run_id=arguments[1], step="drop", guard=no_guard)
             elif verb == "sweep":
                 lake.sweep(older_than_s=0)
+            elif verb == "maintain":
+                maintain(lake)
             elif verb == "many":
                 name, turns = arguments
                 for turn in range(int(turns)):

@@ -71,13 +71,16 @@ def test_a_snapshot_that_stays_is_known_as_before_whatever_is_forgotten_around_i
         assert lake.upkeep.orphans(older_than_s=0) == {}
         numbers = [number for number in numbers if number in kept]
     newest = lake.newest([LOG])
-    assert newest is not None and newest.message == "place again"
+    assert newest is not None
+    assert newest.message == "place again"
 
 
 def fill_again(lake: Lake) -> None:
     append(lake, "grows", "SELECT CAST(7 AS BIGINT) AS id, 'again' AS word", run_id="again-1")
     merge(lake, "keyed", "SELECT CAST(5 AS BIGINT) AS id, 'again' AS word", run_id="again-2")
-    append(lake, LOG, "SELECT 99 AS minute, CAST(1 AS BIGINT) AS n", run_id="again-3", system=True, message="place again")
+    append(
+        lake, LOG, "SELECT 99 AS minute, CAST(1 AS BIGINT) AS n", run_id="again-3", system=True, message="place again"
+    )
 
 
 def test_files_that_nothing_reads_any_more_are_removed_and_no_others(lake: Lake) -> None:
@@ -90,7 +93,8 @@ def test_files_that_nothing_reads_any_more_are_removed_and_no_others(lake: Lake)
 
     freed = lake.upkeep.expire(others)
 
-    assert freed == foretold and freed.files > 0
+    assert freed == foretold
+    assert freed.files > 0
     waiting = lake.upkeep.clean_up(older_than_s=3600)
     assert (waiting.files, waiting.waiting_files) == (0, replaced_marks + freed.files)
     gone = lake.upkeep.clean_up(older_than_s=0)
@@ -139,7 +143,8 @@ def test_rows_that_were_deleted_are_not_written_again(lake: Lake) -> None:
     before = state(lake)
     written = lake.upkeep.compact(found, run_id="c", guard=no_guard)
 
-    assert written is not None and sum(file.rows for file in written) == 1000
+    assert written is not None
+    assert sum(file.rows for file in written) == 1000
     after = state(lake)
     assert after[max(after)] == before[max(before)]
     assert lake.upkeep.compactions(target_bytes=1, least_files=100) == []
@@ -159,7 +164,8 @@ def test_a_vacuum_gives_the_catalogue_s_free_pages_back(lake: Lake) -> None:
     foretold = lake.upkeep.vacuum(dry_run=True)
     won = lake.upkeep.vacuum()
 
-    assert foretold > 0 and won > 0
+    assert foretold > 0
+    assert won > 0
     assert lake.places.catalogue.stat().st_size < size
     assert lake.verify() == []
     put(lake, "after", "SELECT 1 AS one", run_id="c")

@@ -47,6 +47,7 @@ COMMANDS: dict[str, str] = {
     "token": "List, make or revoke tokens of the server.",
     "serve": "Answer over HTTP with what is deployed.",
     "export": "Ship a deployment as a container image or manifests; write a project's CI.",
+    "maintain": "Merge small files, forget old snapshots, free what nothing names.",
     "doctor": "Check this machine and this project.",
     "collect": "Carry the prediction log into the lake.",
 }

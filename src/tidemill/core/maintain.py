@@ -49,7 +49,7 @@ MAINTAIN: tuple[Entry, ...] = (
         default=0,
         low=0,
         high=36_500,
-        doc="Records of runs older than this are deleted, in days, but for those that something refers to; 0 keeps all.",
+        doc="Records of runs older than this are deleted, in days, unless something refers to them; 0 keeps all.",
     ),
 )
 

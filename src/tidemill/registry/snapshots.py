@@ -25,7 +25,7 @@ def snapshots_in_use(db: Database | Tx) -> dict[int, list[str]]:
 
 
 def _trained_on(tx: Tx) -> Iterable[Use]:
-    """Snapshots that versions were trained on: to look at their rows, to train them again, and to replay what they said.
+    """Snapshots that versions were trained on: to look at their rows, to train them again, to replay what they said.
 
     Of a dropped version it stays while `registry.retention.kept_files` keeps its files: it gave predictions.
     """

@@ -14,6 +14,7 @@ from tidemill.core import errors
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
 from tidemill.core.errors import TidemillError
+from tidemill.core.maintain import MAINTAIN
 from tidemill.core.openlineage import OPENLINEAGE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
 from tidemill.core.settings import SETTINGS, Setting
@@ -84,6 +85,7 @@ def _sections() -> Iterator[str]:
         "server": SERVER,
         "connections.NAME": CONNECTION,
         "openlineage": OPENLINEAGE,
+        "maintain": MAINTAIN,
         "deployments.NAME": DEPLOYMENT,
     }
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
@@ -109,6 +111,7 @@ ABOUT_SECTIONS = {
     "openlineage": "Where the lineage events of runs go; nowhere, unless a file or a server is named.",
     "connections.NAME": "One section for each database or storage elsewhere. SQL reads its tables as "
     "`NAME.schema.table`, or as `NAME.table` in its default schema; nothing is ever written there.",
+    "maintain": "What `tidemill maintain` keeps, and what it finds worth doing.",
     "server": "How `tidemill serve` listens, and what it refuses.",
     "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
     "deployments.NAME.gates": "What a version must show before it takes traffic.",

@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
 from tidemill.core.connections import SourceTable
+from tidemill.warehouse.files import DataFile as DataFile
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -34,16 +35,6 @@ class Column:
 
     name: str
     type: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class DataFile:
-    """A data file of a table version: its path relative to the lake, its SHA-256, bytes and rows."""
-
-    path: str
-    sha256: str
-    bytes: int
-    rows: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from tidemill.warehouse.protocol import DataFile
+from tidemill.warehouse.files import DataFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -118,6 +118,9 @@ class Backend(Protocol):
     def problems(self, connection: Any) -> list[str]:
         """What an integrity check finds wrong."""
 
+    def tidy(self, connection: Any, *, dry_run: bool) -> int:
+        """Give unused pages back, where that is ours to do; the bytes won."""
+
     def translate(self, error: Exception) -> TidemillError:
         """One of our errors for one of the driver's."""
 
@@ -247,6 +250,11 @@ class Database:
         """What the database's own integrity check finds wrong."""
         with self._connection() as connection:
             return self._backend.problems(connection)
+
+    def tidy(self, *, dry_run: bool = False) -> int:
+        """Give unused pages back and renew what the planner knows (SQLite only); the bytes won."""
+        with self._connection() as connection:
+            return self._backend.tidy(connection, dry_run=dry_run)
 
     def close(self) -> None:
         """Close every connection; calling it again does nothing."""

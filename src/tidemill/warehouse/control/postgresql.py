@@ -117,6 +117,10 @@ class PostgresqlBackend:
         """Nothing: PostgreSQL checks its pages itself."""
         return []
 
+    def tidy(self, connection: Any, *, dry_run: bool) -> int:  # noqa: ARG002
+        """Nothing: PostgreSQL's autovacuum does it."""
+        return 0
+
     def translate(self, error: Exception) -> TidemillError:
         """One of our errors for one of PostgreSQL's."""
         errors = self._psycopg.errors

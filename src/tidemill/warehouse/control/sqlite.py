@@ -22,6 +22,12 @@ from tidemill.core.errors import (
     TidemillError,
 )
 
+_PAGES = ("freelist_count", "page_size", "page_count")
+
+WORTH_BYTES = 1 << 20
+WORTH_SHARE = 0.2
+"""A VACUUM writes the whole file anew: it is worth it when this much, or this share of the file, is free."""
+
 
 class SqliteBackend:
     """How to connect to a SQLite file, and what its errors mean."""
@@ -93,6 +99,19 @@ class SqliteBackend:
         """What SQLite's own integrity check says; empty when all is well."""
         found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
         return [] if found == ["ok"] else found
+
+    def tidy(self, connection: Any, *, dry_run: bool) -> int:
+        """Give unused pages back where it is worth it; the bytes won."""
+        pages, size, total = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES)
+        free = int(pages * size)
+        if free < WORTH_BYTES and pages < WORTH_SHARE * total:
+            free = 0
+        if not dry_run:
+            connection.execute("PRAGMA optimize").fetchall()
+            if free:
+                connection.execute("VACUUM")
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        return free
 
     def translate(self, error: Exception) -> TidemillError:
         """One of our errors for one of SQLite's."""

@@ -96,7 +96,7 @@ def write_anew(session: DuckSession, chosen: Compaction, folder: Path) -> tuple[
     table = f"{quote_name(schema)}.{quote_name(name)}"
     written: list[DataFile] = []
     for part in chosen.parts:
-        # The engine carries out a long IN as a join, which gives rows in any order. Row numbers grow as rows were added.
+        # A long IN becomes a join, which gives rows in any order. Row numbers grow as rows were added.
         sql = f"SELECT * FROM {table} WHERE {among(part, session.engine.places)} ORDER BY {ROW_NUMBER}"
         written += stage(session, sql, None, table=chosen.table, folder=folder).files
         fault("compact.staged")

@@ -16,10 +16,21 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import InternalError
 from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_text
-from tidemill.warehouse.duckdb.commits import FACTS, Commit, Commits, Effect, Note, note, parse, read_catalogue
+from tidemill.warehouse.duckdb.commits import (
+    FACTS,
+    Commit,
+    Commits,
+    DeleteFile,
+    Effect,
+    Note,
+    note,
+    parse,
+    read_catalogue,
+)
 from tidemill.warehouse.duckdb.engine import Engine
 from tidemill.warehouse.duckdb.publish import is_system
 from tidemill.warehouse.duckdb.shown import alive, any_between, by_table, shown
+from tidemill.warehouse.duckdb.verify import file_name, named_files
 from tidemill.warehouse.upkeep import Freed
 
 if TYPE_CHECKING:
@@ -36,9 +47,11 @@ HISTORY = 1000
 _ENDED = (
     "SELECT file_size_bytes, begin_snapshot, end_snapshot FROM ducklake_data_file WHERE end_snapshot IS NOT NULL",
     # A delete file ends with its data file, which DuckLake does not write down.
-    "SELECT d.file_size_bytes, d.begin_snapshot, COALESCE(d.end_snapshot, f.end_snapshot) FROM ducklake_delete_file AS d"
-    " JOIN ducklake_data_file AS f ON f.data_file_id = d.data_file_id"
-    " WHERE COALESCE(d.end_snapshot, f.end_snapshot) IS NOT NULL",
+    """
+    SELECT d.file_size_bytes, d.begin_snapshot, COALESCE(d.end_snapshot, f.end_snapshot)
+    FROM ducklake_delete_file AS d JOIN ducklake_data_file AS f ON f.data_file_id = d.data_file_id
+    WHERE COALESCE(d.end_snapshot, f.end_snapshot) IS NOT NULL
+    """,
 )
 
 
@@ -66,7 +79,9 @@ def expire(engine: Engine, commits: Commits, versions: Collection[int]) -> None:
     rows, there = commits.newer(0), alive(engine)
     kept = [version for version in there if version not in versions]
     known, stay = parse(rows), set(kept)
-    facts = [_as_note(fact) for fact in needed(known, kept) if fact.commit.version not in stay]
+    counting = set(map(file_name, named_files(engine, "ducklake_delete_file")))
+    wanted = [fact for fact in needed(known, kept, counting) if fact.commit.version not in stay]
+    facts = [_as_note(fact, counting) for fact in wanted]
     after = parse(sorted([*facts, *(row for row in rows if row[0] in stay)], key=lambda row: row[0]))
     _require_same(known, after, kept)
     fault("expire.before_facts")
@@ -88,8 +103,15 @@ def expire(engine: Engine, commits: Commits, versions: Collection[int]) -> None:
     _drop_facts(engine, but=[fact[0] for fact in facts])
 
 
-def needed(known: Sequence[Commit], kept: Sequence[int]) -> list[Fact]:
-    """The commits that tell how every table stands at the snapshots that stay, and those that `history` tells of."""
+def needed(known: Sequence[Commit], kept: Sequence[int], counting: Collection[str] = ()) -> list[Fact]:
+    """The commits that tell how every table stands at the snapshots that stay, and those that `history` tells of.
+
+    Parameters
+    ----------
+    counting
+        Names of the delete files that the catalogue has: DuckLake writes those of earlier snapshots anew when more
+        rows go, so what a snapshot reads may have its digest in the note of a later one.
+    """
     stay = set(kept)
     whole: dict[int, Commit] = {}
     told: dict[int, Commit] = {}
@@ -106,13 +128,18 @@ def needed(known: Sequence[Commit], kept: Sequence[int]) -> list[Fact]:
         if read and not is_system(commits[0].table):
             past = [commit for commit in commits if commit.action not in {"drop", "compact"}]
             told |= {commit.version: commit for commit in past[-HISTORY:]}
+        told |= {commit.version: commit for commit in commits if _marks(commit, counting)}
     every = {**told, **whole}
     return [Fact(commit=every[version], whole=version in whole) for version in sorted(every)]
 
 
-def _as_note(fact: Fact) -> Note:
+def _marks(commit: Commit, counting: Collection[str]) -> tuple[DeleteFile, ...]:
+    return tuple(mark for mark in commit.effect.delete_files if file_name(mark.file.path) in counting)
+
+
+def _as_note(fact: Fact, counting: Collection[str]) -> Note:
     commit = fact.commit
-    marks = commit.delete_files if fact.whole else ()
+    marks = commit.delete_files if fact.whole else _marks(commit, counting)
     text = note(
         action=commit.action,
         table=commit.table,

@@ -141,7 +141,7 @@ class Lake:
         if not isinstance(session, DuckSession):
             raise TypeError("a lake stages the queries of its own sessions")
         split_table(table, system=system)
-        with self._translated():
+        with self.translated():
             folder = self._attempts.folder(attempt, table)
             try:
                 return stage(session, sql, relations, table=table, folder=folder)
@@ -173,7 +173,7 @@ class Lake:
 
     def staged_again(self, table: str, files: Sequence[DataFile], *, attempt: str) -> Staged | None:
         """Rows that a process which is gone staged in an attempt; None when a file is missing or changed."""
-        with self._translated():
+        with self.translated():
             folder = self._attempts.folder(attempt, table)  # claimed: no sweep takes them away meanwhile
             found = staged_again(self.engine, table, files)
             if found is None:
@@ -182,7 +182,7 @@ class Lake:
 
     def discard(self, staged: Staged) -> None:
         """Remove files that will not be published."""
-        with self._translated():
+        with self.translated():
             discard(staged, self.places, self._attempts)
 
     def publish(
@@ -299,32 +299,32 @@ class Lake:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
         if table is not None:
             self._known(table)
-        with self._translated():
+        with self.translated():
             return verify(self.engine, self.commits, table)
 
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
         if not self.places.lake.exists():
             return []
-        with self._translated(), self.alone():
+        with self.translated(), self.alone():
             return sweep(self.engine, self.commits, older_than_s=older_than_s)
 
     def source_tables(self, connection: str) -> list[str]:
         """The tables of a connection, by the shortest names that SQL reads them by."""
         outside = self.engine.outside
-        with self._translated(), outside.open(connection) as attached:
+        with self.translated(), outside.open(connection) as attached:
             return outside.tables(attached)
 
     def source_version(self, connection: str) -> str:
         """A text that is the same only while no row of a connection changed; '' when nothing tells."""
         outside = self.engine.outside
-        with self._translated(), outside.open(connection) as attached:
+        with self.translated(), outside.open(connection) as attached:
             return outside.version(attached)
 
     def source_checksum(self, table: SourceTable) -> str:
         """A digest of all rows of a table, which its server computes; '' when it has none."""
         outside = self.engine.outside
-        with self._translated(), outside.open(table.connection) as attached:
+        with self.translated(), outside.open(table.connection) as attached:
             return outside.checksum(attached, table)
 
     def remote_files(self, pattern: str) -> list[RemoteFile]:
@@ -380,7 +380,7 @@ class Lake:
         """Carry out a change in one transaction under the writer's lock; once, however often it is asked for."""
         make_folder(self.places.lake)
         self._settle()
-        with self._translated(), self.alone():
+        with self.translated(), self.alone():
             found = self.commits.landed(change.run_id, change.step)
             if found is None:
                 if not self.places.catalogue.exists():
@@ -401,7 +401,7 @@ class Lake:
         if self._settled:
             return
         if moves.moved_from(self.engine) is not None:
-            with self._translated(), self.alone():
+            with self.translated(), self.alone():
                 old = moves.moved_from(self.engine)
                 if old is not None:
                     moves.settle(self.engine, old)
@@ -454,7 +454,8 @@ class Lake:
             )
         return found
 
-    def _translated(self) -> Any:
+    def translated(self) -> contextlib.AbstractContextManager[None]:
+        """Turn the engine's and the system's errors inside a block into Tidemill's."""
         return translated(Asked(places=self.places))
 
 

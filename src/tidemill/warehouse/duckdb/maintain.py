@@ -2,31 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Collection
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
 
 from tidemill.core.errors import ConflictError
 from tidemill.core.names import name_key
 from tidemill.warehouse.duckdb import cleanup, compact, expire, vacuum
-from tidemill.warehouse.duckdb.commits import read_catalogue
-from tidemill.warehouse.duckdb.engine import CATALOGUE
+from tidemill.warehouse.duckdb.commits import Commit, Commits, read_catalogue
+from tidemill.warehouse.duckdb.engine import CATALOGUE, Engine
+from tidemill.warehouse.duckdb.places import Places
 from tidemill.warehouse.duckdb.publish import Change, is_system
+from tidemill.warehouse.duckdb.session import DuckSession
 from tidemill.warehouse.duckdb.shown import alive
 from tidemill.warehouse.duckdb.sweep import orphans
 from tidemill.warehouse.duckdb.verify import changed_files
 from tidemill.warehouse.protocol import DataFile
 from tidemill.warehouse.upkeep import Compaction, Freed, Snapshot
 
-if TYPE_CHECKING:
-    from tidemill.warehouse.duckdb.lake import Lake
-
 STEP = "compact"
+
+
+class LakeParts(Protocol):
+    """What of a lake its upkeep works with."""
+
+    places: Places
+    engine: Engine
+    commits: Commits
+
+    def session(self) -> DuckSession:
+        """Give a reader at the newest snapshot."""
+
+    def staging(self, attempt: str, table: str) -> AbstractContextManager[Path]:
+        """Give a folder for the files of an attempt."""
+
+    def change(self, change: Change, guard: Callable[[], None]) -> Commit:
+        """Carry out a change in one transaction under the writer's lock."""
+
+    def alone(self) -> AbstractContextManager[None]:
+        """Be the only writer."""
+
+    def translated(self) -> AbstractContextManager[None]:
+        """Turn errors into Tidemill's."""
 
 
 class LakeUpkeep:
     """Keeps a lake well. Made by `Lake.upkeep`."""
 
-    def __init__(self, lake: Lake) -> None:
+    def __init__(self, lake: LakeParts) -> None:
         self._lake = lake
         self._engine = lake.engine
         self._commits = lake.commits
@@ -56,11 +80,12 @@ class LakeUpkeep:
         """What is worth compacting now."""
         if not self._exists:
             return []
-        deleted = compact.deleted_rows(self._engine)
-        found = [
-            compact.choose(one, deleted, target_bytes=target_bytes, least_files=least_files)
-            for one in self._commits.visible().values()
-        ]
+        with self._lake.translated():
+            deleted = compact.deleted_rows(self._engine)
+            found = [
+                compact.choose(one, deleted, target_bytes=target_bytes, least_files=least_files)
+                for one in self._commits.visible().values()
+            ]
         return [one for one in found if one is not None]
 
     def compact(self, chosen: Compaction, *, run_id: str, guard: Callable[[], None]) -> tuple[DataFile, ...] | None:
@@ -68,7 +93,7 @@ class LakeUpkeep:
         lake = self._lake
         for file, detail in changed_files(lake.places, chosen.files):
             raise compact.damaged(chosen.table, file, detail)
-        with lake.staging(run_id, chosen.table) as folder:
+        with lake.translated(), lake.staging(run_id, chosen.table) as folder:
             with lake.session() as session:
                 written = compact.write_anew(session, chosen, folder)
             found = self._commits.of(chosen.table)
@@ -100,7 +125,7 @@ class LakeUpkeep:
         if dry_run:
             return freed
         for start in range(0, len(wanted), expire.AT_ONCE):
-            with self._lake.alone():
+            with self._lake.translated(), self._lake.alone():
                 expire.expire(self._engine, self._commits, wanted[start : start + expire.AT_ONCE])
         return freed
 
@@ -111,7 +136,7 @@ class LakeUpkeep:
         waiting = cleanup.scheduled(self._engine)
         gone = cleanup.due(waiting, older_than_s=older_than_s)
         for start in range(0, 0 if dry_run else len(gone), cleanup.AT_ONCE):
-            with self._lake.alone():
+            with self._lake.translated(), self._lake.alone():
                 cleanup.remove(self._engine, gone[start : start + cleanup.AT_ONCE])
         return cleanup.as_freed(waiting, gone)
 
@@ -130,7 +155,7 @@ class LakeUpkeep:
         free = vacuum.free_bytes(pages, size, total)
         if dry_run or not free:
             return free
-        with self._lake.alone():
+        with self._lake.translated(), self._lake.alone():
             return vacuum.vacuum(self._lake.places.catalogue)
 
     def _pragma(self, name: str) -> int:

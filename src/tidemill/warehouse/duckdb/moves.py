@@ -24,7 +24,7 @@ def settle(engine: Engine, old: str) -> None:
     cursor = engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
-        for files in FILES:
+        for files in (*FILES, "ducklake_files_scheduled_for_deletion"):
             cursor.execute(
                 f"UPDATE {name}.{files} SET path = {quote_text(new)} || substr(path, {len(old) + 1}) "
                 f"WHERE path_is_relative = 0 AND starts_with(path, {quote_text(old)})"

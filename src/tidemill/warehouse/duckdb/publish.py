@@ -186,7 +186,7 @@ def _check_emptied(change: Change, before: Commit | None) -> None:
     """Files that are written anew are those of the table as it is now: rows may have come meanwhile, or gone."""
     files = before.files if before is not None else ()
     last = files[-len(change.emptied) :]
-    if change.at_end and last != change.emptied or not set(change.emptied) <= set(files):
+    if (change.at_end and last != change.emptied) or not set(change.emptied) <= set(files):
         raise ConflictError(
             f"table {change.table} changed while its files were written anew",
             hint="nothing was changed; run tidemill maintain again",

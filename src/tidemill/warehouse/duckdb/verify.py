@@ -28,13 +28,16 @@ def verify(engine: Engine, commits: Commits, table: str | None) -> list[Problem]
     counting = set(map(file_name, named_files(engine, "ducklake_delete_file")))
     commits.forget()  # another process may have expired snapshots
     kept = alive(engine)
-    read = [one for versions in by_table(commits.all()) for one in shown(versions, kept) if one.action != "drop"]
+    known = [one for one in commits.all() if table is None or name_key(one.table) == name_key(table)]
+    read = [one for versions in by_table(known) for one in shown(versions, kept) if one.action != "drop"]
     for commit in sorted(read, key=lambda one: one.version):
-        if table is not None and name_key(commit.table) != name_key(table):
-            continue
-        marks = [mark.file for mark in commit.delete_files if file_name(mark.file.path) in counting]
-        for file in (*commit.files, *marks):
+        for file in commit.files:
             uses.setdefault(file.path, (file, commit.table, []))[2].append(commit.rows_from.version)
+    for commit in known:
+        # A delete file may stand in for those of earlier versions: its digest is in the note of the last that wrote it.
+        for mark in commit.effect.delete_files:
+            if file_name(mark.file.path) in counting:
+                uses.setdefault(mark.file.path, (mark.file, commit.table, []))[2].append(commit.version)
     with ThreadPoolExecutor(max_workers=min(8, os.cpu_count() or 1)) as pool:
         found = list(pool.map(lambda use: _check(engine.places, use[0]), uses.values()))
     problems = [] if table is not None else _check_catalogue(engine, recorded={file_name(path) for path in uses})

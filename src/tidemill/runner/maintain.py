@@ -1,0 +1,239 @@
+"""`tidemill maintain`: small files merged, old snapshots forgotten, what nothing names removed, databases tidied.
+
+Every change is a short transaction, so readers and writers go on. What fails is told and the rest is done all the same:
+a full disk stops the merging of files, and not the removal of old ones, which comes first.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.errors import TidemillError
+from tidemill.core.who import current_user
+from tidemill.registry import versions
+from tidemill.registry.snapshots import snapshots_in_use
+from tidemill.runner.maintain_policy import SnapshotVerdict, snapshot_verdicts
+from tidemill.warehouse.control import audit
+from tidemill.warehouse.control.database import parse_time, writing
+from tidemill.warehouse.control.holders import this_process
+from tidemill.warehouse.control.leases import held, require
+from tidemill.warehouse.control.old_runs import delete_runs, old_runs, running_since
+
+if TYPE_CHECKING:
+    from tidemill.runner.stations import Stations
+    from tidemill.warehouse.upkeep import Compaction
+
+LEASE = "maintain"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Act:
+    """One thing that was done, or would be.
+
+    Parameters
+    ----------
+    action
+        expire, clean up, sweep, compact, vacuum or forget runs.
+    object
+        What it was done to.
+    detail
+        What, in words.
+    bytes
+        What it frees; of a compaction what it reads, because its old files go when their snapshots do.
+    error
+        Why it was not done.
+    """
+
+    action: str
+    object: str
+    detail: str
+    bytes: int = 0
+    seconds: float = 0.0
+    error: TidemillError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """The act as plain data."""
+        return {
+            "action": self.action,
+            "object": self.object,
+            "detail": self.detail,
+            "bytes": self.bytes,
+            "seconds": round(self.seconds, 3),
+            "error": self.error.as_json() if self.error is not None else None,
+        }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Maintained:
+    """What became of the lake: acts in order, and how many snapshots stay for which reason."""
+
+    acts: tuple[Act, ...]
+    kept: tuple[SnapshotVerdict, ...]
+    dry_run: bool
+
+    @property
+    def error(self) -> TidemillError | None:
+        """The first thing that failed."""
+        return next((act.error for act in self.acts if act.error is not None), None)
+
+    @property
+    def reasons(self) -> list[tuple[str, int]]:
+        """Why snapshots stay, with how many do for each reason; the most frequent first."""
+        return Counter(one.stays for one in self.kept).most_common()
+
+    def as_json(self) -> dict[str, Any]:
+        """The whole report as plain data."""
+        return {
+            "dry_run": self.dry_run,
+            "acts": [act.as_json() for act in self.acts],
+            "kept": [{"snapshot": one.snapshot.version, "why": one.stays} for one in self.kept],
+        }
+
+
+def maintain(
+    stations: Stations, *, dry_run: bool = False, listen: Callable[[Act], None] = lambda _: None
+) -> Maintained:
+    """Look after the lake and the control database; one process at a time does.
+
+    Parameters
+    ----------
+    dry_run
+        Say what would be done, and do nothing.
+    listen
+        Told of each act when it is over.
+
+    Raises
+    ------
+    BusyError
+        Another process is at it.
+    """
+    if dry_run:
+        return _work(stations, lambda: None, dry_run=True, listen=listen)
+    with held(stations.db, LEASE, this_process()) as lease:
+        done = _work(stations, lambda: require(stations.db, lease), dry_run=False, listen=listen)
+        if done.acts:
+            with writing(stations.db) as tx:
+                evidence = {"acts": [f"{act.action} {act.object}: {act.detail}" for act in done.acts]}
+                audit.append(tx, who=current_user(), action="maintain", object="lake", evidence=evidence)
+    return done
+
+
+def _work(stations: Stations, guard: Callable[[], None], *, dry_run: bool, listen: Callable[[Act], None]) -> Maintained:
+    verdicts = _verdicts(stations)
+    acts: list[Act] = []
+    for action, object_, work in _tasks(stations, verdicts, guard, dry_run=dry_run):
+        begun = time.perf_counter()
+        try:
+            found = work()
+        except TidemillError as error:
+            found = Act(action=action, object=object_, detail=f"not done: {error.message}", error=error)
+        if found is not None:
+            act = Act(**{**_fields(found), "seconds": time.perf_counter() - begun})
+            acts.append(act)
+            listen(act)
+    return Maintained(acts=tuple(acts), kept=tuple(one for one in verdicts if not one.goes), dry_run=dry_run)
+
+
+def _fields(act: Act) -> dict[str, Any]:
+    return {name: getattr(act, name) for name in Act.__slots__}
+
+
+Task = tuple[str, str, Callable[[], "Act | None"]]
+
+
+def _tasks(
+    stations: Stations, verdicts: list[SnapshotVerdict], guard: Callable[[], None], *, dry_run: bool
+) -> Iterator[Task]:
+    """What there is to do, in order; what frees space comes before what needs some."""
+    yield "expire", "snapshots", lambda: _expire(stations, verdicts, dry_run=dry_run)
+    yield "clean up", "files", lambda: _clean_up(stations, dry_run=dry_run)
+    yield "sweep", "orphans", lambda: _sweep(stations, dry_run=dry_run)
+    policy = stations.settings.maintain
+    for chosen in stations.warehouse.upkeep.compactions(
+        target_bytes=policy.target_file_mb << 20, least_files=policy.least_files
+    ):
+        yield "compact", chosen.table, lambda one=chosen: _compact(stations, one, guard, dry_run=dry_run)  # type: ignore[misc]
+    yield "vacuum", "catalogue", lambda: _vacuum("catalogue", lambda: stations.warehouse.upkeep.vacuum(dry_run=dry_run))
+    yield "forget runs", "control database", lambda: _forget_runs(stations, dry_run=dry_run)
+    yield "vacuum", "control database", lambda: _vacuum("control database", lambda: stations.db.tidy(dry_run=dry_run))
+
+
+def _verdicts(stations: Stations) -> list[SnapshotVerdict]:
+    since = running_since(stations.db)
+    return snapshot_verdicts(
+        stations.warehouse.upkeep.snapshots(),
+        policy=stations.settings.maintain,
+        in_use=snapshots_in_use(stations.db),
+        now=stations.clock.now(),
+        grace=timedelta(hours=stations.settings.grace_hours),
+        running_since=parse_time(since) if since is not None else None,
+    )
+
+
+def _expire(stations: Stations, verdicts: list[SnapshotVerdict], *, dry_run: bool) -> Act | None:
+    gone = [one.snapshot.version for one in verdicts if one.goes]
+    if not gone:
+        return None
+    # What refers to a snapshot may have come meanwhile: a training that began before we looked.
+    used = snapshots_in_use(stations.db)
+    gone = [version for version in gone if version not in used]
+    freed = stations.warehouse.upkeep.expire(gone, dry_run=dry_run)
+    detail = f"{len(gone):,} of {len(verdicts):,}, which alone read {freed.files:,} files"
+    return Act(action="expire", object="snapshots", detail=detail, bytes=freed.bytes)
+
+
+def _clean_up(stations: Stations, *, dry_run: bool) -> Act | None:
+    grace_s = stations.settings.grace_hours * 3600.0
+    freed = stations.warehouse.upkeep.clean_up(older_than_s=grace_s, dry_run=dry_run)
+    if not freed.files and not freed.waiting_files:
+        return None
+    detail = f"{freed.files:,} that no snapshot reads"
+    if freed.waiting_files:
+        detail += (
+            f"; {freed.waiting_files:,} more ({freed.waiting_bytes:,} bytes) wait {stations.settings.grace_hours} h"
+        )
+    return Act(action="clean up", object="files", detail=detail, bytes=freed.bytes)
+
+
+def _sweep(stations: Stations, *, dry_run: bool) -> Act | None:
+    grace_s = stations.settings.grace_hours * 3600.0
+    found = stations.warehouse.upkeep.orphans(older_than_s=grace_s)
+    if not dry_run:
+        stations.warehouse.sweep(older_than_s=grace_s)
+        versions.sweep(stations.db, stations.store, older_than_s=grace_s)
+    if not found:
+        return None
+    return Act(
+        action="sweep", object="orphans", detail=f"{len(found):,} that killed runs left", bytes=sum(found.values())
+    )
+
+
+def _compact(stations: Stations, chosen: Compaction, guard: Callable[[], None], *, dry_run: bool) -> Act | None:
+    small = f"{len(chosen.files):,} files"
+    deleted = f", without {chosen.deleted:,} deleted rows" if chosen.deleted else ""
+    if dry_run:
+        detail = f"{small} into {len(chosen.parts):,}{deleted}"
+        return Act(action="compact", object=chosen.table, detail=detail, bytes=chosen.bytes)
+    written = stations.warehouse.upkeep.compact(chosen, run_id=stations.clock.new_id(), guard=guard)
+    detail = f"{small} into {len(written):,}{deleted}" if written is not None else "it changed meanwhile: the next time"
+    return Act(action="compact", object=chosen.table, detail=detail, bytes=chosen.bytes)
+
+
+def _forget_runs(stations: Stations, *, dry_run: bool) -> Act | None:
+    days = stations.settings.maintain.keep_run_days
+    found = old_runs(stations.db, before=stations.clock.now() - timedelta(days=days)) if days else []
+    if not found:
+        return None
+    if not dry_run:
+        delete_runs(stations.db, found)
+    return Act(action="forget runs", object="control database", detail=f"{len(found):,} older than {days} days")
+
+
+def _vacuum(what: str, work: Callable[[], int]) -> Act | None:
+    won = work()
+    return Act(action="vacuum", object=what, detail="unused pages", bytes=won) if won else None
