@@ -54,14 +54,15 @@ def test_a_check_of_what_is_there_is_recorded_and_counts_its_rows(project: Proje
         "CREATE TABLE t (id PRIMARY KEY NOT ENFORCED, CHECK (x > 1) NOT ENFORCED) AS"
         " SELECT unnest([1, 1, 2]) AS id, unnest([1, 2, 3]) AS x;\n"
         "CREATE TABLE free AS SELECT 1 AS a;\n"
-        "ASSERT (SELECT count(*) FROM t) = 3 AS 'three rows';\n",
+        "ASSERT (SELECT count(*) FROM t) = 3 AS 'three rows';\n"
+        "ASSERT (SELECT min(x) FROM t) = 1 AS 'it begins at one';\n",
     )
     project.run()
 
     report = project.check()
 
     assert report.held
-    assert [(t.name, len(t.results)) for t in report.tables] == [("t", 2), ("t", 1)]
+    assert [(t.name, len(t.results)) for t in report.tables] == [("t", 2), ("t", 1), ("t", 1)]
     assert [failure.sentence for failure in report.tables[0].failures] == [
         "PRIMARY KEY (id) fails for 2 of 3 rows, such as id = 1",
         "CHECK (x > 1) fails for 1 of 3 rows, such as id = 1 (the first has x = 1)",
@@ -71,8 +72,9 @@ def test_a_check_of_what_is_there_is_recorded_and_counts_its_rows(project: Proje
         " WHERE origin = 'check' ORDER BY step, number"
     ).fetchall()
     assert rows[0] == ("t", None, "assert", "passed", 0, "[]")
-    assert rows[1][2:] == ("primary_key", "warned", 2, '[{"id":1},{"id":1}]')
-    assert rows[1][1] == project.history("t")[0].version
+    assert len(rows) == 4
+    assert rows[2][2:] == ("primary_key", "warned", 2, '[{"id":1},{"id":1}]')
+    assert rows[2][1] == project.history("t")[0].version
 
 
 def test_a_check_finds_an_enforced_constraint_that_stands_in_the_file_now(project: Project) -> None:
@@ -99,6 +101,17 @@ def test_a_check_reads_a_table_whose_files_hold_rows_that_are_gone(project: Proj
     assert report.held
     assert report.rows == 10
     assert {result.rows_seen for result in report.results} == {10}
+
+
+def test_a_table_that_a_check_reads_is_built_first(project: Project) -> None:
+    report = run(
+        project,
+        "CREATE TABLE t (CHECK (a IN (SELECT b FROM u))) AS SELECT 2 AS a;\nCREATE TABLE u AS SELECT 2 AS b;",
+    )
+
+    assert [step.asset for step in report.steps] == ["u", "t"]
+    assert report.status == "ok"
+    assert project.check().held
 
 
 def test_a_check_needs_a_table_that_is_built(project: Project) -> None:

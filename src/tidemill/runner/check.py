@@ -7,7 +7,7 @@ rows are read from the tables' files.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -127,11 +127,12 @@ def check_tables(asked: Asked, names: Sequence[str] = ()) -> CheckReport:
     reports: list[TableReport] = []
     for key in wanted:
         if key in built and (names or tables[key].contract):
-            reports.append(_recorded(asked, run_id, _check_table(asked, tables[key])))
+            reports.append(_recorded(asked, run_id, tables[key], _check_table(asked, tables[key])))
+    missing = tables.keys() - built
     for summary in asked.summaries:
         reads = {asset_key(name) for name in summary.tables}
-        if summary.kind == "assert" and (not names or reads & set(wanted)) and reads <= built | set(_views(asked)):
-            reports.append(_recorded(asked, run_id, _check_assertion(asked, summary)))
+        if summary.kind == "assert" and (not names or reads & set(wanted)) and not reads & missing:
+            reports.append(_recorded(asked, run_id, summary, _check_assertion(asked, summary)))
     return CheckReport(run_id=run_id, tables=tuple(reports), unbuilt=tuple(unbuilt))
 
 
@@ -141,10 +142,6 @@ def _wanted(tables: Mapping[str, Summary], names: Sequence[str]) -> list[str]:
             hint = did_you_mean(name, [item.name for item in tables.values()])
             raise NotFoundError(f"no statement of the project makes a table {name}", hint=hint)
     return list(dict.fromkeys(map(asset_key, names))) if names else list(tables)
-
-
-def _views(asked: Asked) -> Iterator[str]:
-    return (asset_key(item.name) for item in asked.summaries if item.kind == "view" or item.name == "")
 
 
 def _check_table(asked: Asked, summary: Summary) -> TableReport:
@@ -236,12 +233,11 @@ def _failures(asked: Asked, summary: Summary, results: Sequence[CheckResult]) ->
     )
 
 
-def _recorded(asked: Asked, run_id: str, report: TableReport) -> TableReport:
-    step = f"check {report.name}" if report.version is not None else f"assert {report.results and report.name}"
+def _recorded(asked: Asked, run_id: str, summary: Summary, report: TableReport) -> TableReport:
     save_checks(
         asked.db,
         run_id,
-        step,
+        f"check {summary.name}",
         table=report.name,
         results=report.results,
         version=report.version,

@@ -23,7 +23,7 @@ from tidemill.core.names import name_key
 from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bigquery_errors import raise_errors
 from tidemill.sql.bind_foreign import adapt
-from tidemill.sql.dialects import generate, make_parser, parse_tokens, tokenize
+from tidemill.sql.dialects import generate, make_parser, parse_tokens, path_of, tokenize
 from tidemill.sql.statements import Constraint
 from tidemill.sql.text import Text
 
@@ -65,6 +65,16 @@ def understand(constraint: Constraint, *, dialect: str, engine: str) -> Constrai
         tree = _parse(sql, engine)
     measures = tuple(dict.fromkeys(_measures(tree, engine))) if shape == "table" else ()
     return replace(constraint, sql=sql, shape=shape, reads=reads, measures=measures[:MOST_MEASURES])
+
+
+def tables_read(constraint: Constraint, dialect: str) -> tuple[str, ...]:
+    """The tables that the subqueries of a CHECK read."""
+    if "select" not in constraint.expression.lower() and "from" not in constraint.expression.lower():
+        return ()
+    tree = _parse(constraint.expression, dialect)
+    own = {name_key(one.alias_or_name) for one in tree.find_all(exp.CTE)}
+    paths = [path_of(table) for table in tree.find_all(exp.Table) if isinstance(table.this, exp.Identifier)]
+    return tuple(dict.fromkeys(path for path in paths if path and name_key(path) not in own))
 
 
 def _parse(condition: str, dialect: str) -> exp.Expr:

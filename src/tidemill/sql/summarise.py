@@ -10,6 +10,7 @@ from typing import Any
 from tidemill.core.digest import digest_value
 from tidemill.core.names import name_key
 from tidemill.sql.canonical import canonical_sql
+from tidemill.sql.conditions import tables_read
 from tidemill.sql.contract import contract_json
 from tidemill.sql.reads import find_reads
 from tidemill.sql.statements import (
@@ -172,11 +173,15 @@ def _descriptions(statement: Statement) -> dict[str, Any]:
 
 
 def _with_referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[str, ...]:
-    """Tables that REFERENCES names are read when the rows are checked."""
+    """Tables that REFERENCES names, and those in the queries of a CHECK, are read when the rows are checked."""
     found = {name_key(table): table for table in tables}
     for rule in statement.constraints:
-        if rule.kind == "references" and name_key(rule.table) != name_key(statement.name):
-            found.setdefault(name_key(rule.table), rule.table)
+        read: tuple[str, ...] = (rule.table,) if rule.kind == "references" else ()
+        if rule.kind == "check":
+            read = tables_read(rule, statement.source.dialect)
+        for table in read:
+            if name_key(table) != name_key(statement.name):
+                found.setdefault(name_key(table), table)
     return tuple(found.values())
 
 
