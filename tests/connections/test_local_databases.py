@@ -268,3 +268,11 @@ def test_a_session_keeps_its_moment_while_others_read_a_newer_one(open_with: Ope
     late = project.sql("SELECT count(*) FROM crm.orders")
     again = project.sql("SELECT count(*) FROM crm.orders")
     assert [one.fetchall() for one in (late, early, again)] == [[(101,)], [(100,)], [(101,)]]
+
+
+def test_lineage_of_columns_leads_into_the_connection(open_with: OpenWith, crm: Path) -> None:
+    project = open_with(TOML, t="CREATE TABLE t AS SELECT id, total * 2 AS twice FROM crm.main.orders")
+    project.run()
+    graph, _ = project.lineage_of("t.twice")
+    (node,) = [node for node in graph.nodes.values() if node.kind == "connection"]
+    assert (node.name, list(node.columns)) == ("crm.main.orders", ["id", "total"])

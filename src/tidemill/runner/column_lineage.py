@@ -80,16 +80,20 @@ def _made(statements: ProjectStatements, db: Database) -> list[Made]:
     ]
     named = {asset_key(one.summary.name) for one in made}
     typed = [asset for asset in load_assets(db).values() if asset.origin == "sql" and asset.key not in named]
-    return [*made, *(_typed(asset) for asset in typed if asset.kind in FOLLOWED)]
+    followed = (_typed(asset) for asset in typed if asset.kind in FOLLOWED)
+    return [*made, *(one for one in followed if one is not None)]
 
 
-def _typed(asset: Asset) -> Made:
-    """A statement that was typed, as it is kept in the control database."""
+def _typed(asset: Asset) -> Made | None:
+    """A statement that was typed, as it is kept in the control database; None for a table that a command made."""
     from tidemill.column_lineage.build import Made
     from tidemill.sql.parse import parse_text
     from tidemill.sql.summarise import summarise
 
-    statement = parse_text(asset.statement, file="", dialect=asset.dialect)[0]
+    statements = parse_text(asset.statement, file="", dialect=asset.dialect)
+    if not statements:
+        return None
+    statement = statements[0]
     return Made(summary=summarise(statement, 0), statement=lambda: statement)
 
 
