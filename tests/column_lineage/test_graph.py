@@ -196,6 +196,24 @@ def test_a_star_over_a_table_of_a_connection_lists_its_columns(build: Build) -> 
     assert graph.notes[0].text == "its columns are not known: no such table"
 
 
+def test_keys_and_deletions_of_an_incremental_table_decide_its_rows(build: Build) -> None:
+    graph = build(
+        "CREATE TABLE t OPTIONS (incremental_by = 'day', unique_key = ['id'], deleted_when = 'amount < 0') AS "
+        "SELECT * FROM 'known.csv'"
+    )
+
+    assert edges(graph, "t")[""] == ["known.csv.amount filter", "known.csv.day filter", "known.csv.id group_by"]
+
+
+def test_a_name_of_the_query_around_is_not_taken_for_a_column_of_an_open_file(build: Build) -> None:
+    graph = build("CREATE VIEW v AS SELECT p.day FROM 'p.csv' AS p WHERE EXISTS (FROM 'q.csv' AS q WHERE q.i = p.i)")
+
+    assert edges(graph, "v") == {
+        "day": ["p.csv.day identity"],
+        "": ["p.csv.i filter", "q.csv filter", "q.csv.i filter"],
+    }
+
+
 def test_statements_that_read_each_other_in_a_circle_still_have_a_graph(build: Build) -> None:
     graph = build("CREATE VIEW p AS SELECT x FROM q; CREATE VIEW q AS SELECT x, y FROM p")
 

@@ -11,6 +11,7 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.column_lineage.calls import call_relation
 from tidemill.column_lineage.flow import Out, Relation, Rest, base, merged
 from tidemill.column_lineage.graph import HOWS, Column, ColumnGraph, ColumnRef, Edge, Node, Note
+from tidemill.column_lineage.increments import increment_flow
 from tidemill.column_lineage.models import ModelColumns, model_relation
 from tidemill.column_lineage.queries import trace_query
 from tidemill.core.connections import lake_name
@@ -227,6 +228,8 @@ class _Builder:
             # What the column list names is there, or the statement does not run.
             named = [rows.find(column.name) for column in statement.columns if not rows.lists(column.name)]
             rows = replace(rows, columns=(*rows.columns, *(out for out in named if out is not None)))
+        if isinstance(statement, CreateTable) and (kept := increment_flow(statement, rows)):
+            rows = replace(rows, rows=merged([rows.rows, kept]))
         return rows
 
     def _loaded(self, statement: LoadData) -> Relation:

@@ -114,30 +114,28 @@ class Scope:
                 yield source, replace(column, flow=self.joined[key]) if key in self.joined else column
 
     def _find(self, parts: list[str]) -> Flow | None:
+        """Look for table.column in this query and those around it, then for column(.field)."""
+        around = list(self._outwards())
+        found = (scope._qualified(parts) for scope in around) if len(parts) > 1 else iter(())
+        qualified = next((flow for flow in found if flow is not None), None)
+        if qualified is not None:
+            return qualified
+        return next((flow for scope in around if (flow := scope._unqualified(parts[0])) is not None), None)
+
+    def _outwards(self) -> Iterator[Scope]:
         scope: Scope | None = self
         while scope is not None:
-            found = scope._own(parts)
-            if found is not None:
-                return found
+            yield scope
             scope = scope.outer
-        return None
 
-    def _own(self, parts: list[str]) -> Flow | None:
-        # The longest path first: schema.table.column, table.column(.field), column(.field).
+    def _qualified(self, parts: list[str]) -> Flow | None:
+        """The longest path first: schema.table.column, table.column(.field)."""
         for length in range(min(len(parts) - 1, 3), 0, -1):
             source = self.named(".".join(parts[:length]))
-            if source is not None:
-                found = source.relation.find(parts[length])
-                if found is None and len(parts) > length + 1:
-                    continue
-                if found is None and not self._has(parts[0]):
-                    return None
-                if found is not None:
-                    return found.flow
-        return self._unqualified(parts[0])
-
-    def _has(self, name: str) -> bool:
-        return any(source.relation.lists(name) for source in self.sources)
+            found = source.relation.find(parts[length]) if source is not None else None
+            if found is not None:
+                return found.flow
+        return None
 
     def _unqualified(self, name: str) -> Flow | None:
         key = name_key(name)
