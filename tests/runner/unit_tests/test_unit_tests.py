@@ -201,6 +201,8 @@ def test_toml_gives_predictions_and_queries(run: RunTest) -> None:
         (f"FOR daily {ONE_KNOWN} EXPECT (lat) AS (VALUES (1))", "daily has no column lat", "did you mean late?"),
         (f"FOR daily {ONE_KNOWN} EXPECT countd (n) AS (VALUES (1))", "daily has no WITH clause", "did you mean c"),
         (f"FOR daily {ONE_KNOWN} EXPECT FAILING small", "daily has no check small", ""),
+        (f"FOR daily {ONE_KNOWN}, flights EXPECT NOTHING", "daily does not read flights", "it reads known"),
+        (f"FOR daily {ONE_KNOWN}, 'x.csv' (a) EXPECT NOTHING", "daily does not read 'x.csv'", "it reads known"),
         (f"FOR daily {ONE_KNOWN}, known EXPECT NOTHING", "rows for known are given twice", ""),
         ("FOR daily GIVEN known AS (FROM planes) EXPECT NOTHING", "the rows of known are read from the table", "write"),
         ("FOR daily GIVEN known (origin, a, b) AS (VALUES (1)) EXPECT NOTHING", "the rows of known have 1 columns", ""),

@@ -149,18 +149,17 @@ class Bench:
         """The given rows as views under names that the tested query can read."""
         inputs = _Inputs(now=test.now)
         for number, given in enumerate(test.given):
-            key = given_key(given)
-            if key in inputs.names or (given.kind == "table" and asset_key(lake_name(given.name)) in inputs.views):
+            name = asset_key(lake_name(given.name)) if given.kind == "table" else f"tm_given_{number}"
+            if given_key(given) in inputs.names or name in inputs.views:
                 raise BindError(f"rows for {given.shown} are given twice")
-            sql = given_sql(
-                given, node=self._node(given), types=self._types(given), session=self.session, engine=self.lake.dialect
-            )
+            node, types = self._node(given), self._types(given)
+            sql = given_sql(given, node=node, types=types, session=self.session, engine=self.lake.dialect)
+            inputs.views[name] = rows_query(sql)
+            inputs.given[name] = given
             if given.kind == "table":
-                inputs.views[asset_key(lake_name(given.name))] = rows_query(sql)
-                inputs.tables[asset_key(lake_name(given.name))] = sql
+                inputs.tables[name] = sql
             else:
-                inputs.names[key] = f"tm_given_{number}"
-                inputs.views[f"tm_given_{number}"] = rows_query(sql)
+                inputs.names[given_key(given)] = name
         return inputs
 
     def _types(self, given: Given) -> dict[str, str]:
@@ -205,13 +204,15 @@ class Bench:
             The statement reads something, itself or through views, for which no rows are given.
         """
         views = dict(inputs.views)
-        waiting, seen = [inputs.ready(query)], set()
+        seen: dict[str, str] = {}
+        waiting = [inputs.ready(query)]
         while waiting:
             for key, shown in reads_of(waiting.pop()):
                 name = asset_key(lake_name(shown))
-                if key in seen or name in inputs.views:
+                known = key in seen or name in inputs.views
+                seen.setdefault(key, shown)
+                if known:
                     continue
-                seen.add(key)
                 summary = self.known.get(name)
                 if not key.startswith("table ") or summary is None or summary.kind != "view":
                     raise BindError(
@@ -221,7 +222,20 @@ class Bench:
                     )
                 views[name] = inputs.ready(self._view(name))
                 waiting.append(views[name])
+        self._refuse_unread(test, inputs, seen)
         return views
+
+    def _refuse_unread(self, test: UnitTest, inputs: _Inputs, read: Mapping[str, str]) -> None:
+        """Refuse rows for something that the statement does not read: a name is wrong, or the statement changed."""
+        statement = self._statement(test)
+        rules = statement.constraints if isinstance(statement, CreateTable) else ()
+        referred = {f"table {asset_key(rule.table)}" for rule in rules if rule.kind == "references"}
+        for name, given in inputs.given.items():
+            if f"table {name}" not in {*read, *referred}:
+                names = [shown for shown in read.values() if not shown.startswith("tm_given_")]
+                near = did_you_mean(given.shown, names)
+                hint = near if near.startswith("did") else f"it reads {', '.join(names) or 'nothing'}"
+                raise BindError(f"{test.of} does not read {given.shown}", hint=hint)
 
     def _result(
         self,
@@ -278,13 +292,14 @@ class Bench:
 
 @dataclass(slots=True, kw_only=True)
 class _Inputs:
-    """Given rows: ``views`` by the names they are read under, ``names`` of views for files and calls, by key.
+    """Given rows: ``views`` and what is ``given`` by the names they are read under, ``names`` of views by key.
 
     ``tables`` has the engine SQL behind the given tables, for checks that look into another table.
     """
 
     now: str = ""
     views: dict[str, Query] = field(default_factory=dict)
+    given: dict[str, Given] = field(default_factory=dict)
     names: dict[str, str] = field(default_factory=dict)
     tables: dict[str, str] = field(default_factory=dict)
 
