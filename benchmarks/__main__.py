@@ -21,6 +21,7 @@ JOBS = {
     "online": "online",
     "rollback": "rollback",
     "contracts": "contracts",
+    "profile": "profile",
 }
 
 

@@ -1,7 +1,8 @@
 """Seeded tables: ``python -m benchmarks.data KIND ROWS FILE``.
 
 ``mixed`` has 20 columns: an id, ten numbers, an integer, a boolean, six strings of 4 to 3,000 values, a label that
-depends on them; 2 % NULLs in every feature. ``numbers`` has the id, the numbers and the label.
+depends on them; 2 % NULLs in every feature. ``timed`` has two timestamps more,
+``numbers`` the id, the numbers and the label.
 """
 
 from __future__ import annotations
@@ -70,12 +71,16 @@ def _chunk(rng, start, count, kind):
     label = rng.random(count) < 1 / (1 + np.exp(-z))
     made = {"id": pa.array(np.arange(start, start + count))}
     made |= {name: column(values) for name, values in zip(NUMBERS, numbers, strict=True)}
-    if kind == "mixed":
+    if kind in ("mixed", "timed"):
         made["i0"] = column(whole)
         made["b0"] = column(flag)
         for name, values, size in zip(STRINGS, codes, _SIZES, strict=True):
             words = pa.array([f"{name} value {i:04d}" for i in range(size)])
             made[name] = pa.DictionaryArray.from_arrays(column(values), words).cast(pa.string())
+    if kind == "timed":
+        for name in ("t0", "t1"):
+            seconds = 1_600_000_000 + rng.integers(0, 10**8, count)
+            made[name] = pa.array(seconds * 1_000_000, pa.timestamp("us"), mask=rng.random(count) < _NULLS)
     made["label"] = pa.array(label.astype(np.int64))
     return pa.table(made)
 

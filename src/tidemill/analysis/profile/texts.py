@@ -93,8 +93,9 @@ _LISTED = ", ".join(map(quote_text, MISSING_NUMBER))
 _WORDS = f"(SELECT list({{'v': v, 'n': n}} ORDER BY n DESC, v) FROM g WHERE v IN ({_LISTED}))"
 _SHORT = "regexp_replace(regexp_replace(regexp_replace(s, 'a{2,}', 'a+', 'g'), 'A{2,}', 'A+', 'g'), '9{2,}', '9+', 'g')"
 _VARIANTS = (
-    "(SELECT list(vs) FROM (SELECT list(v ORDER BY n DESC, v)[:4] AS vs, sum(n) AS m FROM g GROUP BY lower(trim(v))"
-    " HAVING count(*) > 1 ORDER BY m DESC, vs LIMIT 5))"
+    "(SELECT list(vs) FROM (SELECT list(v ORDER BY n DESC, v)[:4] AS vs, sum(n) AS m FROM g"
+    " GROUP BY lower(trim(v))"
+    " HAVING count(DISTINCT trim(v)) > 1 ORDER BY m DESC, vs LIMIT 5))"
 )
 
 
