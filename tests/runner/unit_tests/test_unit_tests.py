@@ -310,6 +310,17 @@ def test_a_table_read_at_a_version_is_given_like_any_other(root: Path, run: RunT
     assert (result.error, result.status) == (None, "passed")
 
 
+def test_rows_can_stand_in_files(root: Path, run: RunTest) -> None:
+    (root / "tests" / "known.csv").write_bytes("origin;dep_delay\nJFK;61\nZürich;3\n".encode("latin-1"))
+
+    result = run(
+        "CREATE TEST t FOR daily GIVEN known AS (FROM 'tests/known.csv') "
+        "EXPECT (origin, late) AS (VALUES ('JFK', 1), ('Zürich', 0))"
+    )
+
+    assert (result.error, result.status) == (None, "passed")
+
+
 def test_a_project_without_tests_says_where_they_go(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

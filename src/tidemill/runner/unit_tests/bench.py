@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError, NotFoundError, TidemillError, Where
 from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
+from tidemill.runner.files import FileReads, ProjectFolder
 from tidemill.runner.shape import engine_type, typed_query
 from tidemill.runner.unit_tests.checks import failing_checks
 from tidemill.runner.unit_tests.compare import Difference, Row, compare
@@ -25,6 +26,7 @@ from tidemill.warehouse.protocol import Column, Staged
 if TYPE_CHECKING:
     from tidemill.column_lineage.graph import ColumnGraph, Node
     from tidemill.runner.statements import ProjectStatements
+    from tidemill.sql.file_reads import ReadFiles
     from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import Session, Warehouse
 
@@ -70,7 +72,8 @@ def open_bench(root: Path, statements: ProjectStatements, db: Database, *, of: C
         lake = open_lake(Path(scratch), search_path=root)
         try:
             with lake.session() as session:
-                yield Bench(root=root, statements=statements, db=db, lake=lake, session=session, of=of)
+                files = FileReads(ProjectFolder(root, db), session, sure=True).sql
+                yield Bench(root=root, statements=statements, db=db, lake=lake, session=session, of=of, files=files)
         finally:
             lake.close()
 
@@ -85,6 +88,7 @@ class Bench:
     lake: Warehouse
     session: Session
     of: Collection[str]
+    files: ReadFiles
     graph: ColumnGraph | None = None
     known: dict[str, Summary] = field(default_factory=dict)
 
@@ -153,7 +157,8 @@ class Bench:
             if given_key(given) in inputs.names or name in inputs.views:
                 raise BindError(f"rows for {given.shown} are given twice")
             node, types = self._node(given), self._types(given)
-            sql = given_sql(given, node=node, types=types, session=self.session, engine=self.lake.dialect)
+            engine = self.lake.dialect
+            sql = given_sql(given, node=node, types=types, session=self.session, engine=engine, files=self.files)
             inputs.views[name] = rows_query(sql)
             inputs.given[name] = given
             if given.kind == "table":
@@ -265,7 +270,7 @@ class Bench:
         if expected.query is None:
             names = list(types)
             return compare(what, names, [], self._fetch(f"SELECT * FROM {relation}"))
-        rows, names = expected_rows(expected, session=self.session, engine=self.lake.dialect)
+        rows, names = expected_rows(expected, session=self.session, engine=self.lake.dialect, files=self.files)
         by_key = {name_key(name): name for name in types}
         for name in names:
             if name_key(name) not in by_key:

@@ -13,6 +13,7 @@ from tidemill.sql.unit_test import Expected, Given
 
 if TYPE_CHECKING:
     from tidemill.column_lineage.graph import Node
+    from tidemill.sql.file_reads import ReadFiles
     from tidemill.warehouse.protocol import Session
 
 
@@ -25,7 +26,9 @@ def rows_query(sql: str) -> Query:
     return statement.query
 
 
-def given_sql(given: Given, *, node: Node | None, types: Mapping[str, str], session: Session, engine: str) -> str:
+def given_sql(
+    given: Given, *, node: Node | None, types: Mapping[str, str], session: Session, engine: str, files: ReadFiles
+) -> str:
     """The rows, each column in its declared type; what the statement reads and nobody gave is NULL.
 
     Parameters
@@ -34,6 +37,8 @@ def given_sql(given: Given, *, node: Node | None, types: Mapping[str, str], sess
         The columns of what is given, as far as its statement or the tested one tell.
     types
         Declared types by key, in the engine's names.
+    files
+        How files are read that hold rows.
 
     Raises
     ------
@@ -43,7 +48,9 @@ def given_sql(given: Given, *, node: Node | None, types: Mapping[str, str], sess
     names = list(given.columns)
     rows = ""
     if given.query is not None:
-        rows, names = _rows(given.query, names, f"the rows of {given.shown}", session=session, engine=engine)
+        rows, names = _rows(
+            given.query, names, f"the rows of {given.shown}", session=session, engine=engine, files=files
+        )
     known = {key: column.name for key, column in node.columns.items()} if node is not None else {}
     own = {name_key(name): name for name in names}
     if node is not None and node.complete:
@@ -62,13 +69,17 @@ def given_sql(given: Given, *, node: Node | None, types: Mapping[str, str], sess
     return f"SELECT {', '.join(items)} FROM {rows}" if rows else f"SELECT {', '.join(items)} WHERE FALSE"
 
 
-def expected_rows(expected: Expected, *, session: Session, engine: str) -> tuple[str, list[str]]:
+def expected_rows(expected: Expected, *, session: Session, engine: str, files: ReadFiles) -> tuple[str, list[str]]:
     """The expected rows as a relation in engine SQL, and the names of its columns."""
     assert expected.query is not None  # noqa: S101 - the caller knows
-    return _rows(expected.query, list(expected.columns), "the expected rows", session=session, engine=engine)
+    return _rows(
+        expected.query, list(expected.columns), "the expected rows", session=session, engine=engine, files=files
+    )
 
 
-def _rows(query: Query, names: Sequence[str], what: str, *, session: Session, engine: str) -> tuple[str, list[str]]:
+def _rows(
+    query: Query, names: Sequence[str], what: str, *, session: Session, engine: str, files: ReadFiles
+) -> tuple[str, list[str]]:
     from tidemill.sql.bind import bind_query
 
     tables = [shown for key, shown in reads_of(query) if key.startswith("table ")]
@@ -77,7 +88,7 @@ def _rows(query: Query, names: Sequence[str], what: str, *, session: Session, en
             f"{what} are read from the table {tables[0]}: a test reads no tables",
             hint="write them with VALUES, or keep them in a file: AS (FROM 'tests/rows.csv')",
         )
-    sql = bind_query(query, views={}, engine=engine).sql
+    sql = bind_query(query, views={}, engine=engine, files=files).sql
     own = session.schema(sql).names
     if len(names) > len(own):
         raise BindError(f"{what} have {len(own)} columns, and {len(names)} names", hint=", ".join(names))
