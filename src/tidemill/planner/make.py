@@ -30,7 +30,7 @@ ACTIONS: Mapping[str, Action] = {
     "view": "view",
     "assert": "assert",
 }
-PART_ORDER = ("query", "options", "transform", "constraints", "columns")
+PART_ORDER = ("query", "options", "transform", "constraints", "columns", "layout")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -187,6 +187,7 @@ def bind(
 
 def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
     from tidemill.sql.incremental import incremental_of
+    from tidemill.sql.layout import laid_out
     from tidemill.sql.reads import takes_all
     from tidemill.sql.table_options import check_table_options
 
@@ -208,7 +209,7 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
         bound: list[OpenQuery] = []
 
         def query() -> OpenQuery:
-            opened, _ = bind(statement.query, job, session, files=files)
+            opened, _ = bind(laid_out(statement.query, statement.layout), job, session, files=files)
             bound[:] = [opened]
             if not statement.columns:
                 return opened

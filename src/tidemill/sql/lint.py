@@ -185,7 +185,10 @@ def _header_notes(statement: CreateTable | CreateView) -> list[str]:
     header = statement.source.text.removesuffix(statement.query.source.text)
     for found in _LAYOUT.finditer(header):
         name = " ".join(found.group().upper().split())
-        notes.append(f"{name}: ignored: tables are kept as Parquet files, whose layout Tidemill decides")
+        if isinstance(statement, CreateView):
+            notes.append(f"{name}: ignored: a view has no rows of its own")
+        elif any(option.name.lower() == "incremental_by" for option in statement.options):
+            notes.append(f"{name}: ignored: an incremental table keeps its rows in the order in which they came")
     return notes
 
 

@@ -9,14 +9,16 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import quote_name
 from tidemill.sql.dialects import placed
+from tidemill.sql.layout import CLAUSES, read_keys
 from tidemill.sql.parse_columns import ColumnList, read_column_list
 from tidemill.sql.parse_literals import read_options
 from tidemill.sql.parse_query import read_end, read_exists, read_path, read_query, skip_to
 from tidemill.sql.statements import CreateTable, CreateView, OptionValue, Other, Query, Source, Statement
 from tidemill.sql.text import Text
 
-LAYOUT = ("PARTITION BY", "CLUSTER BY", "PARTITIONED BY", "SORT BY", "DEFAULT", "WITH")
-CLAUSES = "the clauses stand in this order: (columns) PARTITION BY, CLUSTER BY, OPTIONS (...), AS query"
+PASSED_OVER = ("DEFAULT", "WITH")
+BEFORE_AS = (*CLAUSES, *PASSED_OVER, "OPTIONS")
+ORDER = "the clauses stand in this order: (columns) PARTITION BY, CLUSTER BY, OPTIONS (...), AS query"
 
 
 def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> Statement:
@@ -26,7 +28,7 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
         raise placed(p, "OR REPLACE and IF NOT EXISTS exclude each other", p._prev)
     name = read_path(p, "the table")
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
-    options = _read_clauses(p, text)
+    options, layout = _read_clauses(p, text)
     if p._curr and p._curr.text.upper() in ("LIKE", "COPY", "CLONE"):
         word = p._curr.text.upper()
         return _rest(p, source, f"CREATE TABLE {word}", "write CREATE TABLE ... AS SELECT * FROM the other table")
@@ -37,7 +39,7 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
             reason="a table is made by its query: add AS SELECT ..., or read files with LOAD DATA",
         )
     if not p._match_text_seq("AS"):
-        raise placed(p, f"unexpected '{p._curr.text[:40]}'", hint=CLAUSES)
+        raise placed(p, f"unexpected '{p._curr.text[:40]}'", hint=ORDER)
     query = read_query(p, text)
     read_end(p)
     return CreateTable(
@@ -49,20 +51,36 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
         columns=tuple(columns.columns),
         constraints=tuple(columns.constraints),
         options=options,
+        layout=layout,
     )
 
 
-def _read_clauses(p: Any, text: Text) -> tuple[OptionValue, ...]:
-    """Clauses between the columns and AS; how the table is laid out in storage is not ours to follow."""
+def _read_clauses(p: Any, text: Text) -> tuple[tuple[OptionValue, ...], tuple[exp.Expr, ...]]:
+    """Clauses between the columns and AS: the options, and the keys that rows are ordered by."""
     options: tuple[OptionValue, ...] = ()
-    while p._curr and p._curr.text.upper() in (*LAYOUT, "OPTIONS"):
-        word = p._curr.text.upper()
-        p._advance()
+    layout: tuple[exp.Expr, ...] = ()
+    while word := _clause(p):
         if word == "OPTIONS":
             options += read_options(p, text, literal=False)
+        elif word in CLAUSES:
+            layout += read_keys(p)
         else:
-            skip_to(p, *LAYOUT, "OPTIONS", "AS")
-    return options
+            skip_to(p, *BEFORE_AS, "AS")
+    return options, layout
+
+
+def _clause(p: Any) -> str:
+    """The word of the clause that begins here, stepped over; '' when none does."""
+    if not p._curr:
+        return ""
+    word = p._curr.text.upper()
+    if word in BEFORE_AS:
+        p._advance()
+        return str(word)
+    if p._next and f"{word} {p._next.text.upper()}" in CLAUSES:  # in some dialects they are two words
+        p._advance(2)
+        return f"{word} BY"
+    return ""
 
 
 def _rest(p: Any, source: Source, what: str, reason: str) -> Other:
@@ -76,7 +94,7 @@ def read_create_view(p: Any, text: Text, source: Source) -> Statement:
     read_exists(p, negated=True)
     name = read_path(p, "the view")
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
-    options = _read_clauses(p, text)
+    options, _ = _read_clauses(p, text)
     if not p._match_text_seq("AS"):
         raise placed(p, "expected AS and a query", hint="CREATE VIEW name AS SELECT ...")
     query = read_query(p, text)

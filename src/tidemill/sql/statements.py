@@ -127,6 +127,7 @@ class CreateTable:
     columns: tuple[ColumnDef, ...] = ()
     constraints: tuple[Constraint, ...] = ()
     options: tuple[OptionValue, ...] = ()
+    layout: tuple[Any, ...] = ()  # sqlglot's trees of what rows are ordered by
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

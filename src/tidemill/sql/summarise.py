@@ -100,6 +100,8 @@ def _facts(statement: Statement) -> tuple[str, str, dict[str, str]]:
                 "columns": digest_value(columns),
                 "constraints": digest_value([_constraint(rule, dialect) for rule in statement.constraints]),
             }
+            if statement.layout:
+                parts["layout"] = digest_value([key.sql(dialect) for key in statement.layout])
             return "table", statement.name, parts
         case CreateView():
             return "view", statement.name, {"query": _query(statement.query)}

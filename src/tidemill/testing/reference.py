@@ -50,7 +50,7 @@ STATEMENTS = (
     (
         "CREATE [OR REPLACE] TABLE / VIEW ... AS query",
         "supported",
-        ("PARTITION BY, CLUSTER BY and storage options are read and ignored (partial)"),
+        "PARTITION BY and CLUSTER BY order the rows as they are written; storage options are ignored (partial)",
     ),
     (
         "LOAD DATA [OVERWRITE / INTO] ... FROM FILES",
