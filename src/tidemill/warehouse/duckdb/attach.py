@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 
 from tidemill.core.addresses import Address
@@ -15,10 +16,7 @@ CONNECT_SECONDS = 10
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attach:
-    """What stands in ``ATTACH 'place' AS name (READ_ONLY, options)``, and the secret that goes with it.
-
-    ``columns`` is a query for the server: the columns of one table as it has them now.
-    """
+    """What stands in ``ATTACH 'place' AS name (READ_ONLY, options)``, and the secret that goes with it."""
 
     place: str
     options: tuple[str, ...] = ()
@@ -64,7 +62,7 @@ def _ducklake(address: Address) -> Attach:
     return Attach(place=f"ducklake:{address.catalogue}{_there(address)}")
 
 
-def _there(address: Address) -> object:
+def _there(address: Address) -> Path:
     if address.path is None or not address.path.is_file():
         raise SourceError(f"there is no file {address.path}", file=str(address.path))
     return address.path
