@@ -243,9 +243,11 @@ def test_copies_of_files_are_gone_when_the_warehouse_is_closed(tmp_path: Path, o
 
 
 def test_a_lake_knows_no_connection_that_is_not_declared(tmp_path: Path) -> None:
-    with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path)) as lake:
-        with pytest.raises(NotFoundError, match="there is no connection crm"):
-            lake.source_tables("crm")
+    with (
+        closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path)) as lake,
+        pytest.raises(NotFoundError, match="there is no connection crm"),
+    ):
+        lake.source_tables("crm")
 
 
 def test_a_foreign_key_may_lead_into_a_connection(open_with: OpenWith, crm: Path) -> None:
