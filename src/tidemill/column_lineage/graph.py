@@ -69,6 +69,12 @@ class Column:
     role: str = ""
 
 
+KINDS: Mapping[str, str] = MappingProxyType(
+    {"load": "table", "assert": "assertion", "lake": "table of the lake", "unknown": "not known"}
+)
+"""Kinds of nodes that people know by another word."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Node:
     """A table, view, model, assertion or source.
@@ -94,6 +100,11 @@ class Node:
     columns: Mapping[str, Column] = field(default_factory=dict)
     complete: bool = True
     reads: tuple[str, ...] = ()
+
+    @property
+    def what(self) -> str:
+        """The kind in words."""
+        return KINDS.get(self.kind, self.kind)
 
 
 @dataclass(frozen=True, slots=True, order=True)

@@ -13,7 +13,6 @@ from itertools import pairwise
 from tidemill.column_lineage.graph import HOWS, ColumnGraph, ColumnRef, Node
 from tidemill.column_lineage.layout import HEAD, ROW, Box, Layout, lay_out
 
-_KINDS = {"load": "table", "assert": "assertion", "lake": "table of the lake", "unknown": "not known"}
 _CLASSES = {"table": "made", "load": "made", "view": "view", "model": "model", "assert": "check"}
 
 _STYLE = """
@@ -118,7 +117,7 @@ def as_html(graph: ColumnGraph, *, title: str, start: ColumnRef | None = None) -
 def _node(node: Node, box: Box, number: int, start: ColumnRef | None) -> str:
     kind = _CLASSES.get(node.kind, "source")
     x, y = box.x, box.y
-    about = _KINDS.get(node.kind, node.kind)
+    about = node.what
     open_ = not node.complete and kind != "source"  # of a source only what is read is shown
     place = f"{node.file}:{node.line}" if node.file else ""
     parts = [

@@ -6,8 +6,6 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 
 from tidemill.column_lineage.graph import HOWS, ColumnGraph, ColumnRef, Edge, Node
 
-_KINDS = {"load": "table", "assert": "assertion", "lake": "table of the lake", "unknown": "not known"}
-
 
 def describe_column(ref: ColumnRef, *, above: ColumnGraph | None, below: ColumnGraph | None) -> str:
     """What a column is made of, and what it goes into, as trees (`select.select` gives the parts)."""
@@ -57,7 +55,7 @@ def describe_graph(graph: ColumnGraph) -> str:
 
 
 def _about(node: Node, role: str = "") -> str:
-    kind = f"{role} of a model" if role else _KINDS.get(node.kind, node.kind)
+    kind = f"{role} of a model" if role else node.what
     return f"{kind}, {node.file}:{node.line}" if node.file else kind
 
 

@@ -75,9 +75,7 @@ STATISTICS = (
         kinds=("text",),
         doc="Shapes of the texts: A for a capital, a for another letter, 9 for a digit; + behind one that repeats.",
     ),
-    Statistic(
-        name="variants", kinds=("text",), doc="Words that are written in several ways: capitals differ."
-    ),
+    Statistic(name="variants", kinds=("text",), doc="Words that are written in several ways: capitals differ."),
     Statistic(
         name="personal", kinds=("text", "number"), doc="Kinds of personal data it may hold, with the share of values."
     ),
