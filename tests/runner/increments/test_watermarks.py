@@ -241,6 +241,37 @@ def test_values_of_other_kinds_make_watermarks(shop: Shop) -> None:
     assert shop.history()[-1] == ("merge", 3, 3, 2, 0)
 
 
+def test_a_key_may_have_several_columns_with_odd_names(shop: Shop) -> None:
+    shop.write(
+        "CREATE TABLE orders OPTIONS (incremental_by = 'AT', unique_key = ['the \"key\"', 'Order'], "
+        "deleted_when = 'amount < 0') AS "
+        'SELECT id % 2 AS "the ""key""", id AS "order", amount, at FROM \'orders.parquet\'',
+        "orders",
+    )
+    shop.deliver("orders.parquet", [(1, 10, 0), (2, 20, 0), (3, 30, 0)])
+    shop.run()
+    shop.deliver("orders.parquet", [(1, -1, 1), (2, 21, 1), (4, 40, 1)])
+
+    shop.run()
+
+    assert shop.rows('SELECT "order", amount FROM orders ORDER BY ALL') == [(2, 21), (3, 30), (4, 40)]
+    assert shop.history()[-1] == ("merge", 3, 2, 1, 1)
+    assert shop.verify() == []
+
+
+def test_a_table_that_was_empty_takes_in_its_first_rows(shop: Shop) -> None:
+    for options in (KEYED, APPENDED):
+        shop.orders(options, source=SOURCE)
+        shop.deliver("orders.parquet", [])
+        shop.run()
+        shop.deliver("orders.parquet", [(1, 10, 0)])
+        assert shop.plan()["orders"] == ("increment", "orders.parquet changed; so far: no rows")
+
+        shop.run()
+
+        assert shop.rows() == [(1, 10)]
+
+
 def test_infinity_and_nan_do_not_become_the_watermark(shop: Shop) -> None:
     shop.write(
         "CREATE TABLE orders OPTIONS (incremental_by = 'amount') AS SELECT id, amount FROM 'orders.parquet'", "orders"
