@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -13,6 +14,8 @@ from tests.runner.increments.conftest import KEYED, Shop, outcomes
 
 from tidemill.core.errors import ConflictError, TidemillError
 from tidemill.project import open_project
+from tidemill.testing.warehouse import put, rows_of, stage
+from tidemill.warehouse.duckdb.lake import open_lake
 from tidemill.warehouse.protocol import Merge
 
 RUN = "import sys, tidemill; report = tidemill.open(sys.argv[1]).run(); sys.exit(report.exit_status)"
@@ -157,3 +160,23 @@ def test_a_changed_delete_file_is_found(shop: Shop) -> None:
     assert shop.plan()["orders"] == ("build", "its files are gone or damaged")
     shop.run()
     assert shop.rows() == [(1, 11), (2, 20)]
+
+
+def test_more_keys_than_fit_into_memory_are_put_aside_on_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tidemill.warehouse.duckdb.engine._ROOM", "96MB")
+    with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path)) as lake:
+        first = put(lake, "t", "SELECT 'a long key ' || i AS id, 1 AS n FROM range(600000) AS t(i)")
+        every_other = "SELECT 'a long key ' || i AS id, 2 AS n FROM range(0, 800000, 2) AS t(i)"
+        new = stage(lake, "t", every_other, attempt="new")
+
+        landed = lake.merge(new, Merge(base=first.version, keys=("id",)), run_id="r2", step="s", guard=lambda: None)
+
+        assert (landed.rows, landed.replaced) == (700_000, 300_000)
+        with lake.session() as session:
+            assert rows_of(session, "SELECT n, count(*) AS c FROM t GROUP BY n ORDER BY n") == [
+                {"n": 1, "c": 300_000},
+                {"n": 2, "c": 400_000},
+            ]
+        assert lake.verify() == []
+        spill = lake.places.spill
+    assert list(spill.iterdir()) == []

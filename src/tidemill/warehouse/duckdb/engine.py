@@ -6,10 +6,12 @@ what the answers leave in the cache grows with every commit: so they go to an in
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import os
+import shutil
 import threading
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,7 +35,9 @@ CATALOGUE = "tidemill_catalogue"
 WRITER = "tidemill_writer"
 
 # Enough for the tables of a large lake; what is cached beyond it is thrown out.
-_CLERK = {"threads": "1", "memory_limit": "256MB", "temp_directory": ""}
+_CLERK = {"threads": "1", "memory_limit": "256MB"}
+# For finding the rows that a merge replaces: keys beyond it are put aside on disk.
+_ROOM = "1GB"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,6 +79,18 @@ class Engine:
         """A new connection to the instance that has the catalogue and the writer."""
         with self._lock:
             return self._writing().root().cursor()
+
+    @contextlib.contextmanager
+    def roomy(self) -> Iterator[None]:
+        """Let the clerk compute for a while with every thread and more memory."""
+        # A connection of its own: that of a transaction that failed takes no settings.
+        clerk = self.clerk()
+        try:
+            _set(clerk, {"threads": str(self.settings.threads or os.cpu_count() or 1), "memory_limit": _ROOM})
+            yield
+        finally:
+            _set(clerk, _CLERK)
+            clerk.close()
 
     def number(self) -> int:
         """A number no other user of this instance has."""
@@ -186,6 +202,7 @@ class Engine:
             self.outside.close()
             if self._spill is not None:
                 path, handle = self._spill
+                shutil.rmtree(path, ignore_errors=True)
                 path.with_suffix(".lock").unlink(missing_ok=True)
                 os.close(handle)
                 self._spill = None
@@ -209,7 +226,11 @@ class Engine:
         if self._clerk is None:
             # Checking the signatures of the extensions means reading 70 MB: once in a process is enough.
             self._reading().load()
-            clerk = Instance(self.places.catalogue, {**_CLERK, "allow_unsigned_extensions": "true"})
+            assert self._spill is not None  # noqa: S101 - the readers have just claimed it
+            spill = self._spill[0] / "clerk"
+            spill.mkdir(parents=True, exist_ok=True)
+            config = {**_CLERK, "temp_directory": str(spill), "allow_unsigned_extensions": "true"}
+            clerk = Instance(self.places.catalogue, config)
             clerk.root()
             self._clerk = clerk
         return self._clerk
@@ -222,6 +243,11 @@ class Engine:
             f"{quote_text(f'ducklake:sqlite:{self.places.catalogue}')} AS {name} "
             f"({options}CREATE_IF_NOT_EXISTS false, DATA_PATH {place}, OVERRIDE_DATA_PATH true)",
         )
+
+
+def _set(connection: DuckDBPyConnection, settings: dict[str, str]) -> None:
+    for name, value in settings.items():
+        connection.execute(f"SET GLOBAL {name} = {quote_text(value)}")
 
 
 def claim_spill(places: Places) -> tuple[Path, int]:

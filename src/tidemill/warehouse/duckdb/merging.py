@@ -24,6 +24,8 @@ from tidemill.warehouse.protocol import DataFile, Merge
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
 
+    from tidemill.warehouse.duckdb.engine import Engine
+
 FILE_COLUMN = "filename"
 ROW_NUMBER = "rowid"
 """The engine's hidden columns: a row's file, and its number in the order in which rows were added."""
@@ -32,14 +34,16 @@ PATTERN = "ducklake-*-delete.parquet"
 
 
 def take_away(
-    cursor: DuckDBPyConnection, table: str, before: Commit, merge: Merge, *, files: Sequence[DataFile], places: Places
+    cursor: DuckDBPyConnection, table: str, before: Commit, merge: Merge, *, files: Sequence[DataFile], engine: Engine
 ) -> Effect:
     """Delete what a merge replaces; ``files`` are the new rows, not yet in the table."""
+    places = engine.places
     condition = _has_key(merge, files, places)
     if not condition:
         return Effect()
     there = set(places.data.rglob(PATTERN))
-    removed = int(cursor.execute(f"DELETE FROM {table} WHERE {condition}").fetchall()[0][0])
+    with engine.roomy():
+        removed = int(cursor.execute(f"DELETE FROM {table} WHERE {condition}").fetchall()[0][0])
     fault("merge.deleted")
     marks = [_keep(cursor, path, places) for path in sorted(places.data.rglob(PATTERN)) if path not in there]
     fault("merge.after_sync")

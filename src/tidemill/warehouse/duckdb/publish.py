@@ -124,7 +124,7 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
     try:
         cursor.execute("BEGIN TRANSACTION")
         try:
-            _apply(cursor, lake, commits, change, places=engine.places)
+            _apply(cursor, lake, commits, change, engine=engine)
             fault("publish.before_guard")
             guard()
             fault("publish.before_commit")
@@ -138,7 +138,7 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
             engine.detach(lake)
 
 
-def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, places: Places) -> None:
+def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, engine: Engine) -> None:
     schema, name = split_table(change.table, system=True)
     place = f"{lake}.{quote_name(schema)}"
     table = f"{place}.{quote_name(name)}"
@@ -152,7 +152,7 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
             _check_base(change, change.merge, before)
             assert before is not None  # noqa: S101 - checked just now
             _widen(cursor, table, before.columns, change.columns)
-            effect = take_away(cursor, table, before, change.merge, files=change.files, places=places)
+            effect = take_away(cursor, table, before, change.merge, files=change.files, engine=engine)
         elif change.action == "replace" or before is None:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {place}")
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
@@ -162,9 +162,9 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
             _check_same_columns(change.table, before.columns, change.columns)
         if change.emptied:
             _check_emptied(change, before)
-            effect = take_out(cursor, table, change.emptied, change.files, places=places)
+            effect = take_out(cursor, table, change.emptied, change.files, places=engine.places)
         for file in change.files:
-            path = quote_text(str(places.lake / file.path))
+            path = quote_text(str(engine.places.lake / file.path))
             where = f"{quote_text(name)}, {path}, schema => {quote_text(schema)}"
             cursor.execute(f"CALL ducklake_add_data_files('{lake}', {where})")
     extra = note(
