@@ -159,6 +159,19 @@ def test_a_table_that_lost_most_of_its_rows_is_not_published(project: Project) -
     assert "ROW_COUNT (at most 2 times the rows before) does not hold" in only_error(more).message
 
 
+def test_a_version_whose_rows_are_gone_is_not_compared_with(project: Project) -> None:
+    options = "max_drift = 0.1, min_row_count_ratio = 0.5"
+    for shift in (0, 1):
+        run(project, table(f"SELECT i + {shift} AS i FROM range(100) AS r (i)", options))
+    old = project.warehouse.files("t", project.history("t")[1].version)[0]
+    (project.root / ".tidemill" / "lake" / old.path).unlink()
+
+    (report,) = project.check().tables
+
+    assert report.held
+    assert [result.kind for result in report.results] == ["row_count"]
+
+
 def test_a_column_that_moved_is_told_and_chance_is_not(project: Project) -> None:
     options = "max_drift = 0.1, not_enforced = ['drift']"
     rows = "SELECT (hash(i + {0}) % 1000)::DOUBLE {1} AS x, 'w' || (hash(i + {0}) % 3) AS w FROM range({2}) AS r (i)"

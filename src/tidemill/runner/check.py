@@ -152,7 +152,7 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
     try:
         contract = _contract(asked, summary)
         now = asked.clock.now()
-        past = past_of(asked.warehouse, summary.name, now=now, below=version) if contract.rules else Past(now=now)
+        past = past_of(asked.warehouse, summary.name, now=now, published=True) if contract.rules else Past(now=now)
         referenced = _referenced(contract)
         others = {name: asked.warehouse.resting(name) for name in referenced if asset_key(name) in tables}
         read = [staged, *others.values(), *([past.before] if past.before else [])]

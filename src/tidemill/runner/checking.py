@@ -79,14 +79,18 @@ def check_rows(
     return Checked(run_id=run_id, step=step, table=staged.table, results=results, warnings=warnings)
 
 
-def past_of(warehouse: Warehouse, table: str, *, now: datetime, below: int | None = None) -> Past:
-    """The versions of a table that a new one, or the one called ``below``, is compared with."""
+def past_of(warehouse: Warehouse, table: str, *, now: datetime, published: bool = False) -> Past:
+    """The versions of a table that a new one, or with ``published`` the newest, is compared with."""
     try:
-        versions = [found for found in warehouse.history(table) if below is None or found.version < below]
+        versions = warehouse.history(table)[1 if published else 0 :]
+    except NotFoundError:
+        return Past(now=now)
+    row_counts = [found.rows for found in versions]
+    try:
         before = warehouse.resting(table, versions[0].version) if versions else None
     except NotFoundError:
-        return Past(now=now)  # the first version, or the first since the table was dropped
-    return Past(now=now, row_counts=[found.rows for found in versions], before=before)
+        before = None  # the table was dropped since, or `tidemill maintain` let the version go
+    return Past(now=now, row_counts=row_counts, before=before)
 
 
 def check_assertion(

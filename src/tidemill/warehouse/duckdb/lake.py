@@ -152,6 +152,10 @@ class Lake:
     def resting(self, table: str, version: int | None = None) -> Staged:
         """The rows of a visible version as a relation of its files, which the engine reads without the catalogue."""
         found = self._existing(table, version)
+        if version is not None and any(size_of(self.places.lake / file.path) < 0 for file in found.all_files):
+            raise NotFoundError(
+                f"the rows of version {version} of table {table} are gone", table=table, version=version
+            )
         if found.delete_files:
             # Which rows of its files are gone, and since when, is for the catalogue to say.
             relation = f"(FROM {quote_path(found.table)} AT (VERSION => {found.version}))"
