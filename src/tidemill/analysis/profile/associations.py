@@ -12,7 +12,6 @@ from tidemill.analysis.arrays import wholes
 from tidemill.analysis.profile.result import Association
 from tidemill.analysis.table import Sample, Table
 from tidemill.core.names import quote_name
-from tidemill.sources.column_codes import ranks
 
 if TYPE_CHECKING:
     import numpy as np
@@ -123,7 +122,7 @@ def _one(left: str, right: str, measure: str, value: float, rows: int, whole: bo
 def _between_numbers(sides: Sides, *, whole: bool) -> list[Association]:
     names = list(sides.numbers)
     first = {name: values[:: max(1, -(-values.size // RANKED_ROWS))] for name, values in sides.numbers.items()}
-    ranked = {name: ranks(values) for name, values in first.items() if not _missing(values).any()}
+    order = {name: order_of(values) for name, values in first.items()}
     found: list[Association] = []
     for (at, left), (other, right) in combinations(enumerate(names), 2):
         if sides.square is None:
@@ -131,9 +130,8 @@ def _between_numbers(sides: Sides, *, whole: bool) -> list[Association]:
         else:
             value, counted = sides.square[:, at, other]
             found += _one(left, right, "pearson", float(value), int(counted), True)
-        value, counted = spearman(first[left], first[right], ranked.get(left), ranked.get(right))
         all_ranked = whole and first[left].size == sides.numbers[left].size
-        found += _one(left, right, "spearman", value, counted, all_ranked)
+        found += _one(left, right, "spearman", *spearman(order[left], order[right]), all_ranked)
     return found
 
 
@@ -155,16 +153,34 @@ def pearson(left: Array, right: Array) -> tuple[float, int]:
     return float(np.corrcoef(x, y)[0, 1]), int(x.size)
 
 
-def spearman(
-    left: Array, right: Array, left_ranks: Array | None = None, right_ranks: Array | None = None
-) -> tuple[float, int]:
-    """Spearman's rank correlation; ranks that are known already are not computed again."""
-    if left_ranks is not None and right_ranks is not None:
-        return pearson(left_ranks, right_ranks)
-    both = ~(_missing(left) | _missing(right))
+def order_of(values: Array) -> Array:
+    """The place of each value among the different ones, from 0; -1 for NaN."""
+    import numpy as np
+
+    missing = _missing(values)
+    places = np.full(values.size, -1, dtype="int64")
+    places[~missing] = np.unique(values[~missing], return_inverse=True)[1]
+    return places
+
+
+def spearman(left: Array, right: Array) -> tuple[float, int]:
+    """Spearman's rank correlation of two columns by the `order_of` their values, over the rows where both have one.
+
+    Values are sorted once a column: the ranks among the rows of a pair are sums of counts.
+    """
+    both = (left >= 0) & (right >= 0)
     if both.sum() < 2:
         return float("nan"), int(both.sum())
-    return pearson(ranks(left[both]), ranks(right[both]))
+    return pearson(_ranks(left[both]), _ranks(right[both]))
+
+
+def _ranks(places: Array) -> Array:
+    """Ranks with ties at their mean."""
+    import numpy as np
+
+    counts = np.bincount(places)
+    ranks: Array = (np.cumsum(counts) - (counts - 1) / 2)[places]
+    return ranks
 
 
 def cramers_v(left: Array, right: Array) -> tuple[float, int]:
