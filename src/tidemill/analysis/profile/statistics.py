@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
@@ -158,8 +157,3 @@ def exact(value: Any) -> Any:
         return int(value)
     near = float(value)
     return near if Decimal(repr(near)) == value else str(value)
-
-
-def statistic_names() -> Mapping[str, Sequence[Kind]]:
-    """The kinds of columns that have each fact."""
-    return {row.name: row.kinds for row in STATISTICS}
