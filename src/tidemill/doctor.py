@@ -8,41 +8,32 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
 from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any, Literal
 
 from tidemill.core.connections import kind_of
 from tidemill.core.errors import SettingsError, TidemillError
+from tidemill.core.finding import Finding
 from tidemill.core.settings import SETTINGS
+from tidemill.doctor_project import CHECKS
 from tidemill.project import Project, open_project
 from tidemill.warehouse.duckdb.lake import open_lake
 
-PACKAGES = ("duckdb", "duckdb-extension-ducklake", "sqlglot", "pyarrow", "numpy", "xgboost-cpu", "onnx", "onnxruntime")
+PACKAGES = (
+    *("duckdb", "duckdb-extension-ducklake", "duckdb-extension-sqlite-scanner", "sqlglot", "pyarrow", "numpy"),
+    *("xgboost-cpu", "onnx", "onnxruntime"),
+)
 FREE_BYTES = 2 << 30
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Finding:
-    """One thing that was looked at. ``bad`` stops work, ``warning`` may."""
-
-    check: str
-    status: Literal["ok", "warning", "bad"]
-    detail: str
-    hint: str = ""
-
-    def as_json(self) -> dict[str, Any]:
-        """The finding as plain data."""
-        return asdict(self)
 
 
 def examine(folder: Path) -> Iterator[Finding]:
     """Look at the machine, then at the project in a folder, if there is one; each finding comes as it is made."""
     yield _python()
-    yield from _packages()
-    yield _guarded("engine", _engine)
+    packages = list(_packages())
+    yield from packages
+    if all(one.status == "ok" for one in packages):
+        yield _guarded("engine", _engine)
     yield _space(folder)
     yield _variables()
     try:
@@ -60,6 +51,11 @@ def examine(folder: Path) -> Iterator[Finding]:
         yield _guarded("lake", lambda: _lake(project))
         for name in project.settings.connections:
             yield _guarded(f"connection {name}", partial(_connection, project, name))
+        for check in CHECKS:
+            try:
+                yield from check(project)
+            except TidemillError as error:
+                yield Finding(check=check.__name__, status="bad", detail=error.message, hint=error.hint)
 
 
 def _guarded(check: str, look: Callable[[], Finding]) -> Finding:

@@ -9,7 +9,8 @@ import typer
 
 from tidemill.cli.options import AsJson, ProjectFolder
 from tidemill.cli.words import paint, wants_colour
-from tidemill.doctor import Finding, examine
+from tidemill.core.finding import Finding
+from tidemill.doctor import examine
 
 COLOURS = {"ok": "32", "warning": "33", "bad": "31"}
 
