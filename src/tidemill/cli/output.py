@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from tidemill.cli.words import count
+from tidemill.core.csv_cells import harmless
 from tidemill.core.errors import SettingsError, SourceError, SpaceError
 from tidemill.runner.result import Result, cut, show, text_table
 
@@ -176,9 +177,9 @@ def _short(value: object) -> object:
 
 
 def write_csv(result: Result, stream: IO[str]) -> None:
-    """Write a header and a line a row; NULL is empty, lists and structs are JSON."""
+    """Write a header and a line a row; NULL is empty, lists and structs are JSON; no text is a formula."""
     writer = csv.writer(stream, lineterminator="\n")
-    writer.writerow(result.columns)
+    writer.writerow([harmless(name) for name in result.columns])
     for batch in result.rows.batches():
         columns = [column.to_pylist() for column in batch.columns]
         writer.writerows([_csv_cell(value) for value in row] for row in zip(*columns, strict=True))
@@ -191,7 +192,7 @@ def _csv_cell(value: object) -> object:
         return "true" if value else "false"
     if isinstance(value, float) or value is None:
         return value
-    return plain(value)
+    return harmless(value) if isinstance(value, str) else plain(value)
 
 
 def write_json(result: Result, stream: IO[str]) -> None:

@@ -198,7 +198,7 @@ def _contract(asked: Asked, summary: Summary) -> Contract:
 
 def _check_assertion(asked: Asked, summary: Summary) -> TableReport:
     from tidemill.runner.execute import open_query
-    from tidemill.sql.bind import bind_query
+    from tidemill.runner.files import FileReads
 
     started = time.perf_counter()
     statement = asked.statement(summary)
@@ -207,7 +207,8 @@ def _check_assertion(asked: Asked, summary: Summary) -> TableReport:
     stations = asked.stations()
     try:
         with stations.session() as session:
-            bound = bind_query(statement.query, views=asked.views, engine=stations.warehouse.dialect)
+            files = FileReads(stations, session, sure=True)
+            bound = stations.bind(statement.query, views=asked.views, files=files.sql)
             opened = open_query(bound, stations.context(session))
             result = assertion_result(statement, session=session, opened=opened)
     except TidemillError as error:

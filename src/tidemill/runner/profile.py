@@ -61,8 +61,8 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
             stations.warehouse.require_intact([name], session.version)
             return _timed(session, text, request, name=name, stored=True, clock=stations.clock, listen=listen)
         from tidemill.runner.execute import open_query
+        from tidemill.runner.files import FileReads
         from tidemill.runner.views import SavedViews
-        from tidemill.sql.bind import bind_query
         from tidemill.sql.parse import parse_text
         from tidemill.sql.statements import Select
         from tidemill.warehouse.control.assets import load_assets
@@ -71,7 +71,8 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
         if len(statements) != 1 or not isinstance(statements[0], Select):
             raise SettingsError("a profile is of one query", hint="tidemill profile -e 'SELECT ... FROM ...'")
         views = SavedViews(load_assets(stations.db))
-        bound = bind_query(statements[0].query, views=views, engine=stations.warehouse.dialect)
+        files = FileReads(stations, session, sure=True)
+        bound = stations.bind(statements[0].query, views=views, files=files.sql)
         stations.warehouse.require_intact(bound.tables, session.version)
         opened = open_query(bound, stations.context(session))
 

@@ -6,6 +6,7 @@ import json
 import math
 from typing import IO, TYPE_CHECKING, Any
 
+from tidemill.core.csv_cells import harmless, harmless_sql
 from tidemill.core.names import quote_name
 
 if TYPE_CHECKING:
@@ -18,7 +19,7 @@ _CHUNK = "tm_chunk"
 
 
 def write_csv(session: Session, rows: Rows, file: IO[bytes], *, header: bool) -> None:
-    """Write a line a row: texts in quotes, NULL empty, arrays and structs as JSON."""
+    """Write a line a row: texts in quotes, NULL empty, arrays and structs as JSON; no text is a formula."""
     import pyarrow.csv as csv
 
     columns = [_cell(field) for field in rows.schema]
@@ -50,13 +51,15 @@ def write_json(session: Session, rows: Rows, file: IO[bytes]) -> None:
 def _cell(field: pa.Field) -> str:
     import pyarrow as pa
 
-    kind, name = field.type, quote_name(field.name)
+    kind, name, shown = field.type, quote_name(field.name), quote_name(harmless(field.name))
     if pa.types.is_nested(kind):
-        return f"CAST(to_json({name}) AS VARCHAR) AS {name}"
+        return f"CAST(to_json({name}) AS VARCHAR) AS {shown}"
     if _is_bytes(field):
-        return f"to_base64({name}) AS {name}"
+        return f"to_base64({name}) AS {shown}"
+    if pa.types.is_string(kind):
+        return f"{harmless_sql(name)} AS {shown}"
     plain = pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind)
-    return name if plain or pa.types.is_string(kind) else f"CAST({name} AS VARCHAR) AS {name}"
+    return f"{name} AS {shown}" if plain else f"CAST({name} AS VARCHAR) AS {shown}"
 
 
 def _is_bytes(field: pa.Field) -> bool:
