@@ -12,6 +12,7 @@ from benchmarks.page import PAGE, fill, targets
 
 JOBS = {
     "main": "main_job",
+    "load": "load",
     "predict": "predict",
     "noop": "noop",
     "incremental": "incremental",

@@ -14,6 +14,7 @@ import pytest
 from tidemill.core.errors import SourceError
 from tidemill.sources.bad_rows import BadRowsError
 from tidemill.sources.delimited import read as delimited_read
+from tidemill.sources.delimited import survey
 from tidemill.sources.delimited.read import DelimitedRead
 from tidemill.sources.delimited.request import request_of
 from tidemill.sources.files import Reader
@@ -363,3 +364,17 @@ def test_a_column_that_the_engine_alone_would_round_keeps_its_fractions(
 ) -> None:
     found = table(reader, opened(shared_data / "beijing_pm25" / "pollution.csv"))
     assert 14.66666667 in found["TEMP"].to_pylist()
+
+
+@pytest.mark.parametrize("stray", ["", '"', "\r", "\0", "\udce9"])
+def test_parts_of_a_large_file_are_looked_at_as_the_whole_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stray: str
+) -> None:
+    lines = [f"{number},some té\n" for number in range(400_000)]
+    lines[300_000] = f"x,{stray}y\n"
+    path = tmp_path / "x.csv"
+    path.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
+    whole = survey.survey_file(path)
+    monkeypatch.setattr(survey, "SPLIT_BYTES", 0)
+    assert survey.survey_file(path) == whole
+    assert whole.nul_line == (300_001 if stray == "\0" else 0)

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from tidemill.sources.files import Reader
 
 SAMPLE_ROWS = 20_480
+HEADER_ROWS = 200  # below the first one, whose types tell whether it is a header
 # Files with no more bytes together are looked at whole at once: it takes less than a tenth of a second.
 SMALL_BYTES = 4_000_000
 LINE_BYTES = 2_000_000  # the engine's own limit
@@ -219,7 +220,7 @@ class DelimitedRead:
         below = replace(layout, shape=replace(layout.shape, header=True))
         names = [f"c{number}" for number in range(layout.shape.width)]
         below = replace(below, names=tuple(names))
-        texts = self._select(below, [file], "*", dict.fromkeys(names, "VARCHAR"), sample=2_000)
+        texts = self._select(below, [file], "*", dict.fromkeys(names, "VARCHAR"), sample=HEADER_ROWS)
         try:
             columns = find_types(self._reader, f"({texts})", names, Known(types={}, decimal=self._request.decimal))
         except SourceError:
