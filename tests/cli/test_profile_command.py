@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import sqlite3
 import subprocess
 import sys
 from html.parser import HTMLParser
@@ -42,6 +44,16 @@ def test_a_table_a_view_and_a_query_are_profiled(shop: Path, capsys: pytest.Capt
     found = json.loads(printed(capsys, "-e", "SELECT kind, avg(price) AS p FROM orders GROUP BY 1", "--json"))
     assert (found["format"], found["rows"]) == (1, 2)
     assert [column["name"] for column in found["columns"]] == ["kind", "p"]
+
+
+def test_a_table_of_a_connection_is_profiled(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    with contextlib.closing(sqlite3.connect(shop / "crm.sqlite")) as other:
+        other.executescript(
+            "CREATE TABLE people (id INTEGER PRIMARY KEY, name TEXT); INSERT INTO people VALUES (1, 'Ann')"
+        )
+    (shop / "tidemill.toml").write_text('[connections.crm]\nurl = "sqlite:///crm.sqlite"\n')
+
+    assert printed(capsys, "crm.people").startswith("crm.people: 1 row, 2 columns\n")
 
 
 def test_a_line_is_never_wider_than_a_hundred_columns(shop: Path, capsys: pytest.CaptureFixture[str]) -> None:

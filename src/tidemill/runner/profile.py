@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
+from tidemill.core.connections import find_source
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path, quote_text
 
@@ -149,7 +150,7 @@ def _find(stations: Stations, name: str) -> tuple[str, bool]:
     views = {key: asset.name for key, asset in load_assets(stations.db).items() if asset.kind == "view"}
     if key in views:
         return views[key], False
-    if key.startswith("tidemill."):
+    if key.startswith("tidemill.") or find_source(name, stations.settings.connections) is not None:
         return name, False
     raise NotFoundError(
         f"there is no table or view {name}",
