@@ -256,6 +256,8 @@ def test_a_call_is_told_which_columns_can_be_seen(text: str, names: set[str] | N
         ("SELECT row_number() OVER () FROM t", False),
         ("SELECT a, random() FROM t", False),
         ("SELECT a FROM t WHERE a IN (SELECT b FROM u)", False),
+        ("SELECT a FROM t WHERE a IN (1, 2, 3, 4, 5, 6)", False),
+        ("SELECT a NOT IN ('x', 'y') AS b FROM t", False),
         ("SELECT unnest(a) FROM t", False),
         ("SELECT a FROM ML.PREDICT(MODEL m, TABLE t)", False),
         ("WITH w AS (SELECT DISTINCT a FROM t) SELECT * FROM w", False),

@@ -21,7 +21,8 @@ SHUFFLING = (
     "pivots",
     "into",
 )
-MANY_ROWS = (exp.AggFunc, exp.Window, exp.Query, exp.Explode, exp.Unnest)
+# A list of six values or more becomes a hash join inside the engine, which hands rows out as its threads find them.
+MANY_ROWS = (exp.AggFunc, exp.Window, exp.Query, exp.Explode, exp.Unnest, exp.In)
 VOLATILE = (exp.Rand, exp.Randn, exp.Uuid, exp.CurrentTimestamp, exp.CurrentDate, exp.CurrentTime, exp.CurrentDatetime)
 VOLATILE_NAMES = frozenset(
     (
@@ -75,7 +76,7 @@ def _plain_source(source: exp.Expr, clauses: dict[str, exp.Expr]) -> bool:
 
 
 def _plain_expressions(select: exp.Select) -> bool:
-    """Whether projections and filters look at one row only and have no will of their own."""
+    """Whether projections and filters look at one row only, as the engine carries them out, and at nothing else."""
     parts = [*select.expressions, select.args.get("where")]
     for part in parts:
         if part is None:
