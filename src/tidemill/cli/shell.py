@@ -17,7 +17,7 @@ from tidemill.cli.words import duration
 from tidemill.core.errors import SettingsError, TidemillError
 from tidemill.core.names import did_you_mean
 from tidemill.project import Project
-from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.functions import FUNCTIONS
 
 if TYPE_CHECKING:
     from prompt_toolkit.completion import Completer
@@ -49,7 +49,7 @@ class Words:
     def all(self) -> list[str]:
         """Every word, names first."""
         columns = {column for names in self.tables.values() for column in names}
-        return [*self.tables, *self.models, *sorted(columns), *ML_FUNCTIONS, *KEYWORDS.split()]
+        return [*self.tables, *self.models, *sorted(columns), *FUNCTIONS, *KEYWORDS.split()]
 
 
 def read_words(project: Project) -> Words:
@@ -72,7 +72,7 @@ def suggest(text: str, words: Words) -> tuple[list[str], int]:
     if before.endswith("MODEL"):
         pool = words.models
     elif re.search(r"\b(FROM|JOIN|TABLE|INTO)$", before):
-        pool = [*words.tables, *(name for name, row in ML_FUNCTIONS.items() if row.kind == "table"), "("]
+        pool = [*words.tables, *(name for name, row in FUNCTIONS.items() if row.kind == "table"), "("]
     found = [word for word in dict.fromkeys(pool) if word.upper().startswith(prefix.upper())]
     return found, len(prefix)
 

@@ -21,7 +21,8 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import EmptyDataError
 from tidemill.features.arrow import numbers, plain
-from tidemill.sql.scalars_sql import BUILDERS, ScalarCall
+from tidemill.sql.scalar_call import ScalarCall
+from tidemill.sql.scalars_sql import BUILDERS
 
 if TYPE_CHECKING:
     import pyarrow as pa

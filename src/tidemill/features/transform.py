@@ -20,8 +20,8 @@ from tidemill.features.plan import FrozenColumn
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.check_transform import check_transform
 from tidemill.sql.dialects import generate
-from tidemill.sql.scalars import ml_name, over_of, place_of
-from tidemill.sql.scalars_sql import BUILDERS, ScalarCall
+from tidemill.sql.scalar_call import ScalarCall, place_of
+from tidemill.sql.scalars import ml_name, over_of, write_scalar
 from tidemill.sql.statements import Source, TransformItem
 from tidemill.sql.text import Text
 
@@ -200,14 +200,9 @@ def _freeze(trees: Sequence[exp.Expr], training: _Training) -> None:
         analytic = [node for node in inner if ml_name(node) in FREEZERS]
         for node in inner:
             if ml_name(node) not in FREEZERS:
-                node.replace(exp.paren(_scalar(node), copy=False))
+                node.replace(exp.paren(write_scalar(node), copy=False))
         if analytic:
             _freeze_analytic(analytic, training)
-
-
-def _scalar(node: exp.Expr) -> exp.Expr:
-    call = _call(node)
-    return BUILDERS[call.function](call)
 
 
 def _freeze_analytic(nodes: Sequence[exp.Expr], training: _Training) -> None:

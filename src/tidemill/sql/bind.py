@@ -26,10 +26,11 @@ from tidemill.sql.bind_carry import carried, innermost_calls, prune
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
+from tidemill.sql.clean.tables import expand_tables
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, RawSQL, full_path_of, generate, path_of
 from tidemill.sql.file_reads import ReadFiles
-from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.functions import FUNCTIONS
 from tidemill.sql.missing import check_functions, needs_check, untranslated
 from tidemill.sql.reads import file_read, find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
@@ -187,6 +188,7 @@ class _Binder:
     def bind(self, unit: _Unit) -> BoundQuery:
         """Bind one tree; its calls' data are bound in turn."""
         tree = unit.tree.copy()
+        expanded = expand_tables(tree)
         found: list[tuple[MLCall, CallFacts, list[_Unit]]] = []
         for call in innermost_calls(tree):
             facts = read_call(call)
@@ -220,7 +222,7 @@ class _Binder:
                 continue
             edits += self._read(table, unit)
         edits += _quoted_columns(tree)
-        sql = self._render(unit, tree, edits, whole=not pruned)
+        sql = self._render(unit, tree, edits, whole=not pruned and not expanded)
         read = _reads_through(unit.tree, self.views, self.connections)
         return BoundQuery(
             sql=sql, calls=tuple(calls), tables=read.tables, models=read.models, sources=read.sources, ordered=ordered
@@ -304,13 +306,13 @@ class _Binder:
 def _refuse_function_name(table: exp.Table, unit: _Unit) -> None:
     """``FROM ML.PREDICT`` without arguments is no table."""
     name = path_of(table).upper()
-    if name in ML_FUNCTIONS and isinstance(table.this, exp.Identifier) and "." in name:
+    if name in FUNCTIONS and isinstance(table.this, exp.Identifier) and "." in name:
         where = _table_place(table, unit)
         raise BindError(f"{name} is a function: its arguments are missing", where=where, hint=f"{name}(...)")
 
 
 def _has_scalars(tree: exp.Expr) -> bool:
-    """Whether a scalar ML function is left in a tree."""
+    """Whether a scalar function of ours is left in a tree."""
     return any("name_stop" in node.meta for node in tree.find_all(exp.Dot, exp.Anonymous))
 
 

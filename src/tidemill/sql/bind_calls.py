@@ -90,7 +90,7 @@ def read_call(call: MLCall) -> CallFacts:
             for name, value in _named_fields(call, inner, fields):
                 _add(given, name, value, place)
         else:
-            _refuse_bare_name(call, inner, function, has_model=bool(models))
+            _refuse_bare_name(call, inner, function, has_model=bool(models), has_data=bool(inputs))
             arguments.append(_value(call, inner, "an argument"))
     _check_counts(call, function, models, inputs, name_place)
     settings = check_settings(function, given, place)
@@ -141,7 +141,7 @@ def _check_counts(
         raise BindError(f"{function.name} takes {taken}", where=_arg_where(call, inputs[most]))
 
 
-def _refuse_bare_name(call: MLCall, arg: MLArg, function: MLFunction, *, has_model: bool) -> None:
+def _refuse_bare_name(call: MLCall, arg: MLArg, function: MLFunction, *, has_model: bool, has_data: bool) -> None:
     """``ML.PREDICT(m, t)``: a name on its own lacks the word in front of it."""
     value = arg.this
     if isinstance(value, exp.Paren) and isinstance(value.this, exp.Alias) and value.this.this.name.upper() == "MODEL":
@@ -157,6 +157,9 @@ def _refuse_bare_name(call: MLCall, arg: MLArg, function: MLFunction, *, has_mod
         raise BindError(f"{function.name} has {name} without a name", where=_arg_where(call, arg), hint=hint)
     wants_model = function.model == "required" and not has_model
     word = "MODEL" if wants_model else "TABLE"
+    if function.name.startswith("CLEAN.") and has_data:
+        message = f"{function.name} takes names of columns in quotes"
+        raise BindError(message, where=_arg_where(call, arg), hint=f"write '{name}'")
     raise BindError(
         f"{function.name} cannot tell what {name} is", where=_arg_where(call, arg), hint=f"write {word} {name}"
     )

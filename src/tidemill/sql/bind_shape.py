@@ -84,6 +84,8 @@ def _plain_expressions(select: exp.Select) -> bool:
         for node in part.walk():
             if isinstance(node, (*MANY_ROWS, *VOLATILE)):
                 return False
+            if isinstance(node, exp.Kwarg) and node.this.name.lower() == "distinct_first":
+                return False  # it becomes a join
             if isinstance(node, exp.Anonymous) and node.name.lower() in VOLATILE_NAMES | {"unnest"}:
                 return False
     return True

@@ -26,7 +26,7 @@ from tidemill.sql.text import Text
 
 T = TypeVar("T")
 
-NAMESPACES = ("ML", "AI")
+NAMESPACES = ("ML", "AI", "CLEAN")
 LONE_FUNCTIONS = ("VECTOR_SEARCH",)
 # The engine's sessions are in UTC, as BigQuery's are.
 HARMLESS = "EXTRACT from TIMESTAMPTZ"
@@ -369,7 +369,9 @@ class MLParserMixin:
 def _argument_value(arg: MLArg) -> exp.Expr:
     """An argument of a scalar function as sqlglot has it."""
     if arg.kind == "named":
-        return exp.Kwarg(this=exp.var(arg.label), expression=_argument_value(arg.this))
+        named = exp.Kwarg(this=exp.var(arg.label), expression=_argument_value(arg.this))
+        named.meta.update(argument=(arg.meta["start"], arg.meta["stop"]))
+        return named
     if arg.kind == "query":
         return exp.Subquery(this=arg.this)
     return arg.this if isinstance(arg.this, exp.Expr) else exp.Literal.string(arg.this)

@@ -1,4 +1,4 @@
-"""What an ML function is: a row of facts. `sql.functions` holds the rows, `runner.dispatch` binds them to code."""
+"""What a function of ours is: a row of facts. `sql.functions` holds the rows, `runner.dispatch` binds them to code."""
 
 from __future__ import annotations
 
@@ -9,8 +9,29 @@ from tidemill.model_types.base import Option, Status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Example:
+    """A call of a scalar function: what stands in its parentheses, and the value as text (None for NULL)."""
+
+    given: str
+    gives: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TableExample:
+    """Rows before (``VALUES ...`` under the names of ``columns``), a call, and what it gives for each row as text.
+
+    A table function reads them as the table ``t`` and gives rows.
+    """
+
+    columns: tuple[str, ...]
+    rows: str
+    call: str
+    gives: tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MLFunction:
-    """One ``ML.*`` / ``AI.*`` / ``VECTOR_SEARCH`` function.
+    """One ``ML.*`` / ``AI.*`` / ``VECTOR_SEARCH`` function of BigQuery ML, or one ``CLEAN.*`` function.
 
     Parameters
     ----------
@@ -26,6 +47,12 @@ class MLFunction:
         The settings it takes, as STRUCT fields or named arguments.
     output
         One line: the columns it returns.
+    window
+        What OVER() of an analytic function may hold: nothing, PARTITION BY, or ORDER BY as well.
+    examples
+        Calls and what they give; tests run them, the docs show them.
+    version
+        Its meaning's number, see `sql.function_versions`.
     """
 
     name: str
@@ -39,3 +66,6 @@ class MLFunction:
     settings: tuple[Option, ...] = ()
     status: Status = "supported"
     reason: str = ""
+    window: Literal["", "partition", "order"] = ""
+    examples: tuple[Example | TableExample, ...] = ()
+    version: int = 1

@@ -16,7 +16,7 @@ from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
 from tidemill.sql.check_transform import check_passed, check_transform
 from tidemill.sql.dialects import MLArg, MLCall
-from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.functions import FUNCTIONS, ML_FUNCTIONS
 from tidemill.sql.missing import check_functions
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
@@ -200,7 +200,7 @@ def _query_notes(query: Query, known: _Known) -> list[str]:
     notes: list[str] = []
     for call in query.tree.find_all(MLCall):
         _check_model(call, query, known)
-        row = ML_FUNCTIONS[call.function]
+        row = FUNCTIONS[call.function]
         notes.extend(ignored_settings(row, dict.fromkeys(_setting_names(call))))
     return notes
 

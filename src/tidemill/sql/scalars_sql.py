@@ -12,108 +12,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from functools import lru_cache
 from types import MappingProxyType
 
-from sqlglot import exp, parse_one  # noqa: TID253
+from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.errors import BindError, UnsupportedError, Where
+from tidemill.core.errors import UnsupportedError
 from tidemill.core.farm import FUNCTION, SIGNED
+from tidemill.sql.scalar_call import ScalarCall, fill, literal_number, number
 
 FORMATS = ("bucket_names", "bucket_ranges", "bucket_ranges_json")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ScalarCall:
-    """A call: the function's canonical name, its arguments in order, and its place."""
-
-    function: str
-    arguments: Sequence[exp.Expr]
-    where: Where | None
-
-    def wrong(self, message: str) -> BindError:
-        """An error about the arguments."""
-        return BindError(f"{self.function}: {message}", where=self.where, function=self.function)
-
-    def number(self, index: int, default: float, *, name: str) -> float:
-        """A number literal."""
-        if index >= len(self.arguments):
-            return default
-        value = _literal_number(self.arguments[index])
-        if value is None:
-            raise self.wrong(f"{name} is a number written out")
-        return value
-
-    def whole(self, index: int, default: int, *, name: str, low: int, high: int) -> int:
-        """A whole number literal within bounds."""
-        value = self.number(index, default, name=name)
-        if value != int(value) or not low <= value <= high:
-            raise self.wrong(f"{name} is a whole number from {low:,} to {high:,}")
-        return int(value)
-
-    def choice(self, index: int, choices: Sequence[str], *, name: str) -> str:
-        """A string literal among some; the first without it."""
-        if index >= len(self.arguments):
-            return choices[0]
-        argument = self.arguments[index]
-        value = argument.name if isinstance(argument, exp.Literal) and argument.is_string else ""
-        found = next((choice for choice in choices if choice.lower() == value.lower()), None)
-        if found is None:
-            raise self.wrong(f"{name} is one of {', '.join(repr(choice) for choice in choices)}")
-        return found
-
-    def flag(self, index: int, default: bool, *, name: str) -> bool:
-        """TRUE or FALSE."""
-        if index >= len(self.arguments):
-            return default
-        argument = self.arguments[index]
-        if not isinstance(argument, exp.Boolean):
-            raise self.wrong(f"{name} is TRUE or FALSE")
-        return bool(argument.this)
-
-    def numbers(self, index: int, *, name: str) -> list[float]:
-        """An array of number literals."""
-        argument = self.arguments[index]
-        items = argument.expressions if isinstance(argument, exp.Array) else []
-        values = [_literal_number(item) for item in items]
-        if not values or any(value is None for value in values):
-            raise self.wrong(f"{name} is an array of numbers written out")
-        return [value for value in values if value is not None]
-
-
-def _literal_number(node: exp.Expr) -> float | None:
-    if isinstance(node, exp.Neg):
-        inner = _literal_number(node.this)
-        return None if inner is None else -inner
-    if isinstance(node, exp.Paren):
-        return _literal_number(node.this)
-    if isinstance(node, exp.Literal) and not node.is_string:
-        return float(node.name)
-    # CAST('+inf' AS FLOAT64) is how BigQuery writes infinity.
-    if isinstance(node, exp.Cast) and isinstance(node.this, exp.Literal) and "inf" in node.this.name.lower():
-        return float("-inf") if node.this.name.strip().startswith("-") else float("inf")
-    return None
-
-
-@lru_cache(maxsize=64)
-def _template(sql: str) -> exp.Expr:
-    return parse_one(sql, dialect="duckdb")
-
-
-def _sql(template: str, **parts: exp.Expr) -> exp.Expr:
-    """A template with its placeholders filled in."""
-    wrapped = {name: part if _is_atom(part) else exp.paren(part) for name, part in parts.items()}
-    return exp.replace_placeholders(_template(template).copy(), **wrapped)
-
-
-def _is_atom(node: exp.Expr) -> bool:
-    return isinstance(node, exp.Column | exp.Literal | exp.Func | exp.Paren | exp.Array | exp.Boolean | exp.Null)
-
-
-def _number(value: float) -> exp.Expr:
-    text = str(int(value)) if value == int(value) and abs(value) < 1e15 else repr(value)
-    return exp.Literal.number(text) if value >= 0 else exp.Neg(this=exp.Literal.number(text.lstrip("-")))
 
 
 def _shown(value: float) -> str:
@@ -121,14 +28,14 @@ def _shown(value: float) -> str:
 
 
 def _standard_scaler(call: ScalarCall) -> exp.Expr:
-    return _sql(
+    return fill(
         "coalesce((:x - avg(:x) OVER ()) / nullif(stddev_samp(:x) OVER (), 0), :x - avg(:x) OVER ())",
         x=call.arguments[0],
     )
 
 
 def _min_max_scaler(call: ScalarCall) -> exp.Expr:
-    return _sql(
+    return fill(
         "CAST(coalesce((:x - min(:x) OVER ()) / nullif(max(:x) OVER () - min(:x) OVER (), 0), :x - min(:x) OVER ()) "
         "AS DOUBLE)",
         x=call.arguments[0],
@@ -136,7 +43,7 @@ def _min_max_scaler(call: ScalarCall) -> exp.Expr:
 
 
 def _max_abs_scaler(call: ScalarCall) -> exp.Expr:
-    return _sql("CAST(coalesce(:x / nullif(max(abs(:x)) OVER (), 0), :x) AS DOUBLE)", x=call.arguments[0])
+    return fill("CAST(coalesce(:x / nullif(max(abs(:x)) OVER (), 0), :x) AS DOUBLE)", x=call.arguments[0])
 
 
 def _robust_scaler(call: ScalarCall) -> exp.Expr:
@@ -144,16 +51,16 @@ def _robust_scaler(call: ScalarCall) -> exp.Expr:
     x = call.arguments[0]
     centred = x
     if call.flag(2, True, name="with_median"):
-        centred = _sql(":x - quantile_disc(:x, 0.5) OVER ()", x=x)
+        centred = fill(":x - quantile_disc(:x, 0.5) OVER ()", x=x)
     if not call.flag(3, True, name="with_quantile_range"):
-        return _sql("CAST(:centred AS DOUBLE)", centred=centred)
-    return _sql(
+        return fill("CAST(:centred AS DOUBLE)", centred=centred)
+    return fill(
         "CAST(coalesce(:centred / nullif(quantile_disc(:x, :high) OVER () - quantile_disc(:x, :low) OVER (), 0), "
         ":centred) AS DOUBLE)",
         x=x,
         centred=centred,
-        low=_number(low / 100),
-        high=_number(high / 100),
+        low=number(low / 100),
+        high=number(high / 100),
     )
 
 
@@ -173,14 +80,14 @@ def _imputer(call: ScalarCall) -> exp.Expr:
         "median": "CAST(coalesce(:x, quantile_disc(:x, 0.5) OVER ()) AS DOUBLE)",
         "most_frequent": f"coalesce(:x, {_BY_COUNT}[1].k)",
     }
-    return _sql(templates[strategy], x=call.arguments[0])
+    return fill(templates[strategy], x=call.arguments[0])
 
 
 def _bucketize(call: ScalarCall) -> exp.Expr:
     inner = call.flag(2, False, name="exclude_boundaries")
     style = call.choice(3, FORMATS, name="output_format")
     if not isinstance(call.arguments[1], exp.Array) or any(
-        _literal_number(item) is None for item in call.arguments[1].expressions
+        literal_number(item) is None for item in call.arguments[1].expressions
     ):
         return _bucketize_array(call, inner=inner, style=style)
     splits = sorted(set(call.numbers(1, name="array_split_points")))
@@ -190,16 +97,16 @@ def _bucketize(call: ScalarCall) -> exp.Expr:
         splits = splits[1:-1]
     names = _bucket_names(splits, style)
     x = call.arguments[0]
-    case = exp.Case(ifs=[exp.If(this=_sql(":x IS NULL", x=x), true=exp.null())])
+    case = exp.Case(ifs=[exp.If(this=fill(":x IS NULL", x=x), true=exp.null())])
     for split, name in zip(splits, names, strict=False):
-        case.append("ifs", exp.If(this=_sql(":x < :split", x=x, split=_number(split)), true=exp.Literal.string(name)))
+        case.append("ifs", exp.If(this=fill(":x < :split", x=x, split=number(split)), true=exp.Literal.string(name)))
     case.set("default", exp.Literal.string(names[-1]))
     return case
 
 
 def _bucketize_array(call: ScalarCall, *, inner: bool, style: str) -> exp.Expr:
     """Split points that are computed: they are counted for each row."""
-    splits = _sql("list_sort(list_distinct(:s))" + ("[2:-2]" if inner else ""), s=call.arguments[1])
+    splits = fill("list_sort(list_distinct(:s))" + ("[2:-2]" if inner else ""), s=call.arguments[1])
     return _named_bucket(call.arguments[0], splits, style, cuts=":cuts")
 
 
@@ -218,13 +125,13 @@ def _hash_bucketize(call: ScalarCall) -> exp.Expr:
     """The unsigned fingerprint modulo the buckets; without buckets the fingerprint itself, as a signed number."""
     buckets = call.whole(1, 0, name="hash_bucket_size", low=0, high=2**62)
     template = f"CAST({FUNCTION}(CAST(:x AS VARCHAR)) % :n AS BIGINT)" if buckets else f"{SIGNED}(CAST(:x AS VARCHAR))"
-    return _sql(template, x=call.arguments[0], n=_number(buckets))
+    return fill(template, x=call.arguments[0], n=number(buckets))
 
 
 def _quantile_bucketize(call: ScalarCall) -> exp.Expr:
     buckets = call.whole(1, 2, name="the number of buckets", low=2, high=10_000)
     style = call.choice(2, FORMATS, name="output_format")
-    shares = exp.Array(expressions=[_number(number / buckets) for number in range(1, buckets)])
+    shares = exp.Array(expressions=[number(step / buckets) for step in range(1, buckets)])
     return _named_bucket(call.arguments[0], shares, style, cuts="quantile_disc(:x, :cuts) OVER ()")
 
 
@@ -239,7 +146,7 @@ def _named_bucket(x: exp.Expr, parts: exp.Expr, style: str, *, cuts: str) -> exp
         "bucket_ranges_json": f'\'{{"start": "\' || coalesce({_cut(low)}, \'-Infinity\') || \'", "end": "\' || '
         f"coalesce({_cut(high)}, 'Infinity') || '\"}}'",
     }
-    return _sql(f"CASE WHEN :x IS NULL THEN NULL ELSE {templates[style]} END", x=x, cuts=parts)
+    return fill(f"CASE WHEN :x IS NULL THEN NULL ELSE {templates[style]} END", x=x, cuts=parts)
 
 
 def _cut(sql: str) -> str:
@@ -261,12 +168,12 @@ _VOCABULARY = (
 def _vocabulary_parts(call: ScalarCall, first: int) -> dict[str, exp.Expr]:
     top = call.whole(first, 32_000, name="top_k", low=1, high=1_000_000)
     frequency = call.whole(first + 1, 5, name="frequency_threshold", low=0, high=10**9)
-    return {"x": call.arguments[0], "top": _number(top), "frequency": _number(frequency)}
+    return {"x": call.arguments[0], "top": number(top), "frequency": number(frequency)}
 
 
 def _label_encoder(call: ScalarCall) -> exp.Expr:
     template = f"CAST(coalesce(list_position({_VOCABULARY}, :x), 0) AS BIGINT)"
-    return _sql(template, **_vocabulary_parts(call, 1))
+    return fill(template, **_vocabulary_parts(call, 1))
 
 
 def _one_hot_encoder(call: ScalarCall) -> exp.Expr:
@@ -276,7 +183,7 @@ def _one_hot_encoder(call: ScalarCall) -> exp.Expr:
         f"[{{'index': CAST(coalesce(list_position({_VOCABULARY}, :x), 0) AS BIGINT), "
         f"'value': CAST({value} AS DOUBLE)}}]"
     )
-    return _sql(template, **_vocabulary_parts(call, 2))
+    return fill(template, **_vocabulary_parts(call, 2))
 
 
 def _norm(p: float) -> str:
@@ -301,11 +208,11 @@ def _p(call: ScalarCall) -> float:
 
 def _normalizer(call: ScalarCall) -> exp.Expr:
     template = f"list_transform(:v, lambda tm_i: CAST(coalesce(tm_i / nullif({_norm(_p(call))}, 0), tm_i) AS DOUBLE))"
-    return _sql(template, v=call.arguments[0])
+    return fill(template, v=call.arguments[0])
 
 
 def _lp_norm(call: ScalarCall) -> exp.Expr:
-    return _sql(_norm(_p(call)), v=call.arguments[0])
+    return fill(_norm(_p(call)), v=call.arguments[0])
 
 
 def _distance(call: ScalarCall) -> exp.Expr:
@@ -315,7 +222,7 @@ def _distance(call: ScalarCall) -> exp.Expr:
         "COSINE": "list_cosine_distance(CAST(:a AS DOUBLE[]), CAST(:b AS DOUBLE[]))",
         "MANHATTAN": "CAST(list_sum(list_transform(:a, lambda tm_e, tm_i: abs(tm_e - (:b)[tm_i]))) AS DOUBLE)",
     }
-    return _sql(templates[kind], a=call.arguments[0], b=call.arguments[1])
+    return fill(templates[kind], a=call.arguments[0], b=call.arguments[1])
 
 
 def _ngrams(call: ScalarCall) -> exp.Expr:
@@ -331,8 +238,8 @@ def _ngrams(call: ScalarCall) -> exp.Expr:
         "range(:low, least(:high, len(:v) - tm_i + 1) + 1), "
         "lambda tm_k: array_to_string((:v)[tm_i:tm_i + tm_k - 1], :separator))))"
     )
-    low, high = (_number(size) for size in sizes)
-    return _sql(template, v=call.arguments[0], low=low, high=high, separator=separator)
+    low, high = (number(size) for size in sizes)
+    return fill(template, v=call.arguments[0], low=low, high=high, separator=separator)
 
 
 def _polynomial_expand(call: ScalarCall) -> exp.Expr:
@@ -344,7 +251,7 @@ def _polynomial_expand(call: ScalarCall) -> exp.Expr:
         for size in range(1, degree + 1)
         for combination in itertools.combinations_with_replacement(range(len(fields)), size)
     ]
-    return _struct(fields, sorted(products), lambda left, right: _sql(":a * :b", a=left, b=right), kind="DOUBLE")
+    return _struct(fields, sorted(products), lambda left, right: fill(":a * :b", a=left, b=right), kind="DOUBLE")
 
 
 def _feature_cross(call: ScalarCall) -> exp.Expr:
@@ -356,7 +263,7 @@ def _feature_cross(call: ScalarCall) -> exp.Expr:
     if not crosses:
         raise call.wrong("a cross needs a STRUCT of at least two columns")
     return _struct(
-        fields, sorted(crosses), lambda left, right: _sql(":a || '_' || :b", a=left, b=right), kind="VARCHAR"
+        fields, sorted(crosses), lambda left, right: fill(":a || '_' || :b", a=left, b=right), kind="VARCHAR"
     )
 
 
@@ -392,9 +299,9 @@ def _struct(
 ) -> exp.Expr:
     items = []
     for combination in combinations:
-        value = _sql(f"CAST(:x AS {kind})", x=fields[combination[0]][1])
+        value = fill(f"CAST(:x AS {kind})", x=fields[combination[0]][1])
         for index in combination[1:]:
-            value = join(value, _sql(f"CAST(:x AS {kind})", x=fields[index][1]))
+            value = join(value, fill(f"CAST(:x AS {kind})", x=fields[index][1]))
         name = "_".join(fields[index][0] for index in combination)
         items.append(exp.PropertyEQ(this=exp.to_identifier(name), expression=value))
     return exp.Struct(expressions=items)
