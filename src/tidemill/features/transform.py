@@ -20,8 +20,8 @@ from tidemill.features.plan import FrozenColumn
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.check_transform import check_transform
 from tidemill.sql.dialects import generate
-from tidemill.sql.scalar_call import ScalarCall, place_of
-from tidemill.sql.scalars import ml_name, over_of, write_scalar
+from tidemill.sql.scalar_call import ScalarCall, ml_name, place_of
+from tidemill.sql.scalars import over_of, write_scalar
 from tidemill.sql.statements import Source, TransformItem
 from tidemill.sql.text import Text
 

@@ -31,6 +31,7 @@ ACTIONS: Mapping[str, Action] = {
     "assert": "assert",
 }
 PART_ORDER = ("query", "options", "transform", "constraints", "columns", "layout")
+PART_ORDER = ("query", "options", "transform", "constraints", "columns", "functions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.digest import digest_bytes
 from tidemill.core.errors import ParseError, Where
 from tidemill.core.names import name_key
+from tidemill.sql.function_versions import VERSIONS
 from tidemill.sql.statements import Query, Statement, Summary
 from tidemill.warehouse.control.source_files import (
     SourceFile,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
 
 # Raised when the parser would find something else in the same text: what is remembered is read anew.
-PARSER_VERSION = "2"
+PARSER_VERSION = f"2.{sum(VERSIONS.values())}"
 SQL_FOLDER = "sql"
 
 

@@ -23,10 +23,10 @@ from tidemill.sql.bigquery_errors import raise_errors
 from tidemill.sql.bigquery_names import name_columns
 from tidemill.sql.bind_calls import CallFacts, read_call
 from tidemill.sql.bind_carry import carried, innermost_calls, prune
+from tidemill.sql.bind_clean import expand_tables
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
-from tidemill.sql.clean.tables import expand_tables
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import MLCall, RawSQL, full_path_of, generate, path_of
 from tidemill.sql.file_reads import ReadFiles

@@ -16,7 +16,8 @@ from tidemill.core.names import name_key
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.dialects import MLCall
 from tidemill.sql.engine_functions import missing_functions
-from tidemill.sql.scalars import check_in_transform, ml_name, over_of
+from tidemill.sql.scalar_call import ml_name
+from tidemill.sql.scalars import check_in_transform, over_of
 from tidemill.sql.statements import Source, TransformItem
 from tidemill.sql.text import Text
 

@@ -11,6 +11,7 @@ from typing import Any
 from sqlglot import exp, parse_one  # noqa: TID253
 
 from tidemill.core.errors import BindError, Where
+from tidemill.sql.dialects import NAMESPACES
 from tidemill.sql.text import Text
 
 
@@ -122,3 +123,14 @@ def place_of(node: exp.Expr) -> Where | None:
     if not isinstance(text, Text) or start is None or stop is None:
         return None
     return text.where(int(start), int(stop))
+
+
+def ml_name(node: exp.Expr) -> str:
+    """Canonical name of an ML, AI or CLEAN function that stands in an expression, or ''."""
+    if isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
+        family = node.this.name.upper()
+        if family in NAMESPACES and isinstance(node.expression, exp.Anonymous):
+            return f"{family}.{node.expression.name.upper()}"
+    if isinstance(node, exp.Anonymous) and node.name.upper() == "VECTOR_SEARCH":
+        return "VECTOR_SEARCH"
+    return ""

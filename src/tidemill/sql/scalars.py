@@ -15,11 +15,10 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.core.errors import BindError, Where
 from tidemill.sql.bind_calls import NotLiteralError, literal_of
 from tidemill.sql.clean.table import CLEAN_BUILDERS
-from tidemill.sql.dialects import NAMESPACES
 from tidemill.sql.functions import find_function
 from tidemill.sql.functions_base import MLFunction
 from tidemill.sql.options import check_settings
-from tidemill.sql.scalar_call import ScalarCall, place_of
+from tidemill.sql.scalar_call import ScalarCall, ml_name, place_of
 from tidemill.sql.scalars_sql import BUILDERS, TRANSFORM_ONLY
 from tidemill.sql.text import Text
 
@@ -166,14 +165,3 @@ def _argument_place(node: exp.Expr, argument: exp.Expr) -> Where | None:
 def over_of(node: exp.Expr) -> exp.Window | None:
     """The OVER(...) of a function, or None."""
     return node.parent if isinstance(node.parent, exp.Window) and node.parent.this is node else None
-
-
-def ml_name(node: exp.Expr) -> str:
-    """Canonical name of an ML, AI or CLEAN function that stands in an expression, or ''."""
-    if isinstance(node, exp.Dot) and isinstance(node.this, exp.Identifier):
-        family = node.this.name.upper()
-        if family in NAMESPACES and isinstance(node.expression, exp.Anonymous):
-            return f"{family}.{node.expression.name.upper()}"
-    if isinstance(node, exp.Anonymous) and node.name.upper() == "VECTOR_SEARCH":
-        return "VECTOR_SEARCH"
-    return ""

@@ -7,12 +7,17 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
+from sqlglot import exp  # noqa: TID253
+
 from tidemill.core.digest import digest_value
 from tidemill.core.names import name_key
 from tidemill.sql.canonical import canonical_sql
 from tidemill.sql.conditions import tables_read
 from tidemill.sql.contract import contract_json
+from tidemill.sql.dialects import MLCall
+from tidemill.sql.function_versions import VERSIONS
 from tidemill.sql.reads import find_reads
+from tidemill.sql.scalar_call import ml_name
 from tidemill.sql.statements import (
     Assert,
     Constraint,
@@ -47,6 +52,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         Its 0-based position in its file.
     """
     kind, name, parts = _facts(statement)
+    parts |= _changed_functions(statement)
     query = getattr(statement, "query", None)
     tables, models, files = find_reads(query) if isinstance(query, Query) else ((), (), ())
     if isinstance(statement, CreateTable):
@@ -71,6 +77,18 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         parts=parts,
         contract=contract_json(statement) if isinstance(statement, CreateTable) else {},
     )
+
+
+def _changed_functions(statement: Statement) -> dict[str, str]:
+    """The functions a statement calls that mean something else than once, with their versions."""
+    query = getattr(statement, "query", None)
+    trees = [query.tree] if isinstance(query, Query) else []
+    items = [part for item in getattr(statement, "transform", ()) for part in (item, *item.replaced)]
+    trees += [item.tree for item in items if item.tree is not None]
+    calls = {call.function for tree in trees for call in tree.find_all(MLCall)}
+    calls |= {ml_name(node) for tree in trees for node in tree.find_all(exp.Dot, exp.Anonymous)}
+    changed = {name: VERSIONS[name] for name in sorted(calls) if name in VERSIONS}
+    return {"functions": digest_value(changed)} if changed else {}
 
 
 def _made_name(statement: Statement, digest: str) -> str:

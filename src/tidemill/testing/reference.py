@@ -14,6 +14,7 @@ from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
 from tidemill.sql.functions_base import MLFunction
 from tidemill.sql.table_options import STORAGE_OPTIONS, TABLE_OPTIONS
 from tidemill.sql.values import expected, show
+from tidemill.testing.clean_page import cleaning_page
 from tidemill.testing.pages import cli_page, errors_page, settings_page, system_tables_page
 
 FOLDER = Path("docs/reference")
@@ -222,6 +223,7 @@ def pages() -> dict[str, str]:
     return {
         "bigquery-ml.md": reference_page(),
         "checks.md": checks_page(),
+        "cleaning.md": cleaning_page(),
         "cli.md": cli_page(),
         "errors.md": errors_page(),
         "settings.md": settings_page(),

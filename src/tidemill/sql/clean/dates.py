@@ -57,11 +57,11 @@ def _numbers(year: str, first: str = _DAY, second: str = _DAY) -> str:
 
 
 def _day_name(year: str) -> str:
-    return f"{_BEFORE}{_DAY}{_ORDINAL}{_LOOSE}{_OF}({_NAME})\\b{_LOOSE}{_OF}{year}{_AFTER}"
+    return f"{_BEFORE}{_DAY}{_ORDINAL}{_LOOSE}{_OF}({_NAME}){_LOOSE}{_OF}{year}{_AFTER}"
 
 
 def _name_day(year: str) -> str:
-    return f"{_BEFORE}({_NAME})\\b{_LOOSE}(?:the\\s+)?{_DAY}{_ORDINAL}{_GAP}{_OF}{year}{_AFTER}"
+    return f"{_BEFORE}({_NAME}){_LOOSE}(?:the\\s+)?{_DAY}{_ORDINAL}{_GAP}{_OF}{year}{_AFTER}"
 
 
 # A number that can only be a day, and the pairs in which day and month are the same.
@@ -71,13 +71,14 @@ _EQUAL = "(?:" + "|".join(f"0?{month}{_GAP}0?{month}" for month in range(1, 13))
 SHAPES: Mapping[str, str] = MappingProxyType(
     {
         "iso": "[0-9]{4}-[0-9]{2}-[0-9]{2}",
+        "plain": "([0-9]{1,2})[/.-]([0-9]{1,2})[/.-]([0-9]{4})",
         "year_first": f"{_BEFORE}{_FOUR}{_GAP}{_DAY}{_GAP}{_DAY}{_AFTER}",
         "together": f"^\\s*{_FOUR}([0-9]{{2}})([0-9]{{2}}){_AFTER}",
-        "year_name": f"{_BEFORE}{_FOUR}{_LOOSE}({_NAME})\\b{_LOOSE}{_DAY}{_ORDINAL}{_AFTER}",
+        "year_name": f"{_BEFORE}{_FOUR}{_LOOSE}({_NAME}){_LOOSE}{_DAY}{_ORDINAL}{_AFTER}",
         "equal": f"{_BEFORE}{_EQUAL}{_GAP}",
         "day_month": f"{_BEFORE}{_OVER_12}{_GAP}{_DAY}{_GAP}",
         "month_day": f"{_BEFORE}{_DAY}{_GAP}{_OVER_12}{_GAP}",
-        "month_year": f"^\\s*({_NAME})\\b{_LOOSE}{_OF}{_FOUR}[\\s.]*$",
+        "month_year": f"^\\s*({_NAME}){_LOOSE}{_OF}{_FOUR}[\\s.]*$",
         "year_month": "^\\s*([0-9]{4})[-/.]([0-9]{1,2})[\\s.]*$",
         "year": "^\\s*([0-9]{4})[\\s.]*$",
     }
@@ -124,8 +125,12 @@ def _case(call: ScalarCall) -> str:
         numbers = f"CASE {ways} END"
     else:
         numbers = _cast("{shape}", day_month if call.settings["day_first"] else month_day)
-    branches = [
-        "WHEN regexp_full_match(CAST(:x AS VARCHAR), :iso) THEN TRY_CAST(CAST(:x AS VARCHAR) AS DATE)",
+    branches = ["WHEN regexp_full_match(CAST(:x AS VARCHAR), :iso) THEN TRY_CAST(CAST(:x AS VARCHAR) AS DATE)"]
+    if call.settings["day_first"] is not None:
+        order = "\\3-\\2-\\1" if call.settings["day_first"] else "\\3-\\1-\\2"
+        plain = f"TRY_CAST(regexp_replace(CAST(:x AS VARCHAR), :plain, '{order}') AS DATE)"
+        branches.append(f"WHEN regexp_full_match(CAST(:x AS VARCHAR), :plain) THEN {plain}")
+    branches += [
         _when("year_first", _cast("year_first", "\\1-\\2-\\3")),
         _by_year("numbers", numbers, 3),
         _by_year("day_name", _cast_named("{shape}", "{year}", 2, "\\1"), 3),

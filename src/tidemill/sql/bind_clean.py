@@ -58,7 +58,7 @@ def _latest(call: MLCall, facts: CallFacts) -> exp.Expr:
     where = place_of(call)
     if len(facts.arguments) != 2:
         hint = "CLEAN.LATEST(TABLE t, 'key', 'updated_at'), or ['key', 'key'] for a key of several columns"
-        message = f"CLEAN.LATEST takes the data, the key and what orders it, not {len(facts.arguments)} names"
+        message = f"CLEAN.LATEST takes two names, the key and what orders it; {len(facts.arguments)} given"
         raise BindError(message, where=where, hint=hint, function="CLEAN.LATEST")
     keys, orders = (_names(value, what, call) for value, what in zip(facts.arguments, ("key", "order"), strict=True))
     source = facts.inputs[0].this.copy()
