@@ -119,6 +119,8 @@ def _spelt(call: ScalarCall) -> exp.Expr:
     decimal, units, anywhere = (call.settings[name] for name in ("decimal", "units", "anywhere"))
     if anywhere and units:
         raise call.wrong("anywhere takes any text beside the number: leave units out")
+    if anywhere and decimal == "EITHER":
+        raise call.wrong("anywhere needs a decimal mark that is stated: with 'either' it might find a later number")
     # Most numbers are plain, and looking is cheaper than taking them apart.
     first = "WHEN regexp_full_match(:t, :plain) THEN :t"
     if decimal == "EITHER":
