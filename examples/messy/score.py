@@ -2,11 +2,10 @@
 
     python score.py [PROJECT]
 
-Definitions, as in Raha (Mahdavi et al., SIGMOD 2019) and Baran (Mahdavi and Abedjan, PVLDB 13, 2020): a cell is an error
-where the dirty and the clean file differ; a repair is a cell that the project's table has otherwise than the dirty file;
-a repair is right where it says what the clean file says.
+Definitions, as in Raha (Mahdavi et al., SIGMOD 2019) and Baran (Mahdavi and Abedjan, PVLDB 13, 2020): a cell is an
+error where the dirty and the clean file differ; a repair is a cell that the project's table has otherwise than the
+dirty file; a repair is right where it says what the clean file says.
 precision = right repairs of errors / repairs; recall = right repairs of errors / errors.
-Detection asks only which cells were touched, not what they became.
 
 Cells are equal when their texts are, or when both are the same number; NULL is the empty text, and a time is written as
 the files write it (7:10 a.m.). The clean files are read here alone: no statement of the project sees them.
@@ -34,24 +33,22 @@ class Score:
     errors: int
     repairs: int
     right: int
-    touched: int
 
     @property
     def precision(self) -> float:
+        """Right repairs by repairs."""
         return self.right / self.repairs if self.repairs else 1.0
 
     @property
     def recall(self) -> float:
+        """Right repairs by errors."""
         return self.right / self.errors
 
     @property
     def f1(self) -> float:
+        """The harmonic mean of both."""
         both = self.precision + self.recall
         return 2 * self.precision * self.recall / both if both else 0.0
-
-    @property
-    def detected(self) -> tuple[float, float]:
-        return (self.touched / self.repairs if self.repairs else 1.0), self.touched / self.errors
 
 
 def text(value: Any) -> str:
@@ -74,13 +71,13 @@ def same(left: str, right: str) -> bool:
 
 
 def read(path: Path) -> list[list[str]]:
+    """The rows of a CSV file, below its header."""
     with path.open(encoding="utf-8", newline="") as file:
         return list(csv.reader(file))[1:]
 
 
 def score(dirty: list[list[str]], clean: list[list[str]], ours: list[list[str]]) -> Score:
     """Compare three files cell by cell, by position."""
-    assert len(dirty) == len(clean) == len(ours)
     cells = [cell for lines in zip(dirty, clean, ours, strict=True) for cell in zip(*lines, strict=True)]
     errors = [not same(was, right) for was, right, _ in cells]
     repairs = [not same(was, became) for was, _, became in cells]
@@ -90,7 +87,6 @@ def score(dirty: list[list[str]], clean: list[list[str]], ours: list[list[str]])
         errors=sum(errors),
         repairs=sum(repairs),
         right=sum(e and r and h for e, r, h in zip(errors, repairs, hits, strict=True)),
-        touched=sum(e and r for e, r in zip(errors, repairs, strict=True)),
     )
 
 
@@ -108,6 +104,7 @@ def scores(project: Path) -> dict[str, Score]:
 
 
 def main() -> None:
+    """Print the scores of a project."""
     project = Path(sys.argv[1] if len(sys.argv) > 1 else ".")
     print(f"{'':10}{'cells':>7}{'errors':>8}{'repairs':>9}{'right':>7}{'precision':>11}{'recall':>8}{'F1':>7}")
     for name, row in scores(project).items():

@@ -11,6 +11,7 @@ from tests.model_types.bad_values import bad_values
 from tests.sql.clean_queries import bound, rows, values
 
 from tidemill.core.errors import BindError, OptionError, StatementError
+from tidemill.sql.bind import bind_query
 from tidemill.sql.bind_clean import TABLES
 from tidemill.sql.clean.table import CLEAN_BUILDERS
 from tidemill.sql.functions import CLEAN_FUNCTIONS, find_function
@@ -18,6 +19,7 @@ from tidemill.sql.functions_base import Example, MLFunction, TableExample
 from tidemill.sql.lint import lint_text
 from tidemill.sql.options import check_settings
 from tidemill.sql.parse import parse_text
+from tidemill.sql.statements import Select
 from tidemill.sql.summarise import summarise
 
 ROWS = list(CLEAN_FUNCTIONS.values())
@@ -197,9 +199,8 @@ def test_a_macro_reads_the_same_in_bigquerys_dialect() -> None:
 def test_data_of_ml_functions_are_cleaned_on_their_way() -> None:
     sql = "SELECT * FROM ML.PREDICT(MODEL m, (SELECT CLEAN.NUMBER(x) AS x FROM CLEAN.LATEST(TABLE t, 'id', 'at')))"
     statement = parse_text(sql, file="q.sql", dialect="duckdb")[0]
-    from tidemill.sql.bind import bind_query
-
-    call = bind_query(statement.query, views={}).calls[0]  # type: ignore[union-attr]
+    assert isinstance(statement, Select)
+    call = bind_query(statement.query, views={}).calls[0]
     assert call.inputs[0].tables == ("t",)
     assert "CLEAN" not in call.inputs[0].sql
 

@@ -48,7 +48,7 @@ def test_a_date_that_is_written_is_read_back(form: str, stated: str, days: list[
     assert values(f"CLEAN.DATE(x{', ' if stated else ''}{stated})", written) == days
 
 
-@pytest.mark.parametrize("pivot", [0, 30, 69, 100])
+@pytest.mark.parametrize("pivot", [0, 30, 100])
 @FEW
 @given(years=st.lists(st.integers(0, 99), min_size=1, max_size=12))
 def test_years_of_two_digits_lie_around_the_pivot(pivot: int, years: list[int]) -> None:

@@ -53,9 +53,9 @@ def _function(row: MLFunction) -> Iterator[str]:
         for example in calls:
             gives = "NULL" if example.gives is None else f"`{example.gives}`"
             yield f"| `{row.name}({_cell(_visible(example.given))})` | {_cell(gives)} |\n"
-    for example in row.examples:
-        if isinstance(example, TableExample):
-            yield from _table(row, example)
+    for table in row.examples:
+        if isinstance(table, TableExample):
+            yield from _table(row, table)
 
 
 def _table(row: MLFunction, example: TableExample) -> Iterator[str]:
