@@ -23,6 +23,7 @@ JOBS = {
     "rollback": "rollback",
     "contracts": "contracts",
     "profile": "profile",
+    "cleaning": "cleaning",
 }
 
 
