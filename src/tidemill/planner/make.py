@@ -30,8 +30,7 @@ ACTIONS: Mapping[str, Action] = {
     "view": "view",
     "assert": "assert",
 }
-PART_ORDER = ("query", "options", "transform", "constraints", "columns", "layout")
-PART_ORDER = ("query", "options", "transform", "constraints", "columns", "functions")
+PART_ORDER = ("query", "options", "transform", "constraints", "columns", "layout", "functions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
