@@ -141,7 +141,9 @@ def open_files(
             request = request_of(options)
             if request is None:
                 return None
-            request = replace(request, types={**dict(types.items()), **request.types})
+            # Who says all_varchar reads texts, and makes the declared types of them in the query.
+            declared = {} if request.texts else dict(types.items())
+            request = replace(request, types={**declared, **request.types})
             return DelimitedRead(paths, request, reader, scratch=scratch, max_bad_rows=max_bad_rows)
         case "JSON":
             return None if options else JsonRead(paths, reader, scratch=scratch, max_bad_rows=max_bad_rows)
