@@ -142,8 +142,10 @@ def open_files(
             if request is None:
                 return None
             # Who says all_varchar reads texts, and makes the declared types of them in the query.
-            declared = {} if request.texts else dict(types.items())
-            request = replace(request, types={**declared, **request.types})
+            declared: dict[str | int, str] = {}
+            if not request.texts:
+                declared.update(types.items())
+            request = replace(request, types=declared | dict(request.types))
             return DelimitedRead(paths, request, reader, scratch=scratch, max_bad_rows=max_bad_rows)
         case "JSON":
             return None if options else JsonRead(paths, reader, scratch=scratch, max_bad_rows=max_bad_rows)
