@@ -29,6 +29,7 @@ class Measure:
     """A measure of how two columns go together."""
 
     name: str
+    word: str
     doc: str
     between: tuple[str, str]
     low: float = 0.0
@@ -37,23 +38,27 @@ class Measure:
 MEASURES = (
     Measure(
         name="pearson",
+        word="correlation",
         between=("number", "number"),
         low=-1.0,
         doc="Correlation: how near the pairs of numbers are to a straight line.",
     ),
     Measure(
         name="spearman",
+        word="rank correlation",
         between=("number", "number"),
         low=-1.0,
         doc="Correlation of the ranks: how near one is to rising (or falling) with the other.",
     ),
     Measure(
         name="cramers_v",
+        word="Cramer's V",
         between=("category", "category"),
         doc="Cramer's V, corrected for its bias (Bergsma 2013): 1 when each tells the other.",
     ),
     Measure(
         name="correlation_ratio",
+        word="correlation ratio",
         between=("category", "number"),
         doc="Correlation ratio, corrected for its bias (Kelley 1935): the root of the share of the number's variance "
         "that the category explains.",

@@ -23,6 +23,7 @@ from tidemill.analysis.profile.result import Association, ColumnProfile, Leak, N
 from tidemill.analysis.profile.statistics import exact, scan
 from tidemill.analysis.profile.texts import TOP, read_texts
 from tidemill.analysis.profile.times import read_times
+from tidemill.analysis.profile.words import MEASURE_WORDS
 from tidemill.analysis.table import Sample, Table, draw_sample
 from tidemill.core.names import quote_name
 
@@ -211,7 +212,7 @@ def _of_table(
     for pair in pairs:
         if pair.measure != "correlation_ratio" and abs(pair.value) >= SAME and (pair.left, pair.right) not in seen:
             seen.add((pair.left, pair.right))
-            text = f"tells the same as {pair.right}: {pair.measure} {pair.value:.3f}"
+            text = f"tells the same as {pair.right}: {MEASURE_WORDS[pair.measure]} {pair.value:.3f}"
             found.append(Notice(name="same", column=pair.left, text=text))
     return found
 

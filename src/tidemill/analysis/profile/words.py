@@ -5,18 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from tidemill.analysis.profile.associations import MEASURES
 from tidemill.analysis.profile.notices import share
 from tidemill.analysis.profile.result import Association, ColumnProfile, Histogram, Profile
 
 STRONG = 0.3
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKS = 16
-MEASURE_WORDS = {
-    "pearson": "correlation",
-    "spearman": "rank correlation",
-    "cramers_v": "Cramer's V",
-    "correlation_ratio": "correlation ratio",
-}
+MEASURE_WORDS = {measure.name: measure.word for measure in MEASURES}
 
 
 def number(value: Any) -> str:
