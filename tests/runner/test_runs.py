@@ -411,3 +411,14 @@ def test_a_model_that_does_not_exist_is_named_at_its_place(project: Project) -> 
     assert "buyers" in caught.value.hint
     assert caught.value.where is not None
     assert (caught.value.where.line, caught.value.where.column, caught.value.where.length) == (2, 23, 6)
+
+
+def test_one_file_that_two_tables_name_in_two_ways_is_hashed_once(project: Project, root: Path) -> None:
+    (root / "sql" / "twice.sql").write_text(
+        "CREATE TABLE one AS SELECT * FROM 'a?.csv'; CREATE TABLE two AS SELECT * FROM 'a1.csv';"
+    )
+    (root / "a1.csv").write_text("v\n1\n")  # written just now: its digest is not trusted, and taken again by each plan
+
+    report = project.run(["one", "two"])
+
+    assert [(step.asset, step.status) for step in report.steps] == [("one", "done"), ("two", "done")]

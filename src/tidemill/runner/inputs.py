@@ -23,7 +23,7 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
     if not wanted:
         return {}
     known = load_input_files(db)
-    fresh: list[InputFile] = []
+    fresh: dict[str, InputFile] = {}
     tokens: dict[str, str] = {}
     for pattern in wanted:
         if is_remote(pattern):
@@ -31,7 +31,7 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
         # Paths as seen from the project: a project that is copied or moved with its data has nothing to do.
         digests = [[os.path.relpath(path, root), _digest(path, known, fresh)] for path in files_of(pattern, root)]
         tokens[pattern] = digest_value(digests) if digests else MISSING_FILES
-    save_input_files(db, fresh)
+    save_input_files(db, fresh.values())
     return tokens
 
 
@@ -44,21 +44,22 @@ def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[s
     if not wanted:
         return {}
     known = load_input_files(db)
-    fresh: list[InputFile] = []
+    fresh: dict[str, InputFile] = {}
     found = {
         pattern: {os.path.relpath(path, root): _digest(path, known, fresh) for path in files_of(pattern, root)}
         for pattern in wanted
     }
-    save_input_files(db, fresh)
+    save_input_files(db, fresh.values())
     return found
 
 
-def _digest(path: Path, known: dict[str, InputFile], fresh: list[InputFile]) -> str:
+def _digest(path: Path, known: dict[str, InputFile], fresh: dict[str, InputFile]) -> str:
+    if str(path) in fresh:  # a file that was written just now is trusted by nobody; one plan hashes it once all the same
+        return fresh[str(path)].sha256
     stat = path.stat()
     entry = known.get(str(path))
     if entry is None or not entry.matches(stat):
         hashed_ns = time.time_ns()
         entry = InputFile.of(str(path), stat, digest_file(path), hashed_ns=hashed_ns)
-        known[str(path)] = entry
-        fresh.append(entry)
+        fresh[str(path)] = entry
     return entry.sha256
