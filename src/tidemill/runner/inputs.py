@@ -54,7 +54,7 @@ def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[s
 
 
 def _digest(path: Path, known: dict[str, InputFile], fresh: dict[str, InputFile]) -> str:
-    if str(path) in fresh:  # a file that was written just now is trusted by nobody; one plan hashes it once all the same
+    if str(path) in fresh:  # nobody trusts the times of a file written just now; one plan hashes it once all the same
         return fresh[str(path)].sha256
     stat = path.stat()
     entry = known.get(str(path))
