@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet
 import pytest
 
 from tidemill.core.errors import OptionError, SourceError, TidemillError
@@ -109,7 +111,6 @@ def test_lines_that_are_no_json_are_kept_apart_and_late_keys_are_columns(project
 
 
 def test_parquet_files_with_other_columns_are_refused(project: Project, root: Path) -> None:
-    import pyarrow as pa
     import pyarrow.parquet as pq
 
     pq.write_table(pa.table({"a": [1], "b": [2]}), root / "1.parquet")
@@ -191,3 +192,22 @@ def test_a_file_that_is_written_while_it_is_read_loads_nothing(
 def test_formulas_of_a_file_are_texts(project: Project, root: Path) -> None:
     (root / "x.csv").write_text("id,v\n1,=cmd()\n")
     assert project.sql("SELECT v FROM 'x.csv'").fetchall() == [("=cmd()",)]
+
+
+@pytest.mark.parametrize("name", ["f [1].csv", "f*.csv", "f [1].ndjson", "f [1].parquet"])
+def test_a_file_whose_name_looks_like_a_pattern_is_that_file(project: Project, root: Path, name: str) -> None:
+    for number, file in enumerate(("f 1.csv", "f [1].csv", "f*.csv")):
+        (root / file).write_text(f"id,name\n1,{file}\n" + "2\n" * (number == 1))
+    for file in ("f 1", "f [1]"):
+        (root / f"{file}.ndjson").write_text(f'{{"name": "{file}.ndjson"}}\n')
+        pyarrow.parquet.write_table(pa.table({"name": [f"{file}.parquet"]}), root / f"{file}.parquet")
+    project.sql(f"CREATE TABLE x OPTIONS (max_bad_rows = 1) AS SELECT * FROM '{name}'")
+    assert project.sql("SELECT name FROM x").fetchall() == [(name,)]
+    assert [row[1:3] for row in rejects(project)] == ([(name, 3)] if name == "f [1].csv" else [])
+
+
+def test_a_name_like_a_pattern_is_not_left_to_the_engine(project: Project, root: Path) -> None:
+    (root / "f 1.ndjson").write_text('{"a": 1}\n')
+    (root / "f [1].ndjson").write_text('{"a": 2}\n')
+    with pytest.raises(SourceError, match="would take its name for a pattern"):
+        project.sql("SELECT * FROM read_json('f [1].ndjson', sample_size = 5)")

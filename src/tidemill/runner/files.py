@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Protocol, TypeVar
 from tidemill.core.errors import DataError, SourceError, TidemillError
 from tidemill.sources.bad_rows import BadRow
 from tidemill.sources.formats import FileRelation, Format, format_of, format_read_by, open_files
-from tidemill.sources.patterns import files_of, is_remote
+from tidemill.sources.patterns import files_of, is_literal, is_remote
 from tidemill.warehouse.control.input_files import load_input_files
 
 if TYPE_CHECKING:
@@ -88,7 +88,10 @@ class FileReads:
         if key not in self._opened:
             self._opened[key] = self._open(read)
         relation = self._opened[key]
-        return relation.sql() if relation is not None else None
+        if relation is None:
+            self._require_pattern(read)
+            return None
+        return relation.sql()
 
     def attempt(self, make: Callable[[], Made]) -> Made:
         """Do something that reads the files. When a row is not as the first ones are, all are looked at, once.
@@ -162,6 +165,16 @@ class FileReads:
         if relation is not None and self._sure:
             relation.look_closer()
         return relation
+
+    def _require_pattern(self, read: FileRead) -> None:
+        """Refuse to leave a file to the engine that takes the file's name for a pattern of other files."""
+        for pattern in read.patterns:
+            if is_literal(pattern, self._root):
+                raise SourceError(
+                    f"{pattern} is a file, and with these options the engine would take its name for a pattern",
+                    hint="give the file a name without [, * and ?",
+                    file=pattern,
+                )
 
     def _relation(self, format_: Format, paths: list[Path], read: FileRead) -> FileRelation | None:
         return open_files(

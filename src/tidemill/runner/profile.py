@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from tidemill.core.clock import Clock
 from tidemill.core.connections import find_source
 from tidemill.core.errors import NotFoundError, SettingsError
-from tidemill.core.names import asset_key, did_you_mean, quote_path, quote_text
+from tidemill.core.names import asset_key, did_you_mean, quote_path
+from tidemill.sources.patterns import quote_file
 
 if TYPE_CHECKING:
     from tidemill.analysis.profile.result import Profile
@@ -106,7 +107,7 @@ def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | No
                 listen(f"reading {path.name}")
                 scan = scan_file(session, path)
                 if scan.reader == "read_parquet":
-                    sql, stored, notes = f"SELECT * FROM read_parquet({quote_text(str(scan.path))})", True, scan.notes
+                    sql, stored, notes = f"SELECT * FROM read_parquet({quote_file(scan.path)})", True, scan.notes
                 else:
                     kept = scan if scan.kept else keep_rows(session, scan)
                     sql, stored, notes = f"SELECT * EXCLUDE (tm_row) FROM {kept.kept}", True, scan.notes

@@ -10,6 +10,7 @@ from tidemill.core.errors import SourceError, Where
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.sources.encoding import count_lines, find_encoding, open_text
 from tidemill.sources.files import FileScan, Reader, describe, first_row, keep_rows, rows
+from tidemill.sources.patterns import quote_file
 
 FEW_SHORT = 0.05
 DELIMITERS = (",", ";", "\t", "|")
@@ -63,7 +64,7 @@ def _sniff(reader: Reader, scan: FileScan) -> Sniffed:
     delimiter, has_header, skipped, columns, date_format, stamp_format = first_row(
         reader,
         "SELECT Delimiter, HasHeader, SkipRows, Columns, DateFormat, TimestampFormat"
-        f" FROM sniff_csv({quote_text(str(scan.path))}, sample_size = -1{given})",
+        f" FROM sniff_csv({quote_file(scan.path)}, sample_size = -1{given})",
     )
     return Sniffed(
         delimiter=delimiter,

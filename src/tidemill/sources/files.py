@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.core.names import quote_text
+from tidemill.sources.patterns import quote_file
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -55,7 +56,7 @@ class FileScan:
 
     def sql(self, path: str = "") -> str:
         """The relation: ``'file.csv'`` where that is enough, else a call of the reader."""
-        shown = quote_text(path or str(self.path))
+        shown = quote_text(path) if path else quote_file(self.path)
         bare = self.path.name.lower().endswith((".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson"))
         if not self.options and bare:
             return shown

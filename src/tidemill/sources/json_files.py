@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SourceError, TidemillError
-from tidemill.core.names import quote_text
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
+from tidemill.sources.patterns import quote_file
 from tidemill.sources.raw_bytes import is_compressed, open_bytes
 
 if TYPE_CHECKING:
@@ -62,7 +62,7 @@ class JsonRead:
 
     def sql(self) -> str:
         """The relation, as a query."""
-        places = ", ".join(quote_text(str(file.place)) for file in self._files)
+        places = ", ".join(quote_file(file.place) for file in self._files)
         return f"SELECT * FROM read_json([{places}], sample_size = -1, union_by_name = true)"
 
     def may_mend(self, error: TidemillError) -> bool:

@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SourceError, TidemillError
-from tidemill.core.names import name_key, quote_text
+from tidemill.core.names import name_key
 from tidemill.sources.files import rows
+from tidemill.sources.patterns import quote_file
 
 if TYPE_CHECKING:
     from tidemill.sources.bad_rows import BadRow
@@ -29,7 +30,7 @@ class ParquetRead:
     bad_count = 0
 
     def __init__(self, paths: Sequence[tuple[Path, str]], reader: Reader) -> None:
-        self._places = ", ".join(quote_text(str(path)) for path, _ in paths)
+        self._places = ", ".join(quote_file(path) for path, _ in paths)
         if len(paths) > 1:
             self._require_same_columns(paths, reader)
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import glob
 from pathlib import Path
 
+from tidemill.core.names import quote_text
+
 REMOTE = ("http://", "https://", "s3://", "gs://", "gcs://", "r2://", "hf://", "az://", "azure://", "abfss://")
 
 
@@ -14,11 +16,25 @@ def is_remote(pattern: str) -> bool:
 
 
 def files_of(pattern: str, root: Path) -> list[Path]:
-    """The files behind a pattern, sorted; relative patterns start at the project's folder."""
+    """The files behind a pattern, sorted; relative patterns start at the project's folder.
+
+    A file of exactly that name is meant where there is one: browsers call a second download ``x [1].csv``.
+    """
     if is_remote(pattern):
         return []
-    path = pattern if Path(pattern).is_absolute() else str(root / pattern)
-    if not glob.has_magic(path):
-        return [Path(path)] if Path(path).is_file() else []
+    literal = root / pattern
+    if not glob.has_magic(pattern) or literal.is_file():
+        return [literal] if literal.is_file() else []
+    path = pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(root))) / pattern)
     # Path.glob cannot start at an absolute pattern.
     return sorted(Path(found) for found in glob.glob(path, recursive=True) if Path(found).is_file())  # noqa: PTH207
+
+
+def is_literal(pattern: str, root: Path) -> bool:
+    """Whether a file's name has characters that a pattern would read otherwise."""
+    return not is_remote(pattern) and glob.has_magic(pattern) and (root / pattern).is_file()
+
+
+def quote_file(path: Path | str) -> str:
+    """One file for the engine, which takes every path for a pattern."""
+    return quote_text(glob.escape(str(path)))

@@ -21,6 +21,7 @@ from tidemill.sources.delimited.layout import Layout, look
 from tidemill.sources.delimited.mend import BadCell, mend
 from tidemill.sources.delimited.request import Request
 from tidemill.sources.files import first_row, rows
+from tidemill.sources.patterns import quote_file
 
 if TYPE_CHECKING:
     from tidemill.sources.files import Reader
@@ -328,7 +329,7 @@ class DelimitedRead:
             *([f"decimal_separator = {quote_text(request.decimal)}"] if request.decimal != "." else []),
             *([f"nullstr = [{', '.join(map(quote_text, ('', *request.nulls)))}]"] if request.nulls else []),
         ]
-        places = ", ".join(quote_text(str(file.place)) for file in files)
+        places = ", ".join(quote_file(file.place) for file in files)
         named = f", {quote_text(layout.shown)} AS {quote_name(request.file_name)}" if request.file_name else ""
         limit = f" LIMIT {sample}" if sample else ""
         select = f"SELECT {items}{named} FROM read_csv([{places}], {', '.join(arguments)}){limit}"
