@@ -252,6 +252,14 @@ def test_gaps_are_filled_in_time() -> None:
         assert [None if value is None else float(value) for (value,) in found] == expected
 
 
+def test_a_line_ends_at_the_first_and_at_the_last_known_value() -> None:
+    data = "(VALUES (1, NULL), (2, 5), (3, NULL), (4, 9), (5, NULL)) AS t(t, x)"
+    found = rows(f"SELECT CLEAN.FILL(x, 'linear') OVER (ORDER BY t) FROM {data} ORDER BY t")
+    assert [value for (value,) in found] == [None, 5.0, 7.0, 9.0, None]
+    found = rows(f"SELECT CLEAN.FILL(x, 'linear') OVER (ORDER BY t) FROM {data} WHERE t < 3 ORDER BY t")
+    assert found == [(None,), (5.0,)]
+
+
 def test_the_most_frequent_value_fills_and_ties_go_to_the_smaller() -> None:
     data = "(VALUES (1, 'b'), (2, 'a'), (3, NULL)) AS t(i, x)"
     assert rows(f"SELECT CLEAN.FILL(x, 'mode') OVER () FROM {data} ORDER BY i") == [("b",), ("a",), ("a",)]

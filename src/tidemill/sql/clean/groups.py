@@ -104,7 +104,14 @@ def clean_fill(call: ScalarCall) -> exp.Expr:
                 x=x,
             )
         case _:
-            return _over(call, "fill(CAST(:x AS DOUBLE))", order=_copy(order), x=x)
+            # The engine's fill draws the line on beyond the first and the last value: nothing is known there.
+            before, behind = ("UNBOUNDED PRECEDING", "CURRENT ROW"), ("CURRENT ROW", "UNBOUNDED FOLLOWING")
+            return fill(
+                "CASE WHEN :before > 0 AND :behind > 0 THEN :value END",
+                before=_over(call, "count(:x)", order=_copy(order), frame=before, x=x),
+                behind=_over(call, "count(:x)", order=_copy(order), frame=behind, x=x),
+                value=_over(call, "fill(CAST(:x AS DOUBLE))", order=_copy(order), x=x),
+            )
     return fill("coalesce(:x, :value)", x=x, value=value)
 
 

@@ -351,7 +351,8 @@ GROUPS = (
         (2, 2),
         doc="(x, 'mean' | 'median' | 'mode' | 'forward' | 'backward' | 'linear'[, settings]) OVER (...): a value in "
         "place of NULL. Mean, median and mode are those of PARTITION BY's group; forward (the last value before), "
-        "backward and linear (between both) need ORDER BY. For a constant, SQL has COALESCE(x, 0).",
+        "backward and linear (between both; NULL before the first and after the last) need ORDER BY. For a constant, "
+        "SQL has COALESCE(x, 0).",
         output="as x; FLOAT64 for mean, median and linear",
         window="order",
         settings=(
@@ -375,6 +376,12 @@ GROUPS = (
                 rows=_READINGS,
                 call="CLEAN.FILL(x, 'mean') OVER (PARTITION BY k)",
                 gives=("20.0", "22.0", "24.0", "5.0", "5.0"),
+            ),
+            TableExample(
+                columns=("k", "t", "x"),
+                rows=_READINGS,
+                call="CLEAN.FILL(x, 'linear') OVER (PARTITION BY k ORDER BY t)",
+                gives=("20.0", "22.0", "24.0", "5.0", None),
             ),
         ),
     ),
