@@ -93,6 +93,20 @@ def test_rows_of_one_key_and_time_that_differ_are_refused(shop: Shop) -> None:
     assert shop.rows() == [(1, 10)]
 
 
+def test_a_later_delivery_that_says_otherwise_of_the_same_time_is_refused_as_a_build_of_all_is(shop: Shop) -> None:
+    shop.orders()
+    shop.deliver("data/a.parquet", [(1, 10, 0), (2, 20, 3)])
+    shop.run()
+    shop.deliver("data/b.parquet", [(1, 11, 0), (3, 30, 4)])
+
+    for full_refresh in (False, True):
+        error = shop.try_run(full_refresh=full_refresh).steps[0].error
+        assert isinstance(error, ContractError)
+        assert "(id) differ with the same at, such as (id=1)" in error.message
+        assert "leave all but one out" in error.hint
+    assert shop.rows() == [(1, 10), (2, 20)]
+
+
 def test_a_changed_file_is_merged_by_key_and_refused_without_one(shop: Shop) -> None:
     shop.orders()
     shop.deliver("data/a.parquet", [(1, 10, 0), (2, 20, 1)])

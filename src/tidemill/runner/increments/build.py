@@ -13,7 +13,14 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import BindError
 from tidemill.core.names import quote_name, quote_path
 from tidemill.runner.increments.checks import check_increment
-from tidemill.runner.increments.deltas import Shape, news_by_key, news_without_key, numbers, one_row_a_key
+from tidemill.runner.increments.deltas import (
+    Shape,
+    news_by_key,
+    news_without_key,
+    numbers,
+    one_row_a_key,
+    require_clear,
+)
 from tidemill.runner.increments.files import FileNews, file_news, require_same
 from tidemill.runner.increments.matching import Matched, changed_values, match
 from tidemill.runner.increments.measures import Measures
@@ -113,7 +120,7 @@ class IncrementalStep:
         if files is not None:
             require_same(files, stations=self.stations)
         if shape.keys:
-            news = self._news_by_key(rows, shape, measures, there, so_far)
+            news = self._news_by_key(rows, shape, measures, there, so_far, files)
         else:
             news = rows if files is not None else self._news_without_key(rows, shape, measures, there, low)
         built = self._merge(news, shape, measures, base, state=self._state(watermark, files))
@@ -136,7 +143,15 @@ class IncrementalStep:
         raw = self.session.materialise(source, query.relations)
         return raw, self.session.materialise(f"{plain.replace('CAST(', 'TRY_CAST(')} {raw}")
 
-    def _news_by_key(self, rows: str, shape: Shape, measures: Measures, there: tuple[Column, ...], so_far: str) -> str:
+    def _news_by_key(
+        self,
+        rows: str,
+        shape: Shape,
+        measures: Measures,
+        there: tuple[Column, ...],
+        so_far: str,
+        files: FileNews | None,
+    ) -> str:
         """New rows, one a key, without those that the table has or has a newer one of; the name they are kept under."""
         session, table = self.session, quote_path(self.step.asset)
         newest = one_row_a_key(session, rows, shape, self.rule, table=self.step.asset)
@@ -153,7 +168,12 @@ class IncrementalStep:
             if not nulls:
                 # What the table has of these rows, or newer, is not older than they are: the files' statistics know.
                 table = f"(SELECT * FROM {table} WHERE {shape.column} >= {measures.literal(least)})"
-        return session.materialise(news_by_key(rows, table, shape, measures.columns, known=there, watermark=mark))
+        news = session.materialise(news_by_key(rows, table, shape, measures.columns, known=there, watermark=mark))
+        # A source, or a file that changed, may correct what it said: its newest word counts. Of two files that both
+        # stay, a build of all could not tell which counts.
+        if shape.column and files is not None and not files.amends:
+            require_clear(session, news, table, shape, self.rule, table=self.step.asset)
+        return news
 
     def _news_without_key(
         self, rows: str, shape: Shape, measures: Measures, there: tuple[Column, ...], low: str

@@ -71,15 +71,34 @@ def one_row_a_key(session: Session, relation: str, shape: Shape, rule: Increment
     ranked = f"rank() OVER (PARTITION BY {shape.listed} ORDER BY {order}) AS tm_rank"
     newest = f"SELECT *, {ranked} FROM (SELECT DISTINCT * FROM {rows})"
     ties = f"SELECT {shape.listed} FROM ({newest}) WHERE tm_rank = 1 GROUP BY {shape.listed} HAVING count(*) > 1"
+    _require_none(session, ties, rule, table=table)
+    return f"SELECT * FROM {relation} QUALIFY row_number() OVER (PARTITION BY {shape.listed} ORDER BY {order}) = 1"
+
+
+def require_clear(session: Session, news: str, there: str, shape: Shape, rule: Incremental, *, table: str) -> None:
+    """Refuse new rows that differ from what is there and are neither newer nor older, as a build of all would.
+
+    Raises
+    ------
+    ContractError
+        There are such rows.
+    """
+    column = f"n.{shape.column} IS NOT DISTINCT FROM t.{shape.column}"
+    both = " AND ".join([*(f"n.{key} = t.{key}" for key in shape.keys), column])
+    listed = ", ".join(f"n.{key}" for key in shape.keys)
+    _require_none(session, f"SELECT {listed} FROM {news} AS n SEMI JOIN {there} AS t ON {both}", rule, table=table)
+
+
+def _require_none(session: Session, ties: str, rule: Incremental, *, table: str) -> None:
     unclear = session.query(f"{ties} LIMIT {SHOWN}").read_all().to_pylist()
     if unclear:
+        key = ", ".join(rule.keys)
         such = ", ".join(f"({', '.join(f'{name}={value!r}' for name, value in row.items())})" for row in unclear)
         by = f" with the same {rule.column}" if rule.column else ""
         raise ContractError(
             f"{table}: rows of one unique_key ({key}) differ{by}, such as {such}; the old version stays",
             hint="leave all but one out in the query, or name a column that tells them apart in unique_key",
         )
-    return f"SELECT * FROM {relation} QUALIFY row_number() OVER (PARTITION BY {shape.listed} ORDER BY {order}) = 1"
 
 
 def _twice(relation: str, shape: Shape) -> str:

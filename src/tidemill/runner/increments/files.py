@@ -25,12 +25,15 @@ class FileNews:
         Files to remember beside them: the same bytes were read under another name.
     empty
         Whether the pattern names no file at all.
+    amends
+        Whether files that were read before have other bytes now, or are gone: their rows may be said anew.
     """
 
     pattern: str
     read: Mapping[str, str]
     noted: Mapping[str, str]
     empty: bool
+    amends: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -83,7 +86,8 @@ def file_news(pattern: str, loaded: Mapping[str, str], *, keyed: bool, table: st
     if gone:
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
         notes.append(f"{', '.join(gone[:3])}{more} {'is' if len(gone) == 1 else 'are'} gone: the rows stay")
-    return FileNews(pattern=pattern, read=read, noted=noted, empty=not now, notes=tuple(notes))
+    amends = bool(changed or gone)
+    return FileNews(pattern=pattern, read=read, noted=noted, empty=not now, amends=amends, notes=tuple(notes))
 
 
 def require_same(news: FileNews, *, stations: Stations) -> None:
