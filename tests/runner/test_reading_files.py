@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -211,3 +212,25 @@ def test_a_name_like_a_pattern_is_not_left_to_the_engine(project: Project, root:
     (root / "f [1].ndjson").write_text('{"a": 2}\n')
     with pytest.raises(SourceError, match="would take its name for a pattern"):
         project.sql("SELECT * FROM read_json('f [1].ndjson', sample_size = 5)")
+
+
+def test_a_line_of_json_that_is_no_object_is_a_bad_row(project: Project, root: Path) -> None:
+    (root / "x.ndjson").write_text('{"a": 1}\n[1, 2]\n{"a": 3}\n')
+    with pytest.raises(SourceError, match="line 2 of x.ndjson: it is JSON, but no object"):
+        project.sql("CREATE TABLE x AS SELECT * FROM 'x.ndjson'")
+    project.sql("CREATE TABLE x OPTIONS (max_bad_rows = 1) AS SELECT * FROM 'x.ndjson'")
+    assert project.sql("SELECT a FROM x ORDER BY a").fetchall() == [(1,), (3,)]
+    assert [row[2:] for row in rejects(project) if row[0] == "x"][-1] == (2, "", "[1, 2]")
+
+
+def test_long_whole_numbers_of_json_are_not_rounded(project: Project, root: Path) -> None:
+    long, part = 18446744073709551617, 9007199254740993
+    (root / "x.ndjson").write_text(
+        f'{{"id": 9007199254740993, "p": 0.5, "d": "2024-01-02", "s": {{"v": 1.5}}, "f": 0.5}}\n'
+        f'{{"id": {long}, "p": {part}, "s": {{"v": {long}}}, "f": 2}}\n'
+    )
+    project.sql("CREATE TABLE x AS SELECT * FROM 'x.ndjson'")
+    assert project.sql("SELECT * FROM x ORDER BY id").fetchall() == [
+        (Decimal(9007199254740993), Decimal("0.5"), datetime.date(2024, 1, 2), '{"v":1.5}', 0.5),
+        (Decimal(long), Decimal(part), None, f'{{"v":{long}}}', 2.0),
+    ]

@@ -1,24 +1,30 @@
 """JSON files as one relation: types and keys told from all rows, lines that are no JSON kept apart.
 
 The engine tells the columns from the first 20,480 rows, and leaves out a key that comes later. So it is asked to look
-at all of them, which reads a file twice.
+at all of them, which reads a file twice. Where it takes large whole numbers for DOUBLE, which rounds them, the column
+is read as text and made what it is; where one line is no object, it makes one column of all lines: each is looked at.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SourceError, TidemillError
+from tidemill.core.names import quote_name, quote_text
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
+from tidemill.sources.delimited.cells import Known, find_types
+from tidemill.sources.files import first_row, rows
 from tidemill.sources.patterns import quote_file
 from tidemill.sources.raw_bytes import is_compressed, open_bytes
 
 if TYPE_CHECKING:
     from tidemill.sources.files import Reader
+
+LONG = r"[:\[,]\s*-?(\d{17,}|9\d{15})\s*[,\]}]"  # in JSON's text: a whole number that a DOUBLE may not have
 
 
 @dataclass(slots=True)
@@ -37,14 +43,14 @@ class JsonRead:
         A file is empty, or a compressed one is cut.
     """
 
-    notes: tuple[str, ...] = ()
-
     def __init__(self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: Path, max_bad_rows: int) -> None:
         self._files = [_File(path, shown, path) for path, shown in paths]
         self._reader = reader
         self._scratch = scratch
         self._limit = max_bad_rows
         self._looked = False
+        self._found = ""
+        self.notes: tuple[str, ...] = ()
         self._bad: list[BadRow] = []
         self.bad_count = 0
         for file in self._files:
@@ -61,9 +67,71 @@ class JsonRead:
         return tuple(self._bad)
 
     def sql(self) -> str:
-        """The relation, as a query."""
+        """The relation, as a query.
+
+        Raises
+        ------
+        SourceError
+            As `look_closer`.
+        """
+        if not self._found:
+            try:
+                self._found = self._find()
+            except TidemillError as error:
+                if not self.may_mend(error):
+                    raise
+                self.look_closer()
+                self._found = self._find()
+        return self._found
+
+    def _find(self) -> str:
+        """Look at the types that the engine tells, and go round those that would lose something."""
+        plain = f"SELECT * FROM {self._read('sample_size = -1')}"
+        types = {
+            str(name): str(type_)
+            for name, type_ in rows(self._reader, f"SELECT column_name, column_type FROM (DESCRIBE {plain})")
+        }
+        if list(types) == ["json"] and not self._looked:
+            self.look_closer()
+            return self._find()
+        rounded = [name for name, type_ in types.items() if "DOUBLE" in type_]
+        numbers = [name for name in rounded if types[name] == "DOUBLE"]
+        nested = [name for name in rounded if types[name] != "DOUBLE"]
+        if not rounded or list(types) == ["json"]:
+            return plain
+        texts = self._read(_columns(dict.fromkeys(rounded, "VARCHAR")))
+        known = Known(types={}, decimal=".")
+        made = {
+            column.name: column
+            for column in (find_types(self._reader, texts, numbers, known) if numbers else ())
+            if column.type != "DOUBLE"
+        }
+        kept = self._with_long_numbers(texts, nested)
+        if not made and not kept:
+            return plain
+        self.notes = (
+            *(column.note for column in made.values() if column.note),
+            *(f"column {name} is JSON: as numbers its long ones would be rounded" for name in kept),
+        )
+        casts = [f"CAST({quote_name(name)} AS {column.type}) AS {quote_name(name)}" for name, column in made.items()]
+        told = types | dict.fromkeys(made, "VARCHAR") | dict.fromkeys(kept, "JSON")
+        replaced = f" REPLACE ({', '.join(casts)})" if casts else ""
+        return f"SELECT *{replaced} FROM {self._read(_columns(told))}"
+
+    def _with_long_numbers(self, texts: str, names: Sequence[str]) -> list[str]:
+        """The nested columns with a whole number above 2^53 in them."""
+        if not names:
+            return []
+        tests = ", ".join(f"bool_or(regexp_matches({quote_name(name)}, '{LONG}'))" for name in names)
+        return [
+            name
+            for name, long in zip(names, first_row(self._reader, f"SELECT {tests} FROM {texts}"), strict=True)
+            if long
+        ]
+
+    def _read(self, options: str) -> str:
         places = ", ".join(quote_file(file.place) for file in self._files)
-        return f"SELECT * FROM read_json([{places}], sample_size = -1, union_by_name = true)"
+        return f"read_json([{places}], {options}, union_by_name = true)"
 
     def may_mend(self, error: TidemillError) -> bool:
         """Whether an error is about a line that is no JSON."""
@@ -78,7 +146,7 @@ class JsonRead:
         SourceError
             There are more bad lines than may be, or a file that is an array is no JSON.
         """
-        self._looked = True
+        self._looked, self._found = True, ""
         for number, file in enumerate(self._files):
             with open_bytes(file.path) as data:
                 array = data.read(1 << 16).lstrip().startswith(b"[")
@@ -110,6 +178,10 @@ class JsonRead:
                 file=file.shown,
             )
         file.place = copy
+
+
+def _columns(types: Mapping[str, str]) -> str:
+    return f"columns = {{{', '.join(f'{quote_text(name)}: {quote_text(type_)}' for name, type_ in types.items())}}}"
 
 
 def _no_object(line: bytes) -> str:
