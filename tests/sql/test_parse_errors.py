@@ -50,6 +50,12 @@ def refuse(text: str, dialect: str = "duckdb") -> ParseError:
         ("^CRATE^ TABLE x AS SELECT 1", "CRATE", "begins no statement", "did you mean CREATE?"),
         ("ASSERT 1 = 1 AS ^few^", "few", "message in quotes", ""),
         ("LOAD DATA ^t^ FROM FILES (uris=['a'])", "t", "OVERWRITE or INTO", ""),
+        (
+            "LOAD DATA INTO t OPTIONS ^(^max_bad_rows=5) FROM FILES (uris=['a'])",
+            "(",
+            "in OPTIONS",
+            "max_bad_records = 5",
+        ),
         ("^LOAD^ DATA INTO t FROM FILES (format='CSV')", "LOAD", "uris", "data/*.csv"),
         ("SELECT ^{{ x }}^ FROM t", "{{ x }}", "templates", ""),
         ("SELECT ^${x}^ FROM t", "${x}", "templates", ""),

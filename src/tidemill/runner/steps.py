@@ -230,9 +230,12 @@ def _build_incremental(
     step: Step, statement: CreateTable, job: Job, rule: Incremental, *, options: TableOptions
 ) -> Outcome:
     from tidemill.runner.increments.build import IncrementalStep
+    from tidemill.sql.reads import takes_all
 
+    engine = job.stations.warehouse.dialect
+    types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
     with job.session() as session:
-        files = FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"])
+        files = FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"], types=types)
         at_work = IncrementalStep(
             step=step,
             statement=statement,

@@ -263,6 +263,9 @@ def _read_load(p: Any, text: Text, source: Source) -> Statement:
         p._advance()
     name = path_of(p._parse_table_parts(schema=True), p)
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
+    skip_to(p, "FROM", "OPTIONS")
+    if p._match_text_seq("OPTIONS"):
+        _require_no_limit(p, text)
     skip_to(p, "FROM")
     if not p._match_text_seq("FROM", "FILES"):
         raise placed(p, "expected FROM FILES (format = ..., uris = [...])")
@@ -280,6 +283,19 @@ def _read_load(p: Any, text: Text, source: Source) -> Statement:
         columns=tuple(columns.columns),
         options=tuple(option for option in options if option.name.lower() not in ("format", "uris")),
     )
+
+
+def _require_no_limit(p: Any, text: Text) -> None:
+    """Refuse the option of CREATE TABLE that LOAD DATA has under another name and at another place."""
+    word = p._prev
+    for option in read_options(p, text, literal=False):
+        if option.name.lower() in ("max_bad_rows", "max_bad_records"):
+            raise placed(
+                p,
+                f"LOAD DATA does not take {option.name} in OPTIONS",
+                word,
+                hint=f"say it of the files: FROM FILES (..., max_bad_records = {option.value})",
+            )
 
 
 def _uris(p: Any, option: OptionValue | None, first: Any) -> tuple[str, ...]:

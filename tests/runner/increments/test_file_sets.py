@@ -222,3 +222,23 @@ def test_files_outside_the_project_are_found_by_their_whole_path(
     shop.run()
 
     assert shop.rows() == [(1, 10), (2, 20)]
+
+
+def test_a_cell_that_is_not_of_its_declared_type_is_a_bad_row_of_a_new_file_too(shop: Shop) -> None:
+    def write(most: int) -> None:
+        options = f"incremental_by = 'filename', max_bad_rows = {most}"
+        shop.orders(options, columns="(id INT64, v INT64)", source="'data/*.csv'")
+
+    write(0)
+    (shop.root / "data").mkdir(exist_ok=True)
+    (shop.root / "data" / "a.csv").write_text("id,v\n1,2\n")
+    shop.run()
+    (shop.root / "data" / "b.csv").write_text("id,v\n3,4\n5,eight\n")
+    (step,) = shop.try_run().steps
+    assert isinstance(step.error, SourceError)
+    assert "line 3 of data/b.csv: 'eight' is not BIGINT" in step.error.message
+
+    write(1)
+    shop.run()
+    assert shop.rows("SELECT id, v FROM orders ORDER BY id") == [(1, 2), (3, 4)]
+    assert shop.rows("SELECT file, line, raw FROM tidemill.rejects")[-1] == ("data/b.csv", 3, "5,eight")
