@@ -51,10 +51,10 @@ def refuse(text: str, dialect: str = "duckdb") -> ParseError:
         ("ASSERT 1 = 1 AS ^few^", "few", "message in quotes", ""),
         ("LOAD DATA ^t^ FROM FILES (uris=['a'])", "t", "OVERWRITE or INTO", ""),
         (
-            "LOAD DATA INTO t OPTIONS ^(^max_bad_rows=5) FROM FILES (uris=['a'])",
-            "(",
+            "LOAD DATA INTO t ^OPTIONS^(max_bad_rows=5) FROM FILES (uris='a')",
+            "OPTIONS",
             "in OPTIONS",
-            "max_bad_records = 5",
+            "max_bad_records",
         ),
         ("^LOAD^ DATA INTO t FROM FILES (format='CSV')", "LOAD", "uris", "data/*.csv"),
         ("SELECT ^{{ x }}^ FROM t", "{{ x }}", "templates", ""),
