@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
-    from tidemill.runner.unit_tests.bench import TestResult
+    from tidemill.runner.unit_tests.result import TestResult
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
     from tidemill.serving.online.explain import Explanation

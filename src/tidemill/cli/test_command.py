@@ -12,7 +12,7 @@ from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import write_text
 from tidemill.cli.test_text import as_json, as_junit, describe_result, describe_total
 from tidemill.cli.words import wants_colour
-from tidemill.runner.unit_tests.bench import TestResult
+from tidemill.runner.unit_tests.result import TestResult
 
 FAILED = 1
 

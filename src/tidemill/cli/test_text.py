@@ -9,8 +9,8 @@ from xml.sax.saxutils import escape, quoteattr
 from tidemill.cli.output import plain
 from tidemill.cli.words import columns_of_text, count, paint
 from tidemill.runner.result import cut, show
-from tidemill.runner.unit_tests.bench import TestResult
 from tidemill.runner.unit_tests.compare import Difference, same
+from tidemill.runner.unit_tests.result import TestResult
 
 _COLOURS = {"passed": "32", "failed": "31", "error": "31"}
 _MOST_ROWS = 20

@@ -12,7 +12,7 @@ import pytest
 import tidemill
 from tidemill.cli.main import run_command
 from tidemill.core.errors import ParseError
-from tidemill.runner.unit_tests.bench import TestResult
+from tidemill.runner.unit_tests.result import TestResult
 
 STATEMENTS = """
 CREATE TABLE flights (origin VARCHAR, day DATE, dep_delay DOUBLE, tailnum VARCHAR) AS

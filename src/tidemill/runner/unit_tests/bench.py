@@ -18,6 +18,7 @@ from tidemill.runner.shape import engine_type, typed_query
 from tidemill.runner.unit_tests.checks import failing_checks
 from tidemill.runner.unit_tests.compare import Difference, Row, compare
 from tidemill.runner.unit_tests.given import expected_rows, given_sql, rows_query
+from tidemill.runner.unit_tests.result import TestResult
 from tidemill.runner.unit_tests.rewrite import cte_names, given_key, only_cte, put_in, reads_of
 from tidemill.sql.statements import CreateModel, CreateTable, CreateView, LoadData, Query, Summary
 from tidemill.sql.unit_test import Expected, Given, UnitTest
@@ -31,30 +32,6 @@ if TYPE_CHECKING:
     from tidemill.warehouse.protocol import Session, Warehouse
 
 TESTED = ("table", "view", "model")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TestResult:
-    """What came of one test.
-
-    ``problems`` are sentences about checks that did not behave as expected; ``error`` is why it could not be carried
-    out.
-    """
-
-    __test__ = False  # it is none of pytest's
-
-    test: UnitTest
-    seconds: float
-    differences: tuple[Difference, ...] = ()
-    problems: tuple[str, ...] = ()
-    error: TidemillError | None = None
-
-    @property
-    def status(self) -> str:
-        """passed, failed or error."""
-        if self.error is not None:
-            return "error"
-        return "passed" if not self.problems and all(one.none for one in self.differences) else "failed"
 
 
 @contextmanager
