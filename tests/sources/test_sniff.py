@@ -111,3 +111,11 @@ def test_a_column_is_counted_exactly(reader: Reader, write_file: WriteFile) -> N
     assert remainder.values == ((0, 10), (1, 10), (2, 10))
     assert (remainder.rising, remainder.is_unique) == (False, False)
     assert (flag.nulls, flag.distinct) == (30, 0)
+
+
+def test_long_whole_numbers_are_not_rounded(reader: Reader, write_file: WriteFile) -> None:
+    path = write_file("edge.csv", f"id,v,w,x\n1,{2**63 - 1},{2**64 - 1},0.5\n2,{2**63},{2**64 + 1},1\n")
+    table = _sniff(reader, path)
+    assert [column.type for column in table.columns] == ["BIGINT", "UBIGINT", "DECIMAL(38,0)", "DOUBLE"]
+    assert [value for value, _ in table.columns[1].values] == [2**63 - 1, 2**63]
+    assert "types = {'v': 'UBIGINT', 'w': 'DECIMAL(38,0)'}" in table.scan.sql("edge.csv")

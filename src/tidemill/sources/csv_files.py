@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from tidemill.core.errors import SourceError, Where
 from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.sources.delimited.cells import EXACT_DOUBLE, Known, find_types
 from tidemill.sources.encoding import count_lines, find_encoding, open_text
 from tidemill.sources.files import FileScan, Reader, describe, first_row, keep_rows, rows
 from tidemill.sources.patterns import quote_file
@@ -56,7 +57,7 @@ def scan_csv(reader: Reader, scan: FileScan) -> FileScan:
         scan = scan.with_options(("quote", "''"), note=note)
         read = keep_rows(reader, _with_types(reader, scan, sniffed.types))
     mended = _with_decimal_comma(reader, _with_missing(reader, scan, read.kept), read.kept)
-    return read if mended is scan else _with_types(reader, mended, ())
+    return _with_long_numbers(reader, read if mended is scan else _with_types(reader, mended, ()))
 
 
 def _sniff(reader: Reader, scan: FileScan) -> Sniffed:
@@ -259,6 +260,30 @@ def _with_decimal_comma(reader: Reader, scan: FileScan, relation: str) -> FileSc
         if commas and others == 0 and commas >= 0.5 * filled:
             return scan.with_options(("decimal_separator", "','"), note="numbers are written with a decimal comma")
     return scan
+
+
+def _with_long_numbers(reader: Reader, scan: FileScan) -> FileScan:
+    """Say the types of numbers that the engine takes for DOUBLE, by which it would round them."""
+    doubles = [name for name, type_ in describe(reader, scan) if type_ == "DOUBLE"]
+    if not doubles:
+        return scan
+    tests = ", ".join(f"bool_or(abs({quote_name(name)}) >= {EXACT_DOUBLE})" for name in doubles)
+    found = first_row(reader, f"SELECT {tests} FROM {scan.kept or scan.sql()}")
+    long = [name for name, is_long in zip(doubles, found, strict=True) if is_long]
+    if not long:
+        return scan
+    texts = scan.with_options(("types", _types_literal(dict.fromkeys(long, "VARCHAR")))).sql()
+    decimal = dict(scan.options).get("decimal_separator", "'.'").strip("'")
+    columns = find_types(reader, texts, long, Known(types={}, decimal=decimal))
+    types = {column.name: column.type for column in columns if column.type != "DOUBLE"}
+    if not types:
+        return scan
+    note = f"as DOUBLE the long numbers of {', '.join(types)} would be rounded"
+    return scan.with_options(("types", _types_literal(types)), note=note)
+
+
+def _types_literal(types: Mapping[str, str]) -> str:
+    return f"{{{', '.join(f'{quote_text(name)}: {quote_text(type_)}' for name, type_ in types.items())}}}"
 
 
 def _with_types(reader: Reader, scan: FileScan, whole: Sequence[str]) -> FileScan:
