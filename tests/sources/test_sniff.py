@@ -119,3 +119,10 @@ def test_long_whole_numbers_are_not_rounded(reader: Reader, write_file: WriteFil
     assert [column.type for column in table.columns] == ["BIGINT", "UBIGINT", "DECIMAL(38,0)", "DOUBLE"]
     assert [value for value, _ in table.columns[1].values] == [2**63 - 1, 2**63]
     assert "types = {'v': 'UBIGINT', 'w': 'DECIMAL(38,0)'}" in table.scan.sql("edge.csv")
+
+
+def test_long_whole_numbers_of_json_are_not_rounded(reader: Reader, write_file: WriteFile) -> None:
+    path = write_file("edge.ndjson", f'{{"id": {2**53 + 1}}}\n{{"id": {2**64 + 1}}}\n')
+    table = _sniff(reader, path)
+    assert [column.type for column in table.columns] == ["DECIMAL(38,0)"]
+    assert table.columns[0].distinct == 2

@@ -82,15 +82,16 @@ def rows(reader: Reader, sql: str) -> list[tuple[Any, ...]]:
     return list(zip(*(column.to_pylist() for column in table.columns), strict=True))
 
 
-def keep_rows(reader: Reader, scan: FileScan) -> FileScan:
-    """Read the whole file into the session, once."""
-    name = reader.materialise(f"SELECT row_number() OVER () AS {ROW_NUMBER}, * FROM {scan.sql()}")
+def keep_rows(reader: Reader, scan: FileScan, source: str = "") -> FileScan:
+    """Read the whole file into the session, once; ``source`` is another way to read it."""
+    name = reader.materialise(f"SELECT row_number() OVER () AS {ROW_NUMBER}, * FROM {source or scan.sql()}")
     return replace(scan, kept=name)
 
 
 def describe(reader: Reader, scan: FileScan) -> list[tuple[str, str]]:
     """Names and types of the columns."""
-    found = rows(reader, f"SELECT column_name, column_type FROM (DESCRIBE SELECT * FROM {scan.sql()})")
+    source = f"SELECT * EXCLUDE ({ROW_NUMBER}) FROM {scan.kept}" if scan.kept else f"SELECT * FROM {scan.sql()}"
+    found = rows(reader, f"SELECT column_name, column_type FROM (DESCRIBE {source})")
     return [(str(name), str(type_)) for name, type_ in found]
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 from tidemill.core.errors import SourceError
 from tidemill.sources.csv_files import scan_csv
-from tidemill.sources.files import FileScan, Reader
+from tidemill.sources.files import FileScan, Reader, keep_rows
+from tidemill.sources.json_files import JsonRead
 
 READERS = {
     ".csv": "read_csv",
@@ -40,4 +43,14 @@ def scan_file(reader: Reader, path: Path) -> FileScan:
     if path.stat().st_size == 0:
         raise SourceError(f"{path} is empty", hint="give a file with at least one row")
     scan = FileScan(path=path.resolve(), reader=READERS[suffix])
+    if scan.reader == "read_json":
+        return _scan_json(reader, scan)
     return scan_csv(reader, scan) if scan.reader == "read_csv" else scan
+
+
+def _scan_json(reader: Reader, scan: FileScan) -> FileScan:
+    """Keep the rows as a statement would read them, which rounds no long number."""
+    with tempfile.TemporaryDirectory(prefix="tidemill-json-") as scratch:
+        read = JsonRead([(scan.path, scan.path.name)], reader, scratch=Path(scratch), max_bad_rows=0)
+        kept = keep_rows(reader, scan, f"({read.sql()})")
+        return replace(kept, notes=read.notes)
