@@ -181,3 +181,29 @@ def test_one_stage_gives_one_file_with_the_recorded_digest(lake: Lake) -> None:
     assert path.stat().st_size == staged.files[0].bytes
     lake.discard(staged)
     assert not path.exists()
+
+
+def test_nothing_is_attached_or_loaded_while_a_fresh_lake_commits_and_another_step_looks(tmp_path: Path) -> None:
+    seen = []
+    with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path)) as lake:
+
+        def state() -> list[list[tuple[str]]]:
+            listed = "SELECT database_name FROM duckdb_databases() ORDER BY 1"
+            loaded = "SELECT extension_name FROM duckdb_extensions() WHERE loaded ORDER BY 1"
+            with closing(lake.engine.clerk()) as clerk, closing(lake.engine.cursor()) as reader:
+                return [clerk.execute(listed).fetchall(), *(one.execute(loaded).fetchall() for one in (clerk, reader))]
+
+        def guard() -> None:
+            seen.append(state())
+            assert lake.tables() == {}
+            seen.append(state())
+
+        lake.make_ready()
+        before = state()
+        with lake.session() as session:
+            staged = lake.stage(session, "SELECT 1 AS i", None, table="t", attempt="a")
+        lake.publish(staged, run_id="r", step="s", guard=guard)
+
+    assert seen[0] == seen[1]
+    assert seen[0][1:] == before[1:]
+    assert ("ducklake",) in before[2]

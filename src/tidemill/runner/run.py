@@ -5,6 +5,7 @@ from __future__ import annotations
 import traceback
 from collections.abc import Callable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
 from dataclasses import replace
 from typing import Literal
 
@@ -37,6 +38,10 @@ def _run(plan: Plan, job: Job, listen: Listener) -> RunReport:
     work = plan.work
     runs.plan_steps(db, job.run_id, [_new_step(step) for step in work])
     listen(RunStarted(run_id=job.run_id, total=len(work)))
+    if len(work) > 1:
+        # What does not start here does not start in the step that needs it either, and that step says why.
+        with suppress(TidemillError):
+            job.stations.warehouse.make_ready()
     reports = _Scheduler(work, job, listen).run()
     failed = next((report for report in reports if report.error), None)
     report = RunReport(

@@ -333,6 +333,9 @@ class Warehouse(Protocol):
             A file is missing, cut or changed. Names that are not tables here are passed over.
         """
 
+    def make_ready(self) -> None:
+        """Start and load what reading and publishing need, before several threads do either."""
+
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.errors import BusyError, CorruptError
-from tidemill.core.names import name_key
+from tidemill.core.names import name_key, quote_text
 from tidemill.warehouse.duckdb.engine import Engine
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.instance import catalogue_is_open, opening_lock
@@ -280,7 +280,7 @@ def note(
 
 def _has_facts(engine: Engine) -> bool:
     sql = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{FACTS}'"
-    return bool(read_catalogue(engine, sql))
+    return bool(read_catalogue(engine, sql, by_sqlite=True))
 
 
 def _listed(file: DataFile) -> list[Any]:
@@ -297,10 +297,16 @@ def _effect(facts: Mapping[str, Any]) -> Effect:
     return Effect(removed=removed, deleted=deleted, delete_files=marks, emptied=tuple(facts.get("emptied", ())))
 
 
-def read_catalogue(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
+def read_catalogue(engine: Engine, sql: str, *, by_sqlite: bool = False) -> list[tuple[Any, ...]]:
     """Rows of the catalogue's own tables (https://ducklake.select/docs/stable/specification/introduction).
 
     Python's SQLite reads them in a millisecond while DuckDB sleeps; afterwards DuckDB does (see `engine`).
+
+    Parameters
+    ----------
+    by_sqlite
+        Let SQLite carry out the query within DuckDB, whose own `sqlite_master` lists the tables of all that is
+        attached: doing so while DuckLake commits ended in a segmentation fault (3 first runs of 36).
     """
     places = engine.places
     if not engine.started:
@@ -309,12 +315,10 @@ def read_catalogue(engine: Engine, sql: str) -> list[tuple[Any, ...]]:
                 return _read_with_python(places.catalogue, sql)
     with translated(Asked(places=places)):
         name = engine.attach_catalogue()
-        cursor = engine.clerk()
-        try:
+        with engine.committing, closing(engine.clerk()) as cursor:
             cursor.execute(f"SET search_path = '{name}.main'")
-            return cursor.execute(sql).fetchall()
-        finally:
-            cursor.close()
+            asked = f"SELECT * FROM sqlite_query({quote_text(name)}, {quote_text(sql)})" if by_sqlite else sql
+            return cursor.execute(asked).fetchall()
 
 
 def _read_with_python(path: Path, sql: str) -> list[tuple[Any, ...]]:

@@ -56,6 +56,8 @@ class Engine:
         self.settings = settings
         self.outside = Outside(self, connections, places.search)
         self.system_lock = threading.Lock()
+        # DuckLake's COMMIT does not bear everything that reads in the same instance: one at a time.
+        self.committing = threading.Lock()
         self._lock = threading.RLock()
         self._readers: Instance | None = None
         self._clerk: Instance | None = None
@@ -79,6 +81,11 @@ class Engine:
         """A new connection to the instance that has the catalogue and the writer."""
         with self._lock:
             return self._writing().root().cursor()
+
+    def make_ready(self) -> None:
+        """Start both instances with their extensions, so that none is loaded into one while another thread uses it."""
+        with self._lock:
+            self._writing().load()
 
     @contextlib.contextmanager
     def roomy(self) -> Iterator[None]:

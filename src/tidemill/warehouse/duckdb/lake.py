@@ -306,6 +306,11 @@ class Lake:
         with self.translated():
             return verify(self.engine, self.commits, table)
 
+    def make_ready(self) -> None:
+        """Start both instances and load their extensions, before several threads read and publish."""
+        with self.translated():
+            self.engine.make_ready()
+
     def sweep(self, *, older_than_s: float) -> list[str]:
         """Remove files no snapshot names and no attempt owns, after a grace period; returns their paths."""
         if not self.places.lake.exists():

@@ -120,6 +120,8 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
     # Taking rows out of files is work for the readers' instance: the clerk's has too little memory.
     heavy = bool(change.emptied)
     lake = engine.attach_writer(heavy=heavy)
+    # Before the transaction begins: whoever looks at the catalogue during it attaches nothing to the instance.
+    engine.attach_catalogue()
     cursor = engine.cursor() if heavy else engine.clerk()
     try:
         cursor.execute("BEGIN TRANSACTION")
@@ -128,7 +130,8 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
             fault("publish.before_guard")
             guard()
             fault("publish.before_commit")
-            cursor.execute("COMMIT")
+            with engine.committing:
+                cursor.execute("COMMIT")
         except BaseException:
             _roll_back(cursor)
             raise
