@@ -18,6 +18,7 @@ from tidemill.core.errors import (
     TidemillError,
 )
 from tidemill.project import Project, open_project
+from tidemill.runner.events import StepFinished
 from tidemill.runner.report import RunReport
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control.holders import this_process
@@ -422,3 +423,15 @@ def test_one_file_that_two_tables_name_in_two_ways_is_hashed_once(project: Proje
     report = project.run(["one", "two"])
 
     assert [(step.asset, step.status) for step in report.steps] == [("one", "done"), ("two", "done")]
+
+
+def test_a_run_whose_listener_has_left_is_written_down_as_cancelled(project: Project) -> None:
+    def leave(event: object) -> None:
+        if isinstance(event, StepFinished):
+            raise BrokenPipeError
+
+    with pytest.raises(BrokenPipeError):
+        project.run(on_event=leave)
+
+    assert project.sql("SELECT status FROM tidemill.runs").fetchall() == [("cancelled",)]
+    assert project.run().status == "ok"

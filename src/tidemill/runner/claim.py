@@ -70,7 +70,7 @@ def claimed_run(
         except TidemillError as error:
             runs.finish_run(db, run_id, status="failed", error=error.as_json())
             raise
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, BrokenPipeError):  # somebody broke it off, or left while it was told
             runs.finish_run(db, run_id, status="cancelled")
             raise
         _sweep(stations)
