@@ -36,9 +36,9 @@ def _listed(test: DbtTest, key: str) -> str:
 
 def _between(column: str, test: DbtTest, *, strict: bool = False) -> str:
     low, high = test.arguments.get("min_value"), test.arguments.get("max_value")
-    mark = "" if test.arguments.get("inclusive", True) and not strict else None
-    parts = [f"{column} {'>=' if mark == '' else '>'} {low}"] if low is not None else []
-    parts += [f"{column} {'<=' if mark == '' else '<'} {high}"] if high is not None else []
+    equal = "=" if test.arguments.get("inclusive", True) and not strict else ""
+    parts = [f"{column} >{equal} {low}"] if low is not None else []
+    parts += [f"{column} <{equal} {high}"] if high is not None else []
     return " AND ".join(parts)
 
 
