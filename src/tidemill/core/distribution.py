@@ -1,0 +1,70 @@
+"""How the values of one column are distributed: counts between edges, or by value. Plain data that can be kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+DistributionKind = Literal["number", "time", "text"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Distribution:
+    """Rows of a column by where their value stands.
+
+    Parameters
+    ----------
+    kind
+        ``number``; ``time`` (dates, times and timestamps, as seconds since 1970); ``text`` (all that is counted by
+        value: texts and booleans).
+    edges
+        Rising edges of a number or a time, n of them; ``counts`` then has n + 1 entries: values up to the first edge
+        (inclusive), between neighbours ``(low, high]``, above the last one.
+    values
+        The values of a text that are counted each; ``counts`` then has one entry a value.
+    other
+        Rows with a text that is not among the values.
+    complete
+        Whether, when the values were listed, they were all there are: then ``other`` counts new ones.
+    nulls
+        Rows without a value.
+    not_finite
+        Rows with NaN or infinity; not in ``counts``.
+    mean, deviation, low, high
+        Of the finite numbers or times; None for texts and where there is no value.
+    """
+
+    column: str
+    kind: DistributionKind
+    counts: tuple[int, ...]
+    edges: tuple[float, ...] = ()
+    values: tuple[str, ...] = ()
+    other: int = 0
+    complete: bool = True
+    nulls: int = 0
+    not_finite: int = 0
+    mean: float | None = None
+    deviation: float | None = None
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def present(self) -> int:
+        """Rows with a value."""
+        return sum(self.counts) + self.other + self.not_finite
+
+    @property
+    def rows(self) -> int:
+        """All rows."""
+        return self.present + self.nulls
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data, from which `distribution_from_json` makes the same distribution again."""
+        return asdict(self)
+
+
+def distribution_from_json(given: Mapping[str, Any]) -> Distribution:
+    """Read what `Distribution.as_json` wrote."""
+    lists = {name: tuple(given[name]) for name in ("counts", "edges", "values")}
+    return Distribution(**{**given, **lists})
