@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.core.entries import Entry
 from tidemill.core.errors import SettingsError
 from tidemill.core.maintain import MAINTAIN
-from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
+from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import Settings, read_settings
 
 ROWS = [

@@ -11,10 +11,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
+from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import BindError, SettingsError, Where
 from tidemill.core.names import did_you_mean, name_key, quote_name
 from tidemill.core.secrets import VARIABLE, is_variable
-from tidemill.core.sections import Entry, Place, section_values
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

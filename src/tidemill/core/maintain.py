@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from tidemill.core.sections import Entry, Place, section_values
+from tidemill.core.entries import Entry, Place, section_values
 
 MAINTAIN: tuple[Entry, ...] = (
     Entry(

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
-from tidemill.core.sections import Entry, Place, section_values
 
 OPENLINEAGE: tuple[Entry, ...] = (
     Entry(

@@ -13,10 +13,11 @@ from tidemill.cli.main import COMMANDS, make_command
 from tidemill.core import errors
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
+from tidemill.core.entries import Entry
 from tidemill.core.errors import TidemillError
 from tidemill.core.maintain import MAINTAIN
 from tidemill.core.openlineage import OPENLINEAGE
-from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER, Entry
+from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import SETTINGS, Setting
 from tidemill.warehouse.control.log_tables import LOG_TABLES
 from tidemill.warehouse.control.system import TABLES
@@ -117,6 +118,7 @@ ABOUT_SECTIONS = {
     "deployments.NAME.gates": "What a version must show before it takes traffic.",
     "deployments.NAME.rollout": "How a version that passed its gates takes over.",
     "deployments.NAME.rollback": "What takes a version on trial back.",
+    "deployments.NAME.monitor": "What is watched of a deployment's answers, window by window.",
 }
 
 
@@ -127,6 +129,8 @@ def _takes_values(entry: Entry) -> str:
         return ", ".join(entry.choices)
     if isinstance(entry.default, tuple):
         return "a list of numbers" if entry.default else "a list of texts"
+    if entry.span:
+        return "a span of time: 6 hours"
     if isinstance(entry.default, str):
         return "text"
     if entry.low is not None and entry.high is not None:
