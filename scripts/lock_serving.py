@@ -11,7 +11,7 @@ from tidemill.export.requirements import LOCK, TREES, read_entries
 ROOT = Path(__file__).parents[1]
 ROOTS = (
     *("duckdb", "duckdb-extensions", "duckdb-extension-ducklake", "duckdb-extension-sqlite-scanner"),
-    *("httptools", "msgspec", "numpy", "onnxruntime", "prometheus-client", "pyarrow", "sqlglot", "typer"),
+    *("click", "httptools", "msgspec", "numpy", "onnxruntime", "prometheus-client", "pyarrow", "sqlglot"),
     *("uvicorn", "uvloop", *sorted(TREES)),
 )
 """What a server and its collector import."""

@@ -224,9 +224,7 @@ def test_a_project_without_deployments_is_served_and_says_so(tmp_path: Path) -> 
         finish(server)
 
 
-@pytest.mark.parametrize(
-    "module", ["duckdb", "pyarrow", "sqlglot", "xgboost", "pandas", "sklearn", "rich", "typer", "onnx"]
-)
+@pytest.mark.parametrize("module", ["duckdb", "pyarrow", "sqlglot", "xgboost", "pandas", "sklearn", "rich", "onnx"])
 def test_a_worker_loads_no_engine(server: Server, module: str) -> None:
     assert server.predict(BODY).status == 200
 
@@ -239,5 +237,5 @@ def test_a_worker_imports_none_of_the_heavy_packages() -> None:
     code = "import tidemill.asgi, sys; print(*{name.split('.')[0] for name in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
 
-    assert not {"duckdb", "pyarrow", "sqlglot", "xgboost", "pandas", "sklearn", "rich", "typer", "onnx"} & set(loaded)
+    assert not {"duckdb", "pyarrow", "sqlglot", "xgboost", "pandas", "sklearn", "rich", "onnx"} & set(loaded)
     assert not {"prometheus_client", "opentelemetry", "psycopg"} & set(loaded)

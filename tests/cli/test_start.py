@@ -118,7 +118,7 @@ def test_an_interrupt_leaves_with_the_shell_s_own_status(command: RunCommand, mo
     def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(main, "make_command", interrupted)
+    monkeypatch.setattr(main, "command_line", interrupted)
     assert command("plan").status == 130
 
 

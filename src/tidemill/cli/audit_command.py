@@ -7,9 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
 from tidemill.core.errors import CorruptError
 from tidemill.runner.result import text_table
 
@@ -22,11 +21,11 @@ class Action(StrEnum):
 
 
 def audit(
-    action: Annotated[Action, typer.Argument(help="list shows the trail, verify checks its chain.")] = Action.list,
+    action: Annotated[Action, argument(about="list shows the trail, verify checks its chain.")] = Action.list,
     head: Annotated[
-        str, typer.Option("--head", metavar="HASH", help="verify: a hash that was written down, and must be in it.")
+        str, option("--head", metavar="HASH", about="verify: a hash that was written down, and must be in it.")
     ] = "",
-    limit: Annotated[int, typer.Option("--limit", help="list: the last so many rows; 0 shows all.", min=0)] = 50,
+    limit: Annotated[int, option("--limit", about="list: the last so many rows; 0 shows all.", least=0)] = 50,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

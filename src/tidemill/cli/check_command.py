@@ -6,16 +6,17 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument
 from tidemill.cli.words import count
 from tidemill.core.errors import ContractError
 from tidemill.runner.check import CheckReport, TableReport
 
 
 def check(
-    tables: Annotated[list[str] | None, typer.Argument(help="Only these tables; else all, and all assertions.")] = None,
+    tables: Annotated[list[str] | None, argument(about="Only these tables; else all, and all assertions.")] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -27,7 +28,7 @@ def check(
     else:
         print("\n".join(_lines(report)))
     if not report.held:
-        raise typer.Exit(ContractError.exit_status)
+        raise Exit(ContractError.exit_status)
 
 
 def _lines(report: CheckReport) -> list[str]:

@@ -11,9 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import option
 from tidemill.cli.words import count
 from tidemill.core.errors import TidemillError
 
@@ -25,12 +24,10 @@ PARENT_POLL_S = 0.5
 
 
 def collect(
-    once: Annotated[bool, typer.Option("--once", help="Carry over what waits now, and leave.")] = False,
+    once: Annotated[bool, option("--once", about="Carry over what waits now, and leave.")] = False,
     until_process_ends: Annotated[
         int | None,
-        typer.Option(
-            "--until-process-ends", metavar="PID", help="Leave, after a last turn, when our parent, PID, ends."
-        ),
+        option("--until-process-ends", metavar="PID", about="Leave, after a last turn, when our parent, PID, ends."),
     ] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),

@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.deployments import DeploymentName, Why, gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import option
 from tidemill.cli.progress import status_line
 from tidemill.core.errors import GateError
 from tidemill.warehouse.control.deployments import GateResult
@@ -17,11 +18,11 @@ from tidemill.warehouse.control.deployments import GateResult
 
 def deploy(
     name: DeploymentName,
-    version: Annotated[int | None, typer.Option("--version", help="The model's version; else the newest.")] = None,
+    version: Annotated[int | None, option("--version", about="The model's version; else the newest.")] = None,
     override: Annotated[
-        str, typer.Option("--override", metavar="REASON", help="Go on although a gate does not pass, and say why.")
+        str, option("--override", metavar="REASON", about="Go on although a gate does not pass, and say why.")
     ] = "",
-    gates_only: Annotated[bool, typer.Option("--gates-only", help="Ask the gates, and change nothing.")] = False,
+    gates_only: Annotated[bool, option("--gates-only", about="Ask the gates, and change nothing.")] = False,
     why: Why = "",
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
@@ -53,7 +54,7 @@ def deploy(
         print(gates_text(made.gates))
         print("\nnothing was changed" if gates_only else f"\n{state_line(made.deployment)}")
     if gates_only and not made.passed:
-        raise typer.Exit(GateError.exit_status)
+        raise Exit(GateError.exit_status)
 
 
 def _gate(gate: GateResult) -> dict[str, object]:

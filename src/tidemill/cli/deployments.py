@@ -6,16 +6,15 @@ import json
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.words import paint, wants_colour
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.deployments import Deployment, GateResult
 
-DeploymentName = Annotated[str, typer.Argument(help="The deployment's name.")]
-Why = Annotated[str, typer.Option("--why", metavar="REASON", help="A reason, for the audit trail.")]
+DeploymentName = Annotated[str, argument(about="The deployment's name.")]
+Why = Annotated[str, option("--why", metavar="REASON", about="A reason, for the audit trail.")]
 
 _COLOURS = {"pass": "32", "fail": "31", "not enough evidence": "33"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder
 from tidemill.cli.words import paint, wants_colour
@@ -25,7 +25,7 @@ def doctor(as_json: AsJson = False, project: ProjectFolder = Path()) -> None:
     if as_json:
         print(json.dumps([finding.as_json() for finding in findings], indent=2, ensure_ascii=False))
     if any(finding.status == "bad" for finding in findings):
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def describe(finding: Finding, *, colour: bool = False) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.deployments import DeploymentName
 from tidemill.cli.options import AsJson, ProjectFolder, entered
@@ -20,7 +20,7 @@ def drill(name: DeploymentName, as_json: AsJson = False, project: ProjectFolder 
         found = rehearse(opened, name)
     print(json.dumps(found.as_json(), indent=2) if as_json else describe(found))
     if not found.passed:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def describe(found: Drill) -> str:

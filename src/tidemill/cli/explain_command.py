@@ -8,10 +8,9 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import plain
+from tidemill.cli.parameters import argument, option
 from tidemill.runner.result import show, text_table
 
 if TYPE_CHECKING:
@@ -22,8 +21,8 @@ NAMED = 3
 
 
 def explain(
-    prediction: Annotated[str, typer.Argument(help="The prediction's id, as the server answered it.")],
-    top: Annotated[int, typer.Option("--top", help="Show so many inputs; 0 shows all.", min=0)] = 10,
+    prediction: Annotated[str, argument(about="The prediction's id, as the server answered it.")],
+    top: Annotated[int, option("--top", about="Show so many inputs; 0 shows all.", least=0)] = 10,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

@@ -9,9 +9,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
 from tidemill.core.errors import ExistsError, SettingsError, SourceError
 from tidemill.core.who import current_user
 
@@ -31,14 +30,14 @@ class What(StrEnum):
 
 
 def export(
-    what: Annotated[What, typer.Argument(help="docker, kubernetes or ci.")],
-    name: Annotated[str | None, typer.Argument(help="docker, kubernetes: the deployment.")] = None,
+    what: Annotated[What, argument(about="docker, kubernetes or ci.")],
+    name: Annotated[str | None, argument(about="docker, kubernetes: the deployment.")] = None,
     output: Annotated[
-        Path | None, typer.Option("--output", "-o", metavar="DIR", help="The folder; else export/NAME/...")
+        Path | None, option("--output", "-o", metavar="DIR", about="The folder; else export/NAME/...")
     ] = None,
-    image: Annotated[str, typer.Option("--image", help="The image's name and tag.", metavar="REFERENCE")] = "",
-    kserve: Annotated[bool, typer.Option("--kserve", help="kubernetes: an InferenceService of KServe's.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Write over files that are there.")] = False,
+    image: Annotated[str, option("--image", about="The image's name and tag.", metavar="REFERENCE")] = "",
+    kserve: Annotated[bool, option("--kserve", about="kubernetes: an InferenceService of KServe's.")] = False,
+    force: Annotated[bool, option("--force", about="Write over files that are there.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

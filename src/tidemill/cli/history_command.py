@@ -7,9 +7,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument
 from tidemill.core.errors import NotFoundError
 from tidemill.project import Project
 from tidemill.runner.result import text_table
@@ -19,7 +18,7 @@ CHANGES = ("added", "replaced", "deleted", "watermark")
 
 
 def history(
-    table: Annotated[str, typer.Argument(help="The table's name.")],
+    table: Annotated[str, argument(about="The table's name.")],
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

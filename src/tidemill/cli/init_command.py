@@ -7,27 +7,22 @@ import shlex
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.words import count
 from tidemill.new_project import NewProject, create_project
 from tidemill.sources.choose import Choice
 
 
 def init(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="The project's folder; it may exist.")],
-    file: Annotated[
-        Path | None, typer.Option("--from", metavar="FILE", help="A CSV or Parquet file to begin with.")
-    ] = None,
-    predict: Annotated[
-        str, typer.Option("--predict", metavar="COLUMN", help="The column a model should predict.")
-    ] = "",
+    folder: Annotated[Path, argument(metavar="DIR", about="The project's folder; it may exist.")],
+    file: Annotated[Path | None, option("--from", metavar="FILE", about="A CSV or Parquet file to begin with.")] = None,
+    predict: Annotated[str, option("--predict", metavar="COLUMN", about="The column a model should predict.")] = "",
     dbt: Annotated[
-        Path | None, typer.Option("--from-dbt", metavar="DIR", help="A dbt project whose tables to take in.")
+        Path | None, option("--from-dbt", metavar="DIR", about="A dbt project whose tables to take in.")
     ] = None,
     select: Annotated[
         list[str] | None,
-        typer.Option("--select", metavar="PATTERN", help="Which of dbt's tables: a name, a pattern or tag:NAME."),
+        option("--select", metavar="PATTERN", about="Which of dbt's tables: a name, a pattern or tag:NAME."),
     ] = None,
 ) -> None:
     """Write the files, and say what they hold and what to do next."""

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import write_text
+from tidemill.cli.parameters import argument, option
 from tidemill.column_lineage.dot import as_dot
 from tidemill.column_lineage.picture import as_html, as_svg
 from tidemill.column_lineage.select import direct_only, select
@@ -19,18 +18,18 @@ from tidemill.core.errors import SettingsError
 
 def lineage(
     name: Annotated[
-        str, typer.Argument(metavar="[NAME]", help="A table, view, model or file, or one of its columns: NAME.COLUMN.")
+        str, argument(metavar="[NAME]", about="A table, view, model or file, or one of its columns: NAME.COLUMN.")
     ] = "",
-    up: Annotated[bool, typer.Option("--up", help="Only what it comes from.")] = False,
-    down: Annotated[bool, typer.Option("--down", help="Only what it goes into.")] = False,
+    up: Annotated[bool, option("--up", about="Only what it comes from.")] = False,
+    down: Annotated[bool, option("--down", about="Only what it goes into.")] = False,
     direct: Annotated[
-        bool, typer.Option("--direct", help="Only how values flow; not what filters, joins, groups or sorts.")
+        bool, option("--direct", about="Only how values flow; not what filters, joins, groups or sorts.")
     ] = False,
-    depth: Annotated[int, typer.Option("--depth", min=0, help="Tables to go in each direction; 0 to the ends.")] = 0,
+    depth: Annotated[int, option("--depth", least=0, about="Tables to go in each direction; 0 to the ends.")] = 0,
     as_json: AsJson = False,
-    dot: Annotated[bool, typer.Option("--dot", help="Print it in Graphviz's language.")] = False,
-    svg: Annotated[Path | None, typer.Option("--svg", metavar="FILE", help="Write a picture.")] = None,
-    html: Annotated[Path | None, typer.Option("--html", metavar="FILE", help="Write a page with the picture.")] = None,
+    dot: Annotated[bool, option("--dot", about="Print it in Graphviz's language.")] = False,
+    svg: Annotated[Path | None, option("--svg", metavar="FILE", about="Write a picture.")] = None,
+    html: Annotated[Path | None, option("--html", metavar="FILE", about="Write a page with the picture.")] = None,
     project: ProjectFolder = Path(),
 ) -> None:
     """Print it; of the whole project without a name. Nothing is run."""

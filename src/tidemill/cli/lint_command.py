@@ -8,9 +8,10 @@ from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder
+from tidemill.cli.parameters import argument
 from tidemill.cli.sql_command import read_statements
 from tidemill.cli.words import paint, wants_colour
 from tidemill.core.errors import NotFoundError, SettingsError, StatementError
@@ -21,7 +22,7 @@ COLOURS = {"supported": "32", "partial": "33", "rejected": "31", "error": "31"}
 
 
 def lint(
-    files: Annotated[list[Path] | None, typer.Argument(help="Files of statements; else all of the project's.")] = None,
+    files: Annotated[list[Path] | None, argument(about="Files of statements; else all of the project's.")] = None,
     dialect: Dialect = "",
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
@@ -37,7 +38,7 @@ def lint(
         counts: Counter[str] = Counter(row.status for row in rows)
         print(", ".join(f"{counts[status]} {status}" for status in COLOURS if counts[status]) or "no statements")
     if any(row.status in ("rejected", "error") for row in rows):
-        raise typer.Exit(StatementError.exit_status)
+        raise Exit(StatementError.exit_status)
 
 
 def find_files(files: list[Path], project: Path) -> tuple[list[Path], str]:

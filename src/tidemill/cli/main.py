@@ -7,13 +7,13 @@ import json
 import os
 import sys
 from collections.abc import Sequence
+from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, cast
+from typing import Any, NoReturn, cast
 
-import typer
-from typer.core import TyperGroup
-from typer.exceptions import Abort, TyperException
+import click
 
+from tidemill.cli.command_line import make_command
 from tidemill.core.errors import InternalError, TidemillError
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -54,7 +54,7 @@ COMMANDS: dict[str, str] = {
 """Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""
 
 
-class Commands(TyperGroup):
+class Commands(click.Group):
     """The commands of the table; the module of one is imported only when it is needed."""
 
     def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002
@@ -66,14 +66,12 @@ class Commands(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = importlib.import_module(f"tidemill.cli.{cmd_name}_command")
-        app = typer.Typer(rich_markup_mode=None, add_completion=False)
-        app.command(cmd_name, help=COMMANDS[cmd_name])(getattr(module, cmd_name))
-        return typer.main.get_command(app)
+        return make_command(getattr(module, cmd_name), name=cmd_name, about=COMMANDS[cmd_name])
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         """Look the command up, or name the nearest."""
         # Only the keys are looked at, and only for the suggestion.
-        self.commands = cast("Any", dict.fromkeys(COMMANDS))
+        self.commands = cast("Any", dict.fromkeys(get_close_matches(args[0], COMMANDS, n=1)))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: Any, formatter: Any) -> None:  # noqa: ARG002
@@ -82,28 +80,26 @@ class Commands(TyperGroup):
             formatter.write_dl(list(COMMANDS.items()))
 
 
-def show_version(wanted: bool) -> None:
-    """Print the version and leave."""
+def command_line() -> click.Group:
+    """Make the whole command line, as one object."""
+    version = click.Option(
+        ["--version"],
+        is_flag=True,
+        is_eager=True,
+        expose_value=False,
+        callback=_show_version,
+        help="Print the version.",
+    )
+    about = "The machine-learning lifecycle on a database, in SQL."
+    return Commands("tidemill", help=about, params=[version], no_args_is_help=True)
+
+
+def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> None:
     if wanted:
         from importlib.metadata import version
 
         print(f"tidemill {version('tidemill')}")
-        raise typer.Exit
-
-
-def tidemill(
-    version: Annotated[
-        bool, typer.Option("--version", help="Print the version.", callback=show_version, is_eager=True)
-    ] = False,
-) -> None:
-    """The machine-learning lifecycle on a database, in SQL."""
-
-
-def make_command() -> Any:
-    """The whole command line, as one object."""
-    app = typer.Typer(cls=Commands, rich_markup_mode=None, add_completion=False, no_args_is_help=True)
-    app.callback()(tidemill)
-    return typer.main.get_command(app)
+        ctx.exit()
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
@@ -119,14 +115,14 @@ def run_command(arguments: Sequence[str]) -> int:
     goes to a file, and the message says where.
     """
     try:
-        status = make_command().main(args=list(arguments), prog_name="tidemill", standalone_mode=False)
+        status = command_line().main(args=list(arguments), prog_name="tidemill", standalone_mode=False)
         sys.stdout.flush()
     except TidemillError as error:
         return _report(error, arguments)
-    except TyperException as error:
-        error.show() if hasattr(error, "show") else print(error, file=sys.stderr)
+    except click.ClickException as error:
+        error.show()
         return error.exit_code
-    except (KeyboardInterrupt, Abort):
+    except (KeyboardInterrupt, click.Abort):
         print("interrupted: what was published stays, the rest is done by the next run", file=sys.stderr)
         return INTERRUPTED
     except BrokenPipeError:

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import option
 from tidemill.cli.words import columns_of_text, count, duration
 
 if TYPE_CHECKING:
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def maintain(
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would be done, and do nothing.")] = False,
+    dry_run: Annotated[bool, option("--dry-run", about="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -28,7 +29,7 @@ def maintain(
     else:
         print(_summary(done))
     if done.error is not None:
-        raise typer.Exit(done.error.exit_status)
+        raise Exit(done.error.exit_status)
 
 
 def _print(act: Act, *, dry_run: bool) -> None:

@@ -8,11 +8,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from tidemill.cli import version_text
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import plain, write_text
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.words import duration
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import did_you_mean
@@ -30,24 +29,24 @@ class CardFormat(StrEnum):
 
 
 def models(
-    name: Annotated[str | None, typer.Argument(help="Only this model; else all.")] = None,
-    version: Annotated[str | None, typer.Argument(help="One version, by number or alias: all about it.")] = None,
-    all_: Annotated[bool, typer.Option("--all", help="Every version, not only the current ones.")] = False,
+    name: Annotated[str | None, argument(about="Only this model; else all.")] = None,
+    version: Annotated[str | None, argument(about="One version, by number or alias: all about it.")] = None,
+    all_: Annotated[bool, option("--all", about="Every version, not only the current ones.")] = False,
     compare: Annotated[
-        tuple[str, str] | None, typer.Option("--compare", help="Two versions: what changed, and which decisions flip.")
+        tuple[str, str] | None, option("--compare", about="Two versions: what changed, and which decisions flip.")
     ] = None,
-    card: Annotated[CardFormat | None, typer.Option("--card", help="Write the version's model card.")] = None,
-    output: Annotated[Path | None, typer.Option("--output", "-o", help="Write the card to this file.")] = None,
-    alias: Annotated[str | None, typer.Option("--alias", help="ALIAS=VERSION: give a version a name.")] = None,
-    remove_alias: Annotated[str | None, typer.Option("--remove-alias", help="Take an alias away.")] = None,
+    card: Annotated[CardFormat | None, option("--card", about="Write the version's model card.")] = None,
+    output: Annotated[Path | None, option("--output", "-o", about="Write the card to this file.")] = None,
+    alias: Annotated[str | None, option("--alias", about="ALIAS=VERSION: give a version a name.")] = None,
+    remove_alias: Annotated[str | None, option("--remove-alias", about="Take an alias away.")] = None,
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train the version again from what it read, and compare the digests.")
+        bool, option("--retrain", about="Train the version again from what it read, and compare the digests.")
     ] = False,
-    prune: Annotated[bool, typer.Option("--prune", help="Say which versions the policy lets go.")] = False,
-    keep: Annotated[int | None, typer.Option("--keep", min=1, help="Newest versions to keep, for --prune.")] = None,
-    days: Annotated[int | None, typer.Option("--days", min=0, help="Younger versions stay too, for --prune.")] = None,
-    yes: Annotated[bool, typer.Option("--yes", help="Do what --prune says.")] = False,
-    why: Annotated[str, typer.Option("--why", help="The reason, for the audit trail.")] = "",
+    prune: Annotated[bool, option("--prune", about="Say which versions the policy lets go.")] = False,
+    keep: Annotated[int | None, option("--keep", least=1, about="Newest versions to keep, for --prune.")] = None,
+    days: Annotated[int | None, option("--days", least=0, about="Younger versions stay too, for --prune.")] = None,
+    yes: Annotated[bool, option("--yes", about="Do what --prune says.")] = False,
+    why: Annotated[str, option("--why", about="The reason, for the audit trail.")] = "",
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

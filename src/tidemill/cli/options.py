@@ -8,20 +8,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
+from tidemill.cli.parameters import argument, option
 from tidemill.project import Project, open_project
 
 ProjectFolder = Annotated[
-    Path, typer.Option("--project", "-C", help="The project's folder, or one inside it.", envvar="TIDEMILL_PROJECT")
+    Path, option("--project", "-C", about="The project's folder, or one inside it.", envvar="TIDEMILL_PROJECT")
 ]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
-Dialect = Annotated[
-    str, typer.Option("--dialect", help="duckdb, bigquery, or any that sqlglot reads; else the project's.")
-]
+AsJson = Annotated[bool, option("--json", about="Print JSON.")]
+Dialect = Annotated[str, option("--dialect", about="duckdb, bigquery, or any that sqlglot reads; else the project's.")]
 Selectors = Annotated[
     list[str] | None,
-    typer.Argument(help="Assets by name or pattern: NAME with all it reads, NAME+ also with all that read it."),
+    argument(about="Assets by name or pattern: NAME with all it reads, NAME+ also with all that read it."),
 ]
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.deployments import DeploymentName, Why, print_state
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import option
 
 
 def pause(
     name: DeploymentName,
     traffic: Annotated[
-        bool, typer.Option("--traffic", help="Let no version answer: every request gets the fallback.")
+        bool, option("--traffic", about="Let no version answer: every request gets the fallback.")
     ] = False,
     why: Why = "",
     as_json: AsJson = False,

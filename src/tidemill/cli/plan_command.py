@@ -6,17 +6,16 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
+from tidemill.cli.parameters import option
 from tidemill.cli.words import columns_of_text, count
 from tidemill.planner.plan import Plan
 
 
 def plan(
     selectors: Selectors = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="As if nothing had been built.")] = False,
-    all_: Annotated[bool, typer.Option("--all", help="Also list what is as it should be.")] = False,
+    full_refresh: Annotated[bool, option("--full-refresh", about="As if nothing had been built.")] = False,
+    all_: Annotated[bool, option("--all", about="Also list what is as it should be.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

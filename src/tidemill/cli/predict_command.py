@@ -6,9 +6,8 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
-
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import count, duration
 from tidemill.core.who import current_user
@@ -19,28 +18,26 @@ if TYPE_CHECKING:
 
 
 def predict(
-    model: Annotated[str, typer.Argument(help="A model, as NAME or NAME@ALIAS; with --deployment a deployment.")],
+    model: Annotated[str, argument(about="A model, as NAME or NAME@ALIAS; with --deployment a deployment.")],
     output: Annotated[
-        str, typer.Option("--output", "-o", metavar="TABLE|FILE", help="A table, or a .parquet, .csv or .ndjson file.")
+        str, option("--output", "-o", metavar="TABLE|FILE", about="A table, or a .parquet, .csv or .ndjson file.")
     ],
     input_: Annotated[
-        str, typer.Option("--input", "-i", metavar="TABLE|FILE", help="A table, a view, or a file or pattern of files.")
+        str, option("--input", "-i", metavar="TABLE|FILE", about="A table, a view, or a file or pattern of files.")
     ] = "",
     query: Annotated[
-        str, typer.Option("--query", "-q", metavar="SQL", help="A query whose rows are scored, instead of --input.")
+        str, option("--query", "-q", metavar="SQL", about="A query whose rows are scored, instead of --input.")
     ] = "",
-    version: Annotated[int | None, typer.Option("--version", help="The model's version; else the newest.")] = None,
-    deployment: Annotated[
-        bool, typer.Option("--deployment", help="MODEL is a deployment: its champion scores.")
-    ] = False,
+    version: Annotated[int | None, option("--version", about="The model's version; else the newest.")] = None,
+    deployment: Annotated[bool, option("--deployment", about="MODEL is a deployment: its champion scores.")] = False,
     columns: Annotated[
-        str, typer.Option("--columns", metavar="NAME,...", help="Output columns to keep; else all of ML.PREDICT's.")
+        str, option("--columns", metavar="NAME,...", about="Output columns to keep; else all of ML.PREDICT's.")
     ] = "",
     threshold: Annotated[
-        float | None, typer.Option("--threshold", help="From which probability on a row is of the second class.")
+        float | None, option("--threshold", about="From which probability on a row is of the second class.")
     ] = None,
-    chunk_rows: Annotated[int, typer.Option("--chunk-rows", help="Rows of a chunk.")] = CHUNK_ROWS,
-    again: Annotated[bool, typer.Option("--again", help="Score although the same was done before.")] = False,
+    chunk_rows: Annotated[int, option("--chunk-rows", about="Rows of a chunk.")] = CHUNK_ROWS,
+    again: Annotated[bool, option("--again", about="Score although the same was done before.")] = False,
     as_json: AsJson = False,
     dialect: Dialect = "",
     project: ProjectFolder = Path(),

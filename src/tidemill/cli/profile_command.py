@@ -7,10 +7,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.output import write_text
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import wants_colour
 from tidemill.core.errors import SettingsError
@@ -27,19 +26,15 @@ ENDINGS = ("csv", "tsv", "txt", "parquet", "json", "jsonl", "ndjson")
 def profile(
     source: Annotated[
         str,
-        typer.Argument(
-            metavar="TABLE|FILE", help="A table or view of the project, or a file; no project is needed then."
-        ),
+        argument(metavar="TABLE|FILE", about="A table or view of the project, or a file; no project is needed then."),
     ] = "",
     execute: Annotated[
-        str, typer.Option("--execute", "-e", metavar="SQL", help="A query whose rows are looked at, instead.")
+        str, option("--execute", "-e", metavar="SQL", about="A query whose rows are looked at, instead.")
     ] = "",
     label: Annotated[
-        str, typer.Option("--label", help="The column that is to be predicted: columns that give it away are named.")
+        str, option("--label", about="The column that is to be predicted: columns that give it away are named.")
     ] = "",
-    html: Annotated[
-        Path | None, typer.Option("--html", metavar="FILE", help="Write one HTML page with charts.")
-    ] = None,
+    html: Annotated[Path | None, option("--html", metavar="FILE", about="Write one HTML page with charts.")] = None,
     as_json: AsJson = False,
     dialect: Dialect = "",
     project: ProjectFolder = Path(),

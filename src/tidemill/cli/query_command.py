@@ -5,14 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import Dialect, ProjectFolder
+from tidemill.cli.parameters import argument
 from tidemill.cli.sql_command import FormatOption, LimitOption, OutputOption, carry_out
 
 
 def query(
-    text: Annotated[str, typer.Argument(metavar="SQL", help="The query.")],
+    text: Annotated[str, argument(metavar="SQL", about="The query.")],
     format_: FormatOption = None,
     output: OutputOption = None,
     limit: LimitOption = 100,

@@ -6,9 +6,10 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
 from tidemill.runner.result import show, text_table
 
 if TYPE_CHECKING:
@@ -16,9 +17,9 @@ if TYPE_CHECKING:
 
 
 def replay(
-    prediction: Annotated[str, typer.Argument(help="The prediction's id, as the server answered it.")],
+    prediction: Annotated[str, argument(about="The prediction's id, as the server answered it.")],
     retrain: Annotated[
-        bool, typer.Option("--retrain", help="Train the version again from its recorded snapshot, and compare digests.")
+        bool, option("--retrain", about="Train the version again from its recorded snapshot, and compare digests.")
     ] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
@@ -28,7 +29,7 @@ def replay(
         found = opened.replay(prediction, retrain=retrain)
     print(json.dumps(found.as_json(), indent=2, ensure_ascii=False, default=str) if as_json else describe(found))
     if not found.equal or found.same_training is False:
-        raise typer.Exit(1)
+        raise Exit(1)
 
 
 def describe(found: Replay) -> str:

@@ -7,9 +7,10 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
+from tidemill.cli.parameters import option
 from tidemill.cli.progress import JsonLog, Listener, Silent, follow, summary
 
 
@@ -22,11 +23,9 @@ class Log(StrEnum):
 
 def run(
     selectors: Selectors = None,
-    full_refresh: Annotated[bool, typer.Option("--full-refresh", help="Build everything anew.")] = False,
-    wait: Annotated[float, typer.Option("--wait", metavar="SECONDS", help="Wait for another run to end.", min=0)] = 0,
-    log: Annotated[
-        Log, typer.Option("--log", help="Tell what happens as text, or as JSON lines on stderr.")
-    ] = Log.text,
+    full_refresh: Annotated[bool, option("--full-refresh", about="Build everything anew.")] = False,
+    wait: Annotated[float, option("--wait", metavar="SECONDS", about="Wait for another run to end.", least=0)] = 0,
+    log: Annotated[Log, option("--log", about="Tell what happens as text, or as JSON lines on stderr.")] = Log.text,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -41,4 +40,4 @@ def run(
     else:
         listener.finish(report)
     if report.exit_status or report.status == "failed":
-        raise typer.Exit(report.exit_status or 1)
+        raise Exit(report.exit_status or 1)

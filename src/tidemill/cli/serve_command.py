@@ -9,9 +9,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.cli.parameters import option
 from tidemill.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -21,19 +22,19 @@ TOKENS_FILE = "TIDEMILL_TOKENS_FILE"
 
 
 def serve(
-    host: Annotated[str, typer.Option("--host", help="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, typer.Option("--port", help="The port; 0 takes a free one.", min=0, max=65535)] = 8050,
-    workers: Annotated[int, typer.Option("--workers", help="Processes that answer.", min=1, max=64)] = 1,
-    certfile: Annotated[str, typer.Option("--certfile", metavar="FILE", help="Certificate for HTTPS, in PEM.")] = "",
-    keyfile: Annotated[str, typer.Option("--keyfile", metavar="FILE", help="Its private key, in PEM.")] = "",
+    host: Annotated[str, option("--host", about="The address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, option("--port", about="The port; 0 takes a free one.", least=0, most=65535)] = 8050,
+    workers: Annotated[int, option("--workers", about="Processes that answer.", least=1, most=64)] = 1,
+    certfile: Annotated[str, option("--certfile", metavar="FILE", about="Certificate for HTTPS, in PEM.")] = "",
+    keyfile: Annotated[str, option("--keyfile", metavar="FILE", about="Its private key, in PEM.")] = "",
     behind_proxy: Annotated[
-        bool, typer.Option("--behind-proxy", help="A proxy before this server speaks HTTPS with its clients.")
+        bool, option("--behind-proxy", about="A proxy before this server speaks HTTPS with its clients.")
     ] = False,
     allow_host: Annotated[
-        list[str] | None, typer.Option("--allow-host", metavar="NAME", help="A host name it answers for, besides.")
+        list[str] | None, option("--allow-host", metavar="NAME", about="A host name it answers for, besides.")
     ] = None,
     collect: Annotated[
-        bool, typer.Option("--collect/--no-collect", help="Move the prediction log into the lake meanwhile.")
+        bool, option("--collect/--no-collect", about="Move the prediction log into the lake meanwhile.")
     ] = True,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
@@ -71,7 +72,7 @@ def serve(
         settle_s=settings.server.settle_seconds,
         collect=collect,
     )
-    raise typer.Exit(supervise(options, say=lambda word, facts: _tell(word, facts, as_json), clock=clock))
+    raise Exit(supervise(options, say=lambda word, facts: _tell(word, facts, as_json), clock=clock))
 
 
 def _check_files(certfile: str, keyfile: str, tokens_file: str) -> None:

@@ -6,10 +6,9 @@ import sys
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import Dialect, ProjectFolder, entered
 from tidemill.cli.output import Format, write_results
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.statements import each_result
 from tidemill.core.errors import ParseError, SettingsError, SourceError
 
@@ -17,21 +16,19 @@ ENDINGS = {"csv": Format.csv, "json": Format.json, "parquet": Format.parquet, "t
 
 FormatOption = Annotated[
     Format | None,
-    typer.Option(
+    option(
         "--format",
         "-f",
-        help="How rows are written; else as the output's name ends (.csv, .json, .parquet, .txt), or as a table.",
+        about="How rows are written; else as the output's name ends (.csv, .json, .parquet, .txt), or as a table.",
     ),
 ]
-OutputOption = Annotated[Path | None, typer.Option("--output", "-o", help="Write rows to a file.", metavar="FILE")]
-LimitOption = Annotated[int, typer.Option("--limit", help="Rows of a printed table; 0 prints all.", min=0)]
+OutputOption = Annotated[Path | None, option("--output", "-o", about="Write rows to a file.", metavar="FILE")]
+LimitOption = Annotated[int, option("--limit", about="Rows of a printed table; 0 prints all.", least=0)]
 
 
 def sql(
-    file: Annotated[Path | None, typer.Argument(help="A file of statements; - reads standard input.")] = None,
-    execute: Annotated[
-        str | None, typer.Option("--execute", "-e", metavar="SQL", help="The statements themselves.")
-    ] = None,
+    file: Annotated[Path | None, argument(about="A file of statements; - reads standard input.")] = None,
+    execute: Annotated[str | None, option("--execute", "-e", metavar="SQL", about="The statements themselves.")] = None,
     format_: FormatOption = None,
     output: OutputOption = None,
     limit: LimitOption = 100,

@@ -6,10 +6,9 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from tidemill.cli.deployments import gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def status(
-    name: Annotated[str | None, typer.Argument(help="Only this deployment, with all its changes; else all.")] = None,
+    name: Annotated[str | None, argument(about="Only this deployment, with all its changes; else all.")] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:

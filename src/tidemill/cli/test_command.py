@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import write_text
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.test_text import as_json, as_junit, describe_result, describe_total
 from tidemill.cli.words import wants_colour
 from tidemill.runner.unit_tests.result import TestResult
@@ -19,11 +20,11 @@ FAILED = 1
 
 def test(
     names: Annotated[
-        list[str] | None, typer.Argument(help="Tests by name or pattern, by what they test, or by file; else all.")
+        list[str] | None, argument(about="Tests by name or pattern, by what they test, or by file; else all.")
     ] = None,
     as_json_: AsJson = False,
     junit: Annotated[
-        Path | None, typer.Option("--junit", metavar="FILE", help="Write the results as JUnit XML, for CI.")
+        Path | None, option("--junit", metavar="FILE", about="Write the results as JUnit XML, for CI.")
     ] = None,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -45,4 +46,4 @@ def test(
     if junit is not None:
         write_text(as_junit(results), junit)
     if any(result.status != "passed" for result in results):
-        raise typer.Exit(FAILED)
+        raise Exit(FAILED)

@@ -7,9 +7,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import SettingsError
 from tidemill.runner.result import text_table
@@ -25,11 +24,11 @@ class Action(StrEnum):
 
 
 def token(
-    action: Annotated[Action, typer.Argument(help="list, create or revoke.")] = Action.list,
-    name: Annotated[str | None, typer.Argument(help="The token's name: who or what will use it.")] = None,
-    role: Annotated[str, typer.Option("--role", help="create: read, predict, label, deploy or admin.")] = "predict",
+    action: Annotated[Action, argument(about="list, create or revoke.")] = Action.list,
+    name: Annotated[str | None, argument(about="The token's name: who or what will use it.")] = None,
+    role: Annotated[str, option("--role", about="create: read, predict, label, deploy or admin.")] = "predict",
     days: Annotated[
-        float | None, typer.Option("--days", help="create: how long it is valid; else for good.", min=0.01)
+        float | None, option("--days", about="create: how long it is valid; else for good.", least=0.01)
     ] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),

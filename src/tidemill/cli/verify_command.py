@@ -7,15 +7,16 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated
 
-import typer
+from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
+from tidemill.cli.parameters import argument
 from tidemill.cli.words import count
 from tidemill.core.errors import CorruptError
 
 
 def verify(
-    table: Annotated[str | None, typer.Argument(help="Only this table; else all tables and models.")] = None,
+    table: Annotated[str | None, argument(about="Only this table; else all tables and models.")] = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -29,4 +30,4 @@ def verify(
             print(f"{problem.what}: {problem.object}: {problem.detail}")
         print(f"{count(len(problems), 'problem')} found" if problems else "every file is as it was written")
     if problems:
-        raise typer.Exit(CorruptError.exit_status)
+        raise Exit(CorruptError.exit_status)

@@ -9,7 +9,9 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from tidemill.cli.main import COMMANDS, make_command
+from click import Context
+
+from tidemill.cli.main import COMMANDS, command_line
 from tidemill.core import errors
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
@@ -207,9 +209,10 @@ def _cli_lines() -> Iterator[str]:
     yield "| command | what it does |\n|---|---|\n"
     for name, about in COMMANDS.items():
         yield _row(f"[`tidemill {name}`](#tidemill-{name})", about)
-    group = make_command()
+    group = command_line()
+    ctx = Context(group)
     for name in COMMANDS:
-        yield from _command(name, group.get_command(None, name))
+        yield from _command(name, group.get_command(ctx, name))
 
 
 def _command(name: str, command: Any) -> Iterator[str]:
@@ -233,7 +236,7 @@ def _takes(option: Any) -> str:
     """What stands after an option: nothing, one of a few words, or a value."""
     if option.is_flag:
         return ""
-    kind = option.type_descriptor.annotation
+    kind = option.kind
     if isinstance(kind, type) and issubclass(kind, Enum):
         return f" {', '.join(str(member.value) for member in kind)}"
     words = {int: "NUMBER", float: "NUMBER", Path: "FOLDER"}
