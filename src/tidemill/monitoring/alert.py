@@ -1,0 +1,72 @@
+"""Alerts and what may become of them: opened, widened, resolved, opened again. Plain data."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+from tidemill.monitoring.verdict import Key, Verdict
+
+Severity = Literal["page", "diagnosis"]
+Happening = Literal["opened", "widened", "continuing", "resolved", "reopened"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alert:
+    """One trouble of one deployment, from its first window to its last.
+
+    Parameters
+    ----------
+    id
+        '' until it is kept.
+    cause
+        What its figures have in common: ``source TABLE``, ``predictions``, or the family of trouble.
+    keys
+        The figures that ever were in alarm under it.
+    since
+        Start of the first window that was beyond the threshold.
+    opened
+        End of the window in which the alarm stood: before that, nobody could have known.
+    resolved
+        End of the window with which it was over; None while it is open.
+    reopened
+        How often it came back within the cool-down.
+    """
+
+    cause: str
+    severity: Severity
+    keys: tuple[Key, ...]
+    since: datetime
+    opened: datetime
+    id: str = ""
+    resolved: datetime | None = None
+    reopened: int = 0
+
+    @property
+    def families(self) -> tuple[str, ...]:
+        """The kinds of trouble, in the order they came."""
+        return tuple(dict.fromkeys(key.family for key in self.keys))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Transition:
+    """What a window did to an alert.
+
+    Parameters
+    ----------
+    alert
+        As it is now.
+    evidence
+        The figures in alarm, the strongest first.
+    explained
+        Features that moved, the ones most of the model hangs on first.
+    reason
+        Why, where the figures do not say it.
+    """
+
+    happening: Happening
+    alert: Alert
+    evidence: tuple[Verdict, ...] = ()
+    explained: tuple[Verdict, ...] = ()
+    reason: str = ""

@@ -1,0 +1,275 @@
+"""From a window's figures to what happens to alerts. Pure: the same figures and the same past give the same answer.
+
+``decide(measurements, window, past, alerts, policy) -> Decision``. The steps: judge each figure (`verdict`), look at it
+together with the windows before (`budget.chance`), let each family spend its share of the false alarms
+(`budget.benjamini_hochberg`), put figures of one cause together (`causes`), and see what is over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import timedelta
+
+from tidemill.monitoring import budget, causes
+from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.budget import Policy
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.monitoring.verdict import Key, Verdict, judge
+
+LASTING = 0.9
+"""What differs in this share of the windows of a whole season is not a season's doing."""
+
+FORGOTTEN = timedelta(days=60)
+"""An alert whose figures were not measured for so long is over."""
+
+_DAY = timedelta(days=1)
+
+Past = Mapping[Key, Sequence[Verdict]]
+"""What was judged before, by figure, the newest window first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """What a window brought.
+
+    Parameters
+    ----------
+    verdicts
+        Each figure, judged: to be kept, they are the past of the next windows.
+    transitions
+        What happened to alerts, also to those that go on.
+    """
+
+    verdicts: tuple[Verdict, ...]
+    transitions: tuple[Transition, ...]
+
+
+def decide(
+    measurements: Iterable[Measurement],
+    window: Window,
+    past: Past,
+    alerts: Sequence[Alert],
+    policy: Policy,
+    *,
+    floors: Mapping[Key, float] | None = None,
+) -> Decision:
+    """Decide what the figures of one window mean for the alerts of a deployment.
+
+    Parameters
+    ----------
+    measurements
+        Of this window. Families may come in several calls: labels come late. A figure that comes again replaces what
+        the past has of it.
+    past
+        Verdicts of other windows, later ones too where this window is looked at again: `keep_windows` of each figure.
+    alerts
+        Those that are open, and those that were resolved within the cool-down.
+    floors
+        Effects that people found not worth an alert, by figure.
+    """
+    verdicts = judge(measurements, window, floors=floors)
+    known = {key: _series(key, verdicts.get(key), past) for key in {*past, *verdicts}}
+    levels = _levels(verdicts, known, window, policy)
+    looked = _Looked(known=known, levels=levels, window=window, policy=policy)
+    alarms = [one for family in causes.by_family(verdicts.values()).values() for one in looked.alarms(family)]
+    transitions = _after_alarms(alarms, looked, list(alerts))
+    return Decision(verdicts=tuple(verdicts.values()), transitions=tuple(transitions))
+
+
+def keep_windows(policy: Policy, window: Window) -> int:
+    """How many windows of each figure the past must have."""
+    return max(_season(policy, window), policy.of_windows + policy.quiet_windows * 8, 60)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Looked:
+    """What is known of every figure, with the level at which one window of it is a breach."""
+
+    known: Mapping[Key, Sequence[Verdict]]
+    levels: Mapping[str, float]
+    window: Window
+    policy: Policy
+
+    def alarms(self, family: Sequence[Verdict]) -> list[Verdict]:
+        """The figures of a family in alarm, by Benjamini and Hochberg."""
+        name = family[0].key.family
+        judged = [one for one in family if one.p is not None]
+        chances = [self._chance(one) for one in judged]
+        rejected = budget.benjamini_hochberg(chances, self.policy.allowance(name, self.window))
+        return [one for index, one in enumerate(judged) if index in rejected]
+
+    def breach(self, one: Verdict) -> bool:
+        """Whether a window by itself is beyond the threshold."""
+        level = self.levels.get(one.key.family, 0.0)
+        if one.p is None or one.p > level:
+            return False
+        return self._season_says(one, level) or self._lasting(one.key, level)
+
+    def moved(self, windows: Iterable[Window]) -> list[Verdict]:
+        """Features that were beyond the threshold in these windows, the newest of each."""
+        wanted = set(windows)
+        found = []
+        for key, series in self.known.items():
+            if key.family in causes.INPUTS:
+                here = next((one for one in series if one.window in wanted and self.breach(one)), None)
+                found += [here] if here else []
+        return found
+
+    def loud(self, alert: Alert) -> dict[Window, bool]:
+        """Windows that say something of an alert, newest first: whether any figure of it was a breach."""
+        said: dict[Window, bool] = {}
+        for key in alert.keys:
+            for one in self.known.get(key, ()):
+                if one.p is not None:
+                    said[one.window] = said.get(one.window, False) or self.breach(one)
+        return dict(sorted(said.items(), key=lambda item: item[0].start, reverse=True))
+
+    def since(self, one: Verdict) -> Window:
+        """The first of the windows that make the alarm."""
+        _, m = self.policy.rule(one.key.family)
+        newest = [other for other in self.known[one.key] if other.p is not None][:m]
+        return min((other.window for other in newest if self.breach(other)), default=one.window)
+
+    def _chance(self, one: Verdict) -> float:
+        k, m = self.policy.rule(one.key.family)
+        series = [other for other in self.known[one.key] if other.p is not None]
+        newest = [other.p for other in series[:m] if other.p is not None]
+        if newest[0] > sorted(newest)[min(k, len(newest)) - 1]:
+            return 1.0  # the alarm of an earlier window, if it was one
+        against_training = budget.chance(newest, k=k, m=m, shared=one.shared)
+        level = self.levels[one.key.family]
+        if against_training >= 1.0 or not one.seasonal or self._lasting(one.key, level):
+            return against_training
+        # Two references must agree, so the larger chance counts: it is a p-value for either of them.
+        twins = [self._twin(other) for other in series[:m]]
+        return max(against_training, budget.chance(twins, k=k, m=m))
+
+    def _twin(self, one: Verdict) -> float:
+        """How it looks beside the same period before; without one, only whole days speak for themselves."""
+        if one.twin is not None:
+            return one.twin
+        whole = not one.seasonal or one.window.end - one.window.start >= _DAY
+        return one.p if whole and one.p is not None else 1.0
+
+    def _season_says(self, one: Verdict, level: float) -> bool:
+        return self._twin(one) <= level
+
+    def _lasting(self, key: Key, level: float) -> bool:
+        season = _season(self.policy, self.window)
+        series = [one for one in self.known[key] if one.p is not None][:season]
+        beyond = sum(1 for one in series if one.p is not None and one.p <= level)
+        return len(series) >= max(season, self.policy.of_windows) and beyond >= LASTING * len(series)
+
+
+def _season(policy: Policy, window: Window) -> int:
+    return max(1, round(policy.season / (window.end - window.start)))
+
+
+def _series(key: Key, now: Verdict | None, past: Past) -> tuple[Verdict, ...]:
+    """Everything judged of a figure, newest window first, this window's verdict in its place."""
+    before = [one for one in past.get(key, ()) if now is None or one.window != now.window]
+    found = [*before, now] if now is not None else before
+    return tuple(sorted(found, key=lambda one: one.window.start, reverse=True))
+
+
+def _levels(
+    verdicts: Mapping[Key, Verdict], known: Mapping[Key, Sequence[Verdict]], window: Window, policy: Policy
+) -> dict[str, float]:
+    """By family, the level at which one window of one figure is a breach: as many tests as this family has now."""
+    found = {}
+    for family in {key.family for key in known}:
+        now = [one for one in verdicts.values() if one.key.family == family and one.p is not None]
+        last = [series[0] for key, series in known.items() if key.family == family and series]
+        judged = now or last
+        k, m = policy.rule(family)
+        shared = max((round(one.shared, 2) for one in judged), default=0.0)
+        found[family] = budget.level_of(
+            policy.allowance(family, window), tests=max(1, len(judged)), k=k, m=m, shared=shared
+        )
+    return found
+
+
+def _after_alarms(alarms: Sequence[Verdict], looked: _Looked, alerts: list[Alert]) -> list[Transition]:
+    """Put alarms under alerts, then see which alerts are over."""
+    happened: dict[str, Transition] = {}
+    moved = looked.moved([looked.window])
+    for one in alarms:
+        standing = [*(alert for alert in alerts if alert.resolved is None)]
+        severity = causes.severity_of(one.key.family)
+        cause = causes.cause_of(one, standing, moved)
+        name = f"{severity} {cause}"
+        before = happened.get(name)
+        found = before.alert if before else _find(alerts, cause, severity)
+        transition = _taken_in(one, found, cause, looked, before)
+        happened[name] = transition
+        alerts[:] = [alert for alert in alerts if f"{alert.severity} {alert.cause}" != name] + [transition.alert]
+    happened |= {
+        f"{alert.severity} {alert.cause}": _goes_on(alert, looked)
+        for alert in alerts
+        if alert.resolved is None and f"{alert.severity} {alert.cause}" not in happened
+    }
+    return [_told(transition, looked) for transition in happened.values()]
+
+
+def _find(alerts: Sequence[Alert], cause: str, severity: str) -> Alert | None:
+    same = [alert for alert in alerts if alert.cause == cause and alert.severity == severity]
+    return max(same, key=lambda alert: (alert.resolved is None, alert.opened), default=None)
+
+
+def _taken_in(one: Verdict, found: Alert | None, cause: str, looked: _Looked, before: Transition | None) -> Transition:
+    """An alarm joins the alert of its cause, opens it again, or opens a new one."""
+    end = looked.window.end
+    evidence = (*before.evidence, one) if before else (one,)
+    if found is None or (found.resolved is not None and end - found.resolved > looked.policy.cool_down):
+        since = looked.since(one).start
+        alert = Alert(
+            cause=cause, severity=causes.severity_of(one.key.family), keys=(one.key,), since=since, opened=end
+        )
+        return Transition(happening="opened", alert=alert, evidence=evidence)
+    keys = causes.merged(found.keys, [one.key])
+    if found.resolved is not None:
+        alert = replace(found, keys=keys, resolved=None, reopened=found.reopened + 1)
+        return Transition(happening="reopened", alert=alert, evidence=evidence)
+    wider = one.key not in found.keys
+    alert = replace(found, keys=keys, since=min(found.since, looked.since(one).start))
+    happening = before.happening if before else "continuing"
+    if wider and happening == "continuing":
+        happening = "widened"
+    return Transition(happening=happening, alert=alert, evidence=evidence)
+
+
+def _goes_on(alert: Alert, looked: _Looked) -> Transition:
+    """An open alert that has no alarm in this window: it goes on, until it was quiet long enough."""
+    newest = max((one.window.end for key in alert.keys for one in looked.known.get(key, ())), default=alert.opened)
+    if looked.window.end - newest > FORGOTTEN:
+        over = replace(alert, resolved=looked.window.end)
+        return Transition(happening="resolved", alert=over, reason="its figures are not measured any more")
+    said = looked.loud(alert)
+    quiet = next((number for number, loud in enumerate(said.values()) if loud), len(said))
+    if quiet >= _quiet_needed(alert, looked.policy):
+        over = replace(alert, resolved=next(iter(said)).end)
+        return Transition(happening="resolved", alert=over, reason=f"{quiet} windows without a breach")
+    evidence = [
+        one
+        for key in alert.keys
+        for one in looked.known.get(key, ())[:1]
+        if one.window == looked.window and looked.breach(one)
+    ]
+    return Transition(happening="continuing", alert=alert, evidence=tuple(evidence))
+
+
+def _quiet_needed(alert: Alert, policy: Policy) -> int:
+    """Windows without a breach until it is over; one that keeps coming back has to be quiet for longer."""
+    return max(policy.quiet(family) for family in alert.families) << min(alert.reopened, 3)
+
+
+def _told(transition: Transition, looked: _Looked) -> Transition:
+    """With its evidence in order, and the features that moved where it is about what follows from them."""
+    evidence = tuple(sorted(transition.evidence, key=lambda one: (one.p or 0.0, -one.effect)))
+    windows = [one.window for one in evidence]
+    moved = [] if transition.alert.severity == "diagnosis" else looked.moved(windows)
+    own = {one.key for one in evidence}
+    return replace(
+        transition, evidence=evidence, explained=causes.explaining([one for one in moved if one.key not in own])
+    )

@@ -1,0 +1,302 @@
+"""What windows do to alerts: open, widen, go on, end, come back; and what never opens one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+
+from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.budget import Policy
+from tidemill.monitoring.decide import Decision, decide
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.monitoring.verdict import Key, Verdict
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+def day(number: int, *, hours: float = 24) -> Window:
+    length = timedelta(hours=hours)
+    return Window(start=START + number * length, end=START + (number + 1) * length)
+
+
+@dataclass(slots=True)
+class Watch:
+    """A deployment that is watched: it keeps what a control database would."""
+
+    policy: Policy = field(default_factory=Policy)
+    hours: float = 24
+    past: dict[Key, list[Verdict]] = field(default_factory=dict)
+    alerts: list[Alert] = field(default_factory=list)
+    floors: dict[Key, float] = field(default_factory=dict)
+
+    def see(self, number: int, *measurements: Measurement) -> Decision:
+        window = day(number, hours=self.hours)
+        decision = decide(measurements, window, self.past, self.alerts, self.policy, floors=self.floors)
+        for one in decision.verdicts:
+            others = [other for other in self.past.get(one.key, []) if other.window != window]
+            self.past[one.key] = sorted([one, *others], key=lambda one: one.window.start, reverse=True)
+        changed = {(t.alert.cause, t.alert.severity) for t in decision.transitions}
+        kept = [alert for alert in self.alerts if (alert.cause, alert.severity) not in changed]
+        self.alerts = kept + [transition.alert for transition in decision.transitions]
+        return decision
+
+
+def happened(decision: Decision) -> list[tuple[str, str]]:
+    return [(transition.happening, transition.alert.cause) for transition in decision.transitions]
+
+
+def figure(family: str = "missing", subject: str = "age", **more: Any) -> Measurement:
+    given: dict[str, Any] = {"value": 0.4, "low": 0.3, "high": 0.5, "p_value": 1e-9, "limit": 0.05}
+    given |= {"rows": 1_000, "reference_rows": 100_000, "test": "share"}
+    return Measurement(family=family, subject=subject, **given | more)
+
+
+def fine(family: str = "missing", subject: str = "age", **more: Any) -> Measurement:
+    return figure(family, subject, **{"value": 0.001, "low": -0.01, "high": 0.01, "p_value": 0.7} | more)
+
+
+def only(transitions: Iterable[Transition]) -> Transition:
+    (one,) = transitions
+    return one
+
+
+def test_a_burst_opens_an_alert_in_its_second_window_and_says_since_when() -> None:
+    watch = Watch()
+    watch.see(0, fine())
+
+    assert happened(watch.see(1, figure())) == []
+    second = only(watch.see(2, figure()).transitions)
+
+    assert (second.happening, second.alert.cause, second.alert.severity) == ("opened", "missing", "page")
+    assert second.alert.since == day(1).start
+    assert second.alert.opened == day(2).end
+    assert [one.key.subject for one in second.evidence] == ["age"]
+
+
+def test_a_window_looked_at_twice_changes_nothing() -> None:
+    watch = Watch()
+    watch.see(0, figure())
+    watch.see(1, figure())
+    before = (list(watch.alerts), {key: list(series) for key, series in watch.past.items()})
+
+    again = watch.see(1, figure())
+
+    assert happened(again) == [("continuing", "missing")]
+    assert (watch.alerts, watch.past) == before
+
+
+def test_an_alert_ends_only_after_several_quiet_windows() -> None:
+    watch = Watch()
+    for number in range(2):
+        watch.see(number, figure())
+
+    ends = [happened(watch.see(number, fine())) for number in range(2, 6)]
+
+    assert ends == [[("continuing", "missing")], [("continuing", "missing")], [("resolved", "missing")], []]
+    assert watch.alerts[0].resolved == day(4).end
+
+
+def test_windows_without_enough_rows_neither_open_nor_end_an_alert() -> None:
+    watch = Watch()
+    watch.see(0, figure())
+    watch.see(1, fine(value=None, low=None, high=None, p_value=None, note="not enough data: 5 rows"))
+    assert happened(watch.see(2, figure())) == [("opened", "missing")]
+
+    for number in range(3, 20):
+        nothing = watch.see(number, fine(value=None, low=None, high=None, p_value=None))
+        assert happened(nothing) == [("continuing", "missing")]
+        assert nothing.verdicts[0].p is None
+
+
+def test_a_metric_that_flaps_stays_one_alert_and_has_to_be_quiet_longer_each_time() -> None:
+    watch = Watch(policy=Policy(cool_down=timedelta(days=3)))
+    told = []
+    for number in range(60):
+        loud = number % 6 in (0, 1)
+        decision = watch.see(number, figure() if loud else fine())
+        told += [kind for kind, _ in happened(decision) if kind in {"opened", "reopened", "resolved"}]
+
+    assert told.count("opened") == 1
+    assert told == ["opened", "resolved", "reopened"]
+
+
+def test_trouble_after_the_cool_down_is_a_new_alert() -> None:
+    watch = Watch(policy=Policy(cool_down=timedelta(days=2)))
+    for number, loud in enumerate([1, 1, 0, 0, 0, 0, 0, 0, 1]):
+        watch.see(number, figure() if loud else fine())
+
+    assert happened(watch.see(9, figure())) == [("opened", "missing")]
+    assert watch.alerts[0].since == day(8).start
+
+
+def test_columns_of_one_table_upstream_are_one_alert() -> None:
+    watch = Watch()
+    broken = [
+        figure(subject="age", source="customers"),
+        figure("new_category", "plan", source="customers"),
+        figure(subject="clicks", source="events"),
+        fine(subject="income", source="customers"),
+    ]
+    watch.see(0, *broken)
+
+    opened = watch.see(1, *broken).transitions
+
+    assert [(one.alert.cause, [key.subject for key in one.alert.keys]) for one in opened] == [
+        ("source customers", ["age", "plan"]),
+        ("source events", ["clicks"]),
+    ]
+
+
+def test_another_column_widens_the_alert_of_its_table() -> None:
+    watch = Watch()
+    age, income = figure(source="customers"), figure(subject="income", source="customers")
+    for number in range(2):
+        watch.see(number, age, fine(subject="income", source="customers"))
+    watch.see(2, age, income)
+
+    wider = only(watch.see(3, age, income).transitions)
+
+    assert wider.happening == "widened"
+    assert [key.subject for key in wider.alert.keys] == ["age", "income"]
+    assert happened(watch.see(4, age, income)) == [("continuing", "source customers")]
+
+
+def moved_features(*, source: str = "") -> list[Measurement]:
+    return [
+        figure("feature", "income", value=0.2, low=0.15, high=0.25, weight=0.5, test="psi", source=source),
+        figure("feature", "age", value=0.9, low=0.8, high=1.0, weight=0.01, test="psi"),
+        figure("feature", "tenure", value=0.3, low=0.25, high=0.35, weight=0.2, test="psi"),
+        fine("feature", "region", test="psi", weight=0.29),
+    ]
+
+
+def test_features_that_move_alone_wake_nobody_up() -> None:
+    watch = Watch()
+    watch.see(0, *moved_features())
+
+    opened = only(watch.see(1, *moved_features()).transitions)
+
+    assert (opened.happening, opened.alert.severity, opened.alert.cause) == ("opened", "diagnosis", "feature")
+
+
+def test_a_shift_of_predictions_is_explained_by_features_in_order_of_importance_times_effect() -> None:
+    watch = Watch()
+    windows = [*moved_features(), figure("prediction", "score", test="psi")]
+    watch.see(0, *windows)
+
+    opened = [one for one in watch.see(1, *windows).transitions if one.alert.severity == "page"]
+
+    assert only(opened).alert.cause == "predictions"
+    assert [one.key.subject for one in only(opened).explained] == ["income", "tenure", "age"]
+
+
+def test_a_shift_of_predictions_joins_the_broken_table_that_explains_it() -> None:
+    watch = Watch()
+    windows = [
+        *moved_features(source="customers"),
+        figure("missing", "income", source="customers"),
+        figure("prediction", "score", test="psi"),
+        figure("quality", "roc_auc", test="roc_auc"),
+    ]
+    watch.see(0, *windows)
+
+    pages = [one for one in watch.see(1, *windows).transitions if one.alert.severity == "page"]
+
+    assert only(pages).alert.cause == "source customers"
+    assert only(pages).alert.families == ("missing", "prediction", "quality")
+
+
+@pytest.mark.parametrize(
+    "measurement",
+    [
+        figure(value=0.04),
+        figure(low=0.01),
+        figure(value=-0.4, low=-0.5, high=-0.01),
+        figure("quality", "accuracy", value=-0.4, low=-0.5, high=-0.3),
+    ],
+    ids=["less than matters", "its interval reaches what does not matter", "the same below", "better than before"],
+)
+def test_effects_that_do_not_matter_open_nothing_however_sure_they_are(measurement: Measurement) -> None:
+    watch = Watch()
+
+    assert [happened(watch.see(number, measurement)) for number in range(5)] == [[]] * 5
+
+
+def test_fewer_missing_values_than_in_training_are_a_change_too() -> None:
+    watch = Watch()
+    fewer = figure(value=-0.4, low=-0.5, high=-0.3)
+    watch.see(0, fewer)
+
+    assert happened(watch.see(1, fewer)) == [("opened", "missing")]
+
+
+@pytest.mark.parametrize("family", ["contract", "traffic", "errors"])
+def test_broken_contracts_silence_and_errors_do_not_wait(family: str) -> None:
+    watch = Watch()
+    broken = figure(family, "requests", value=12.0, low=None, high=None, p_value=None, limit=0.0)
+
+    assert happened(watch.see(0, broken)) == [("opened", family)]
+    assert happened(watch.see(1, broken)) == [("continuing", family)]
+    fixed = replace(broken, value=0.0)
+    assert happened(watch.see(2, fixed)) == [("resolved", family)]
+
+
+def test_what_people_found_not_worth_an_alert_has_to_grow_before_it_is_one() -> None:
+    watch = Watch(floors={Key("missing", "age", "", "share"): 0.45})
+    for number in range(3):
+        assert happened(watch.see(number, figure())) == []
+
+    watch.see(3, figure(value=0.9, low=0.8, high=1.0))
+    assert happened(watch.see(4, figure(value=0.9, low=0.8, high=1.0))) == [("opened", "missing")]
+
+
+def shift(**more: Any) -> Measurement:
+    return figure("prediction", "score", test="psi", **more)
+
+
+def test_a_night_that_is_as_all_nights_are_is_no_alarm() -> None:
+    watch = Watch(hours=1, policy=Policy(season=timedelta(days=1)))
+    for number in range(24 * 12):
+        night = number % 24 < 8
+        training = shift() if night else fine("prediction", "score", test="psi")
+        none = {"value": None, "low": None, "high": None, "p_value": None}
+        before = fine("prediction", "score", test="psi", reference="previous", **(none if number < 24 else {}))
+        assert happened(watch.see(number, training, before)) == []
+
+
+def test_what_differs_from_training_through_a_whole_season_is_no_season() -> None:
+    watch = Watch(policy=Policy(season=timedelta(days=7)))
+    slowly = [shift(), fine("prediction", "score", test="psi", reference="previous")]
+
+    told = [happened(watch.see(number, *slowly)) for number in range(9)]
+
+    assert told[:6] == [[]] * 6
+    assert told[6] == [("opened", "predictions")]
+    assert told[8] == [("continuing", "predictions")]
+
+
+def test_labels_that_come_late_open_an_alert_for_the_windows_they_are_of() -> None:
+    watch = Watch()
+    for number in range(10):
+        watch.see(number, fine())
+    worse = figure("quality", "accuracy", test="accuracy")
+    watch.see(2, worse)
+
+    opened = only(watch.see(3, worse).transitions)
+
+    assert (opened.happening, opened.alert.cause, opened.alert.since) == ("opened", "quality", day(2).start)
+
+
+def test_an_alert_whose_figure_is_gone_for_long_ends_with_that_reason() -> None:
+    watch = Watch()
+    for number in range(2):
+        watch.see(number, figure())
+
+    assert happened(watch.see(61, fine(subject="other"))) == [("continuing", "missing")]
+    last = only(watch.see(62, fine(subject="other")).transitions)
+
+    assert (last.happening, last.reason) == ("resolved", "its figures are not measured any more")
