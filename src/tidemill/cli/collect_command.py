@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import sys
-import threading
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import option
+from tidemill.cli.stopping import UntilProcessEnds, stop_event
 from tidemill.cli.words import count
 from tidemill.core.errors import TidemillError
 
@@ -20,43 +19,25 @@ if TYPE_CHECKING:
     from tidemill.serving.log.collect import Collected
 
 NICENESS = 19
-PARENT_POLL_S = 0.5
 
 
 def collect(
     once: Annotated[bool, option("--once", about="Carry over what waits now, and leave.")] = False,
-    until_process_ends: Annotated[
-        int | None,
-        option("--until-process-ends", metavar="PID", about="Leave, after a last turn, when our parent, PID, ends."),
-    ] = None,
+    until_process_ends: UntilProcessEnds = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
     """Carry over what servers have logged, for as long as this runs or once. A server brings one along by itself."""
+    from tidemill.warehouse.control.parts import beating
+
     with entered(project) as opened:
         if once:
             _print(opened.collect(), as_json=as_json)
             return
         os.nice(NICENESS)
-        stop = _stop_event(until_process_ends)
-        opened.follow_log(stop=stop, report=lambda news: _print(news, as_json=as_json))
-
-
-def _stop_event(parent: int | None) -> threading.Event:
-    """Set by SIGTERM and SIGINT, and by the end of the process that called us where that is asked for."""
-    stop = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stop.set())
-    if parent is not None:
-
-        def watch() -> None:
-            # The caller says who it is: asked only now, it may have ended, and its heir would be taken for it.
-            while os.getppid() == parent and not stop.wait(PARENT_POLL_S):
-                pass
-            stop.set()
-
-        threading.Thread(target=watch, name="parent-watch", daemon=True).start()
-    return stop
+        stop = stop_event(until_process_ends)
+        with beating(opened.db, "collector"):
+            opened.follow_log(stop=stop, report=lambda news: _print(news, as_json=as_json))
 
 
 def _print(news: Collected | TidemillError, *, as_json: bool) -> None:

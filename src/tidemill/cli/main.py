@@ -46,6 +46,7 @@ COMMANDS: dict[str, str] = {
     "audit": "Show who changed what, or verify the trail.",
     "token": "List, make or revoke tokens of the server.",
     "serve": "Answer over HTTP with what is deployed.",
+    "schedule": "Do what is due by the clock, once or for as long as this runs.",
     "export": "Ship a deployment as a container image or manifests; write a project's CI.",
     "maintain": "Merge small files, forget old snapshots, free what nothing names.",
     "doctor": "Check this machine and this project.",

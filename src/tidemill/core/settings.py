@@ -14,6 +14,7 @@ from tidemill.core.errors import SettingsError, Where
 from tidemill.core.maintain import MaintainSettings, maintain_settings
 from tidemill.core.names import did_you_mean
 from tidemill.core.openlineage import OpenLineageSettings, openlineage_settings
+from tidemill.core.schedules import ScheduleSettings, schedule_settings
 from tidemill.core.sections import DeploymentSettings, ServerSettings, deployment_settings, server_settings
 
 SETTINGS_FILE = "tidemill.toml"
@@ -73,8 +74,8 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain")
-"""Tables of the file; their rows stand in `core.sections`, `core.connections` and `core.openlineage`."""
+SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "schedules")
+"""Tables of the file; their rows stand in `core.sections` and in the modules of `core` that are called as they are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,6 +98,7 @@ class Settings:
     openlineage: OpenLineageSettings
     connections: Mapping[str, ConnectionSettings]
     maintain: MaintainSettings
+    schedules: Mapping[str, ScheduleSettings]
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -146,6 +148,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         openlineage=openlineage_settings(given.get("openlineage", {}), lambda path: _place(text, path)),
         connections=connection_settings(given.get("connections", {}), lambda path: _place(text, path), environment),
         maintain=maintain_settings(given.get("maintain", {}), lambda path: _place(text, path)),
+        schedules=schedule_settings(given.get("schedules", {}), lambda path: _place(text, path)),
     )
 
 

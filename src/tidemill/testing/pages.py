@@ -19,6 +19,7 @@ from tidemill.core.entries import Entry
 from tidemill.core.errors import TidemillError
 from tidemill.core.maintain import MAINTAIN
 from tidemill.core.openlineage import OPENLINEAGE
+from tidemill.core.schedules import ACTIONS, SCHEDULE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import SETTINGS, Setting
 from tidemill.warehouse.control.log_tables import LOG_TABLES
@@ -57,6 +58,9 @@ ABOUT_TABLES = {
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
     "rejects": "Rows of files that were not loaded: where they stand, why, and their text. The newest load of a step.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
+    "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
+    "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",
+    "parts": "Each process that is up: server, collector, scheduler. One that was killed leaves its row for a day.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
     " are read from the servers' segments.",
     "labels": "What came true, as it was told: a row for each label that says something new of its prediction or key.",
@@ -89,6 +93,7 @@ def _sections() -> Iterator[str]:
         "connections.NAME": CONNECTION,
         "openlineage": OPENLINEAGE,
         "maintain": MAINTAIN,
+        "schedules.NAME": SCHEDULE,
         "deployments.NAME": DEPLOYMENT,
     }
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
@@ -100,6 +105,8 @@ def _sections() -> Iterator[str]:
             yield _row(f"`{entry.name}`", default, _takes_values(entry), entry.doc)
         if name == "connections.NAME":
             yield from _kinds()
+        if name == "schedules.NAME":
+            yield from _actions()
 
 
 def _kinds() -> Iterator[str]:
@@ -110,7 +117,15 @@ def _kinds() -> Iterator[str]:
         yield _row(kind.name, f"`{kind.form}`", kind.doc, f"{kind.version}", extra)
 
 
+def _actions() -> Iterator[str]:
+    """What schedules can do."""
+    yield "\n| do | what is done | takes select |\n|---|---|---|\n"
+    for action in ACTIONS:
+        yield _row(f"`{action.name}`", action.doc, "yes" if action.selects else "")
+
+
 ABOUT_SECTIONS = {
+    "schedules.NAME": "One section for each thing that `tidemill schedule` does by the clock.",
     "openlineage": "Where the lineage events of runs go; nowhere, unless a file or a server is named.",
     "connections.NAME": "One section for each database or storage elsewhere. SQL reads its tables as "
     "`NAME.schema.table`, or as `NAME.table` in its default schema; nothing is ever written there.",

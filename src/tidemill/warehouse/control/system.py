@@ -300,6 +300,57 @@ TABLES: dict[str, SystemTable] = {
         sql='SELECT rejects.*, table_name AS "table", column_name AS "column" FROM rejects'
         " ORDER BY created_at, run_id, step, number",
     ),
+    "schedules": SystemTable(
+        columns={
+            "name": "text",
+            "do": "text",
+            "select": "json",
+            "cron": "text",
+            "zone": "text",
+            "catch_up": "text",
+            "enabled": "bool",
+            "since": "time",
+            "next_slot": "time",
+            "last_slot": "time",
+            "last_status": "text",
+            "last_said": "text",
+        },
+        sql='SELECT schedules.*, schedules.action AS "do", selectors AS "select", slots.slot AS last_slot,'
+        " slots.status AS last_status, slots.said AS last_said FROM schedules LEFT JOIN slots"
+        " ON slots.schedule_key = schedules.schedule_key AND slots.slot ="
+        " (SELECT max(s.slot) FROM slots s WHERE s.schedule_key = schedules.schedule_key)"
+        " ORDER BY schedules.schedule_key",
+    ),
+    "slots": SystemTable(
+        columns={
+            "schedule": "text",
+            "slot": "time",
+            "do": "text",
+            "status": "text",
+            "attempt": "int",
+            "passed_over": "int",
+            "said": "text",
+            "run_id": "text",
+            "started_at": "time",
+            "finished_at": "time",
+            "again_at": "time",
+            "host": "text",
+            "pid": "int",
+            "error": "json",
+        },
+        sql='SELECT slots.*, name AS schedule, action AS "do" FROM slots ORDER BY slot, schedule_key',
+    ),
+    "parts": SystemTable(
+        columns={
+            "part": "text",
+            "host": "text",
+            "pid": "int",
+            "about": "text",
+            "started_at": "time",
+            "beat_at": "time",
+        },
+        sql="SELECT * FROM parts ORDER BY part, host, pid",
+    ),
 }
 
 

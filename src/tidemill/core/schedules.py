@@ -1,0 +1,161 @@
+"""``[schedules.NAME]`` of tidemill.toml: what is done when, and what becomes of a time that was missed.
+
+`ACTIONS` is the table of what can be done. A new action is a row here and a function in `tidemill.schedule.actions`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.cron import Cron, read_cron
+from tidemill.core.cron_times import next_slot
+from tidemill.core.entries import Entry, Place, section_values
+from tidemill.core.errors import SettingsError
+from tidemill.core.names import did_you_mean, name_key
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """Something a schedule can do. ``selects``: ``select`` names what it is done to."""
+
+    name: str
+    doc: str
+    selects: bool = False
+
+
+ACTIONS: tuple[Action, ...] = (
+    Action(name="run", doc="Build what is stale, as `tidemill run` does.", selects=True),
+    Action(name="check", doc="Check what is in the lake, as `tidemill check` does.", selects=True),
+    Action(name="maintain", doc="Look after the lake, as `tidemill maintain` does."),
+    Action(name="collect", doc="Carry the prediction log into the lake, as `tidemill collect --once` does."),
+    Action(name="verify", doc="Check every file against its digest, as `tidemill verify` does."),
+)
+
+SCHEDULE: tuple[Entry, ...] = (
+    Entry(
+        name="cron",
+        default="",
+        doc='When: minute, hour, day of the month, month, day of the week, as in crontab(5) ("0 3 * * mon-fri"); or '
+        "@hourly, @daily, @weekly, @monthly, @yearly.",
+    ),
+    Entry(name="zone", default="UTC", doc="The time zone of `cron`, by its IANA name such as Europe/Amsterdam."),
+    Entry(
+        name="do", default="run", choices=tuple(action.name for action in ACTIONS), doc="What is done; see the table."
+    ),
+    Entry(name="select", default=(), doc="What it is done to, as on the command line; everything when left out."),
+    Entry(
+        name="catch_up",
+        default="latest",
+        choices=("latest", "all", "none"),
+        doc="What is made up for of the times that passed while no scheduler ran: the latest, all in order (the newest "
+        "100), or none that is more than 10 minutes late.",
+    ),
+    Entry(
+        name="late_minutes",
+        default=0,
+        low=0,
+        high=5_256_000,
+        doc="How late a time may still be begun, in minutes; 0 sets no bound (10 minutes with catch_up = none).",
+    ),
+    Entry(
+        name="retries",
+        default=2,
+        low=0,
+        high=100,
+        doc="How often a time is tried again that failed by what may pass (a lock, a full disk), or whose process was "
+        "killed. What fails by the SQL or the rows is not tried again.",
+    ),
+    Entry(
+        name="retry_seconds",
+        default=60.0,
+        low=0,
+        high=86_400,
+        doc="The pause before the first retry, in seconds; it doubles each time, up to an hour.",
+    ),
+    Entry(name="enabled", default=True, doc="Whether it is on. What passes while it is off is not made up for."),
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleSettings:
+    """``[schedules.NAME]``, checked."""
+
+    name: str
+    cron: Cron
+    zone: str
+    do: str
+    select: tuple[str, ...]
+    catch_up: str
+    late_minutes: int
+    retries: int
+    retry_seconds: float
+    enabled: bool
+
+    @property
+    def key(self) -> str:
+        """The form in which names are compared."""
+        return name_key(self.name)
+
+    @property
+    def tz(self) -> ZoneInfo:
+        """The zone itself."""
+        from zoneinfo import ZoneInfo
+
+        return ZoneInfo(self.zone)
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """When it comes next; None while it is off."""
+        return next_slot(self.cron, self.tz, moment) if self.enabled else None
+
+
+def schedule_settings(given: Any, place: Place) -> dict[str, ScheduleSettings]:
+    """Check ``[schedules]``: one table a schedule, in the order of the file."""
+    if not isinstance(given, Mapping):
+        raise SettingsError("schedules must be tables: [schedules.NAME]", where=place("schedules"))
+    found: dict[str, ScheduleSettings] = {}
+    for name, section in given.items():
+        same = next((other for other in found if name_key(other) == name_key(name)), None)
+        if same is not None:
+            raise SettingsError(f"schedules {same} and {name} have the same name", where=place(f"schedules.{name}"))
+        found[name] = one_schedule(name, section, place)
+    return found
+
+
+def one_schedule(name: str, given: Any, place: Place = lambda _: None) -> ScheduleSettings:
+    """Check ``[schedules.NAME]``."""
+    path = f"schedules.{name}"
+    values = section_values(path, given, SCHEDULE, place)
+    if not values["cron"]:
+        raise SettingsError(f"{path} has no cron", where=place(path), hint='say when: cron = "0 3 * * *"')
+    action = next(one for one in ACTIONS if one.name == values["do"])
+    if values["select"] and not action.selects:
+        raise SettingsError(
+            f"{path}.select says nothing to {action.name}, which is done to everything", where=place(f"{path}.select")
+        )
+    try:
+        values["cron"] = read_cron(values["cron"])
+    except SettingsError as error:
+        raise SettingsError(f"{path}.cron: {error.message}", where=place(f"{path}.cron"), hint=error.hint) from None
+    _check_zone(path, values["zone"], place)
+    return ScheduleSettings(name=name, **values)
+
+
+def _check_zone(path: str, zone: str, place: Place) -> None:
+    from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+    try:
+        ZoneInfo(zone)
+    except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
+        known = available_timezones()
+        hint = did_you_mean(zone, known) if known else ""
+        if not known or hint.startswith("known"):
+            hint = "names are as in Europe/Amsterdam; where none is known, install the system's tzdata"
+        raise SettingsError(
+            f"{path}.zone: there is no time zone {zone!r}", where=place(f"{path}.zone"), hint=hint
+        ) from None

@@ -1,0 +1,85 @@
+"""What schedules can do, bound to the project: a function for each row of `core.schedules.ACTIONS`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidemill.core.errors import ContractError, CorruptError, TidemillError
+
+if TYPE_CHECKING:
+    from tidemill.project import Project
+
+WAIT_S = 3600.0
+"""How long a scheduled run waits for another run of the project to end."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Done:
+    """What was done, in words; the run it made; and what went wrong although it was carried out to its end."""
+
+    said: str
+    run_id: str | None = None
+    error: TidemillError | None = None
+
+
+def run(project: Project, select: Sequence[str]) -> Done:
+    """Build what is stale."""
+    report = project.run(select, wait_s=WAIT_S)
+    if report.status == "nothing":
+        return Done(said="nothing to do")
+    failed = [step for step in report.steps if step.error is not None]
+    done = sum(step.status in {"done", "resumed"} for step in report.steps)
+    said = f"{done} of {len(report.steps)} steps done"
+    if failed:
+        said += f"; failed: {', '.join(step.asset for step in failed)}"
+    return Done(said=said, run_id=report.run_id, error=failed[0].error if failed else None)
+
+
+def check(project: Project, select: Sequence[str]) -> Done:
+    """Check what is in the lake."""
+    report = project.check(select)
+    checked = sum(len(table.results) for table in report.tables)
+    broken = [table.name for table in report.tables if not table.held]
+    if report.held:
+        return Done(said=f"{checked} checks held")
+    unread = next((table.error for table in report.tables if table.error is not None), None)
+    failed = f"checks of {', '.join(broken)} failed"
+    error = unread or ContractError(failed, hint="tidemill check says which rows")
+    return Done(said=f"{checked} checks; {failed}", error=error)
+
+
+def maintain(project: Project, _: Sequence[str]) -> Done:
+    """Look after the lake."""
+    done = project.maintain()
+    return Done(said=f"{len(done.acts)} acts" if done.acts else "nothing to do", error=done.error)
+
+
+def collect(project: Project, _: Sequence[str]) -> Done:
+    """Carry the prediction log into the lake."""
+    from tidemill.core.errors import BusyError
+
+    try:
+        found = project.collect()
+    except BusyError as error:
+        return Done(said=f"a collector is at work: {error.message}")
+    return Done(said=f"{found.predictions} predictions and {found.labels} labels")
+
+
+def verify(project: Project, _: Sequence[str]) -> Done:
+    """Check every file against its digest."""
+    problems = project.verify()
+    if not problems:
+        return Done(said="every file is as it was written")
+    said = f"{len(problems)} files are damaged"
+    return Done(said=said, error=CorruptError(said, hint="tidemill verify names them"))
+
+
+PERFORM: Mapping[str, Callable[[Project, Sequence[str]], Done]] = {
+    "run": run,
+    "check": check,
+    "maintain": maintain,
+    "collect": collect,
+    "verify": verify,
+}

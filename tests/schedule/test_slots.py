@@ -1,0 +1,274 @@
+"""Which slots are done: each at most once, whatever clocks, outages and edits do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+from tests.schedule.conftest import Moved, at
+
+from tidemill.core.clock import Clock
+from tidemill.core.errors import ConflictError, SettingsError
+from tidemill.core.schedules import ACTIONS, ScheduleSettings, one_schedule
+from tidemill.schedule.actions import PERFORM
+from tidemill.schedule.due import Due, again_at, due
+from tidemill.warehouse.control import schedules as records
+from tidemill.warehouse.control.database import open_database
+from tidemill.warehouse.control.holders import this_process
+from tidemill.warehouse.control.leases import acquire, release
+from tidemill.warehouse.control.schedules import SlotRow
+
+HOURLY = '[schedules.hourly]\ncron = "@hourly"\ndo = "check"\n'
+Make = Callable[[str], Moved]
+
+
+def schedule(**given: object) -> ScheduleSettings:
+    return one_schedule("hourly", {"cron": "@hourly", **given})
+
+
+def row(slot: str, status: str = "ok", **given: object) -> SlotRow:
+    plain = SlotRow(
+        key="hourly",
+        slot=at(slot),
+        name="hourly",
+        action="run",
+        status=status,
+        attempt=1,
+        passed_over=0,
+        run_id=None,
+        said="",
+        error=None,
+        fence=1,
+        started_at=None,
+        finished_at=None,
+        again_at=None,
+    )
+    return replace(plain, **given)  # type: ignore[arg-type]
+
+
+def test_every_action_is_bound_to_a_function() -> None:
+    assert list(PERFORM) == [action.name for action in ACTIONS]
+
+
+def test_a_new_schedule_begins_when_it_is_first_seen() -> None:
+    assert due(schedule(), since=at("2026-03-02 12:00"), newest=None, now=at("2026-03-02 12:59")) is None
+    assert due(schedule(), since=at("2026-03-02 12:00"), newest=None, now=at("2026-03-02 13:00")) == Due(
+        slot=at("2026-03-02 13:00")
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, Due(slot=at("2026-03-05 12:00"), passed_over=71)),
+        ({"catch_up": "all"}, Due(slot=at("2026-03-02 13:00"))),
+        ({"catch_up": "all", "late_minutes": 120}, Due(slot=at("2026-03-05 11:00"), passed_over=70)),
+        ({"catch_up": "none"}, Due(slot=at("2026-03-05 12:00"), passed_over=71, missed=True)),
+        ({"catch_up": "none", "late_minutes": 60}, Due(slot=at("2026-03-05 12:00"), passed_over=71)),
+        ({"late_minutes": 15}, Due(slot=at("2026-03-05 12:00"), passed_over=71, missed=True)),
+    ],
+)
+def test_fault_67_after_three_days_off_the_policy_says_what_is_made_up_for(
+    given: dict[str, object], expected: Due
+) -> None:
+    found = due(
+        schedule(**given), since=at("2026-01-01 00:00"), newest=row("2026-03-02 12:00"), now=at("2026-03-05 12:30")
+    )
+
+    assert found == expected
+
+
+def test_all_makes_up_for_the_newest_hundred() -> None:
+    found = due(schedule(catch_up="all"), since=at("2026-03-01 00:00"), newest=None, now=at("2026-03-11 00:00"))
+
+    assert found == Due(slot=at("2026-03-11 00:00") - timedelta(hours=99), passed_over=140)
+
+
+def test_what_failed_for_a_while_is_tried_again_after_its_pause() -> None:
+    failed = row("2026-03-02 12:00", "failed", again_at=at("2026-03-02 12:10"))
+
+    def look(now: str, **given: object) -> Due | None:
+        return due(schedule(**given), since=at("2026-01-01 00:00"), newest=failed, now=at(now))
+
+    assert look("2026-03-02 12:09") is None
+    assert look("2026-03-02 12:10") == Due(slot=failed.slot, again=failed)
+    assert look("2026-03-02 12:40", late_minutes=30) is None
+    # the next slot is worth more than the old one, unless all are asked for
+    assert look("2026-03-02 13:00") == Due(slot=at("2026-03-02 13:00"))
+    assert look("2026-03-02 13:00", catch_up="all") == Due(slot=failed.slot, again=failed)
+    assert look("2026-03-02 13:00", catch_up="all", late_minutes=30) == Due(slot=at("2026-03-02 13:00"))
+
+
+def test_pauses_double_up_to_an_hour_and_end_with_the_retries() -> None:
+    now, policy = at("2026-03-02 12:00"), schedule(retries=9, retry_seconds=60)
+
+    pauses = [again_at(policy, attempt, now) for attempt in (1, 2, 3, 9, 10)]
+
+    assert pauses == [now + timedelta(seconds=s) for s in (60, 120, 240, 3600)] + [None]
+
+
+def test_fault_67_an_outage_is_one_slot_and_says_how_many_it_passed_over(moved: Make) -> None:
+    it = moved(HOURLY)
+
+    assert it.look(at("2026-03-02 13:00")) == ["begun", "ended"]
+    assert it.look(at("2026-03-05 13:30")) == ["begun", "ended"]
+    assert it.look() == []
+
+    assert it.rows("hourly") == [("03-02 13:00", "ok", 0), ("03-05 13:00", "ok", 71)]
+
+
+def test_fault_67_with_all_each_slot_of_the_outage_is_done_in_its_order(moved: Make) -> None:
+    it = moved(HOURLY + 'catch_up = "all"\n')
+
+    it.look(at("2026-03-02 15:10"))
+
+    assert it.rows("hourly") == [(f"03-02 {hour}:00", "ok", 0) for hour in (13, 14, 15)]
+
+
+def test_fault_67_with_none_what_was_missed_is_said_once(moved: Make) -> None:
+    it = moved(HOURLY + 'catch_up = "none"\n')
+
+    assert it.look(at("2026-03-05 13:30")) == ["missed"]
+    assert it.look(at("2026-03-05 13:31")) == []
+    assert it.look(at("2026-03-05 14:05")) == ["begun", "ended"]
+
+    assert it.rows("hourly") == [("03-05 13:00", "missed", 72), ("03-05 14:00", "ok", 0)]
+
+
+def test_fault_15_a_clock_that_jumps_back_repeats_no_slot(moved: Make) -> None:
+    it = moved(HOURLY)
+    for moment in ("13:00", "14:00", "15:00"):
+        assert it.look(at(f"2026-03-02 {moment}")) == ["begun", "ended"]
+
+    for moment in ("14:00", "14:30", "15:00", "15:30"):
+        assert it.look(at(f"2026-03-02 {moment}")) == []
+
+    assert it.look(at("2026-03-02 16:00")) == ["begun", "ended"]
+    assert it.rows("hourly") == [(f"03-02 {hour}:00", "ok", 0) for hour in (13, 14, 15, 16)]
+
+
+def test_fault_15_a_clock_that_was_a_year_ahead_skips_no_slot(moved: Make) -> None:
+    it = moved(HOURLY)
+    it.look(at("2026-03-02 13:00"))
+    it.look(at("2027-03-02 13:00"))
+
+    it.look(at("2026-03-02 14:00"))
+    it.look(at("2026-03-02 15:00"))
+
+    assert it.rows("hourly") == [
+        ("03-02 13:00", "ok", 0),
+        ("03-02 14:00", "ok", 0),
+        ("03-02 15:00", "ok", 0),
+        ("03-02 13:00", "ok", 999),  # of 2027; what it passed over is counted to a thousand
+    ]
+
+
+def test_a_schedule_first_seen_by_a_clock_that_was_ahead_begins_when_the_clock_is_right(moved: Make) -> None:
+    it = moved("")
+    (it.root / "tidemill.toml").write_text(HOURLY)
+    it.look(at("2027-01-01 00:00"))
+
+    it.look(at("2026-03-02 12:30"))
+
+    assert it.look(at("2026-03-02 13:00")) == ["begun", "ended"]
+
+
+def test_what_passes_while_a_schedule_is_off_or_says_other_times_is_not_made_up_for(moved: Make) -> None:
+    it = moved(HOURLY)
+    (it.root / "tidemill.toml").write_text(HOURLY + "enabled = false\n")
+    assert it.look(at("2026-03-03 12:10")) == []
+    (it.root / "tidemill.toml").write_text(HOURLY)
+    assert it.look(at("2026-03-04 12:10")) == []
+    (it.root / "tidemill.toml").write_text(HOURLY.replace("@hourly", "15 * * * *"))
+    assert it.look(at("2026-03-04 12:20")) == []
+
+    assert it.look(at("2026-03-04 13:15")) == ["begun", "ended"]
+    assert it.rows("hourly") == [("03-04 13:15", "ok", 0)]
+
+
+def test_a_schedule_that_left_the_settings_leaves_its_slots(moved: Make) -> None:
+    it = moved(HOURLY)
+    it.look(at("2026-03-02 13:00"))
+    (it.root / "tidemill.toml").write_text("")
+    it.look(at("2026-03-02 14:00"))
+
+    with it.open() as project:
+        assert project.sql("SELECT count(*) FROM tidemill.schedules").fetchall() == [(0,)]
+        assert project.sql('SELECT schedule, "do", status FROM tidemill.slots').fetchall() == [
+            ("hourly", "check", "ok")
+        ]
+
+
+def test_the_system_table_shows_the_next_slot_and_the_last(moved: Make) -> None:
+    it = moved(HOURLY)
+    it.look(at("2026-03-02 13:10"))
+
+    with it.open() as project:
+        found = project.sql("SELECT next_slot, last_slot, last_status, last_said FROM tidemill.schedules").fetchall()
+    plain = [moment.replace(tzinfo=None) for moment in (at("2026-03-02 14:00"), at("2026-03-02 13:00"))]
+    assert found == [(*plain, "ok", "0 checks held")]
+
+
+def test_what_fails_by_the_sql_is_said_and_not_tried_again(moved: Make) -> None:
+    it = moved(HOURLY.replace("check", "run"))
+    (it.root / "sql").mkdir()
+    (it.root / "sql" / "bad.sql").write_text("CREATE TABLE bad AS SELECT * FROM nowhere")
+
+    assert it.look(at("2026-03-02 13:00")) == ["begun", "ended"]
+    assert it.look(at("2026-03-02 13:59")) == []
+
+    ended = it.words[-1][1]
+    assert ended["status"] == "failed"
+    assert "nowhere" in ended["said"]
+    with it.open() as project:
+        (found,) = records.list_slots(project.db, "hourly")
+    assert found.error is not None
+    assert found.error["code"] == "TM-BIND"
+
+
+def test_a_slot_is_claimed_once_in_either_database(control_url: str) -> None:
+    slot, me = at("2026-03-02 13:00"), this_process()
+    with closing(open_database(control_url, clock=Clock())) as db:
+        first = acquire(db, "schedule a", me)
+        with db.write() as tx:
+            claimed = records.claim_slot(tx, "a", slot, name="a", action="run", passed_over=0, lease=first)
+        assert claimed is not None
+        release(db, first)
+        second = acquire(db, "schedule a", me)
+
+        with db.write() as tx:
+            assert records.claim_slot(tx, "a", slot, name="a", action="run", passed_over=0, lease=second) is None
+            records.mark_lost(tx, claimed, again_at=None, lease=second)
+
+        with pytest.raises(ConflictError):
+            records.finish_slot(db, claimed, status="ok", said="", lease=first)
+        assert [found.status for found in records.list_slots(db, "a")] == ["lost"]
+
+
+@pytest.mark.parametrize(
+    ("section", "said"),
+    [
+        ("", "schedules.a has no cron"),
+        ('cron = "61 * * * *"', "schedules.a.cron: the minute"),
+        ('cron = "@daily"\nzone = "Europe/Amsterdm"', "no time zone 'Europe/Amsterdm'"),
+        ('cron = "@daily"\nzone = "../etc/passwd"', "no time zone"),
+        ('cron = "@daily"\ndo = "bake"', "must be one of run, check"),
+        ('cron = "@daily"\ndo = "maintain"\nselect = ["a"]', "done to everything"),
+        ('cron = "@daily"\ncatch_up = "some"', "must be one of latest, all, none"),
+        ('cron = "@daily"\nretries = -1', "between 0 and 100"),
+        ('cron = "@daily"\ncrom = "@daily"', "unknown setting schedules.a.crom"),
+        ('cron = "@daily"\n[schedules.A]\ncron = "@daily"', "the same name"),
+    ],
+)
+def test_a_schedule_that_is_wrong_is_refused_at_its_line(moved: Make, section: str, said: str) -> None:
+    it = moved("")
+    (it.root / "tidemill.toml").write_text(f"[schedules.a]\n{section}\n")
+
+    with pytest.raises(SettingsError) as caught:
+        it.open()
+
+    assert said in caught.value.message
+    assert caught.value.where is not None
