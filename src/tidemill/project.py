@@ -21,7 +21,7 @@ from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
 from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements, Views
-from tidemill.runner.watermarks import watermark_words
+from tidemill.runner.watermarks import HowFar, how_far
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
 
@@ -116,6 +116,7 @@ class Project:
         selectors: Sequence[str] = (),
         *,
         full_refresh: bool = False,
+        forget_gone_files: bool = False,
         wait_s: float = 0,
         on_event: Callable[[Event], None] | None = None,
     ) -> RunReport:
@@ -123,6 +124,8 @@ class Project:
 
         Parameters
         ----------
+        forget_gone_files
+            Whether an incremental table that is built whole may lose the rows of files that are gone; else it stays.
         wait_s
             How long to wait for another run of this project to end.
         on_event
@@ -140,7 +143,7 @@ class Project:
 
         return claimed_run(
             self.stations,
-            lambda: self._prepare(selectors, full_refresh=full_refresh),
+            lambda: self._prepare(selectors, full_refresh=full_refresh, forget_gone_files=forget_gone_files),
             selectors=selectors,
             full_refresh=full_refresh,
             wait_s=wait_s,
@@ -577,7 +580,9 @@ class Project:
 
         return LogPlaces(db=self.db, warehouse=self.warehouse, spool=self.keep / "spool", clock=self.clock)
 
-    def _prepare(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, Callable[[str, Lease], Job]]:
+    def _prepare(
+        self, selectors: Sequence[str], *, full_refresh: bool, forget_gone_files: bool
+    ) -> tuple[Plan, Callable[[str, Lease], Job]]:
         """Make the plan again, under the lease, and what its steps need to know of the statements."""
         from tidemill.runner.steps import Job
 
@@ -591,6 +596,7 @@ class Project:
                 lease=lease,
                 statement=lambda step: self.statements.statement(step.file, step.statement),
                 views=Views(self.statements, summaries),
+                forget_gone_files=forget_gone_files,
             )
 
         return plan, job
@@ -608,8 +614,9 @@ class Project:
                 reads=asset.reads,
                 origin=asset.origin,
                 present=asset.kind not in {"table", "load"} or (damaged is not None and key not in damaged),
-                watermark=increments[key][1] if key in increments else None,
-                unrecorded=key in increments and increments[key][0] != asset.version,
+                watermark=increments[key].watermark if key in increments else None,
+                unrecorded=key in increments and increments[key].version != asset.version,
+                gone_files=increments[key].gone_files if key in increments else (),
             )
             for key, asset in assets.items()
         }
@@ -640,17 +647,13 @@ class Project:
             return None
         return frozenset(asset_key(table) for table in self.warehouse.damaged())
 
-    def _increments(self, summaries: Sequence[Summary]) -> dict[str, tuple[int, str]]:
-        """The newest version of each incremental table in the lake, and how far it is, in words."""
+    def _increments(self, summaries: Sequence[Summary]) -> dict[str, HowFar]:
+        """How far each incremental table in the lake is."""
         names = [summary.name for summary in summaries if summary.incremental]
         if not names or not (self.keep / "lake").is_dir():
             return {}
-        found = {}
-        for name in names:
-            newest, state = self.warehouse.newest([name]), self.warehouse.state(name)
-            if newest is not None and state:
-                found[asset_key(name)] = (newest.version, watermark_words(state))
-        return found
+        found = {asset_key(name): how_far(name, warehouse=self.warehouse, root=self.root) for name in names}
+        return {key: far for key, far in found.items() if far is not None}
 
     def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
         """Tables that no statement makes: the lake is asked only when a statement reads one."""

@@ -24,6 +24,13 @@ class Log(StrEnum):
 def run(
     selectors: Selectors = None,
     full_refresh: Annotated[bool, option("--full-refresh", about="Build everything anew.")] = False,
+    forget_gone_files: Annotated[
+        bool,
+        option(
+            "--forget-gone-files",
+            about="Let an incremental table that is built whole lose the rows of files that are gone.",
+        ),
+    ] = False,
     wait: Annotated[float, option("--wait", metavar="SECONDS", about="Wait for another run to end.", least=0)] = 0,
     log: Annotated[Log, option("--log", about="Tell what happens as text, or as JSON lines on stderr.")] = Log.text,
     as_json: AsJson = False,
@@ -32,7 +39,13 @@ def run(
     """Run, and leave with the status of the first failure."""
     listener: Listener = JsonLog() if log is Log.json else Silent() if as_json else follow()
     with entered(project) as opened, listener:
-        report = opened.run(selectors or (), full_refresh=full_refresh, wait_s=wait, on_event=listener)
+        report = opened.run(
+            selectors or (),
+            full_refresh=full_refresh,
+            forget_gone_files=forget_gone_files,
+            wait_s=wait,
+            on_event=listener,
+        )
     if as_json:
         print(json.dumps(report.as_json(), indent=2, ensure_ascii=False, default=str))
     elif log is Log.text:

@@ -66,6 +66,7 @@ def decide(
         made_of = (*base, "whole", before)
         fingerprint = fingerprint_of(made_of, reads)
         parts[GENERATION] = fingerprint
+        why_whole += _lost(known)
         return Decision(action="build", reason=why_whole, fingerprint=fingerprint, made_of=made_of, parts=parts)
     parts[GENERATION] = known.parts.get(GENERATION, "")
     news = _news(known, reads, said)
@@ -92,6 +93,15 @@ def _why_whole(known: Known, parts: Mapping[str, str]) -> str:
     own = [f"{name} changed" for name in changed if not name.startswith(DEFINITION)]
     read = [f"{name.removeprefix(DEFINITION)} is made anew" for name in changed if name.startswith(DEFINITION)]
     return f"{', '.join([*own, *read])}: built whole" if changed else ""
+
+
+def _lost(known: Known | None) -> str:
+    """What a build of all that is left may lose, in words that follow its reason."""
+    files = known.gone_files if known is not None else ()
+    if not files:
+        return ""
+    more = f" and {len(files) - 3} more" if len(files) > 3 else ""
+    return f"; {', '.join(files[:3])}{more} {'is' if len(files) == 1 else 'are'} gone, and their rows may be lost"
 
 
 def _news(known: Known, reads: Mapping[str, str], said: Mapping[str, str]) -> list[str]:

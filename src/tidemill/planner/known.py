@@ -16,6 +16,8 @@ class Known:
         How far an incremental table is, in words; None when its rows carry no such note.
     unrecorded
         Whether the table has a newer version than the one recorded: a run was killed right after its commit.
+    gone_files
+        Files whose rows an incremental table has, and that are not there any more.
     """
 
     name: str
@@ -27,3 +29,4 @@ class Known:
     present: bool = True
     watermark: str | None = None
     unrecorded: bool = False
+    gone_files: tuple[str, ...] = ()

@@ -62,6 +62,8 @@ class Job:
         The oldest snapshot of the warehouse in which everything a step reads is as it should be; None is the newest.
     insert
         Carries out INSERT; a project's files have none.
+    forget_gone_files
+        Whether an incremental table that is built whole may lose the rows of files that are gone.
     """
 
     stations: Stations
@@ -72,6 +74,7 @@ class Job:
     origin: str = "file"
     snapshot: int | None = None
     insert: Callable[[Step, InsertInto, Job], Outcome] | None = None
+    forget_gone_files: bool = False
 
     def session(self) -> Session:
         """A reader that sees what a step reads."""
@@ -245,6 +248,7 @@ def _build_incremental(
             run_id=job.run_id,
             bind=lambda query: bind(query, job, session, files=files)[0],
             guard=job.guard,
+            forget_gone_files=job.forget_gone_files,
         )
         built = _kept_apart(step, job, lambda: files.attempt(at_work.build))
     checked = built.checked

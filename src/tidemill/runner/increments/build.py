@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import BindError
 from tidemill.core.names import quote_name, quote_path
 from tidemill.runner.increments.checks import check_increment
+from tidemill.runner.increments.deletions import at_once, deleted_later, deletions, too_many, without_gone
 from tidemill.runner.increments.deltas import (
     Shape,
     news_by_key,
@@ -20,8 +21,10 @@ from tidemill.runner.increments.deltas import (
     numbers,
     one_row_a_key,
     require_clear,
+    require_none,
 )
 from tidemill.runner.increments.files import FileNews, file_news, require_same
+from tidemill.runner.increments.gone_files import Losing, gone_files
 from tidemill.runner.increments.matching import Matched, changed_values, match
 from tidemill.runner.increments.measures import Measures
 from tidemill.runner.placing import place_of_option
@@ -59,6 +62,8 @@ class IncrementalStep:
         Makes a query of the statement ready to run.
     guard
         Refuses to go on when another run took over.
+    forget_gone_files
+        Whether rows may go whose files are gone, when the table is built whole.
     """
 
     step: Step
@@ -69,17 +74,18 @@ class IncrementalStep:
     run_id: str
     bind: Callable[[Query], OpenQuery]
     guard: Callable[[], None]
+    forget_gone_files: bool = False
 
     def build(self) -> Built:
         """Bring the table up to date."""
         warehouse, table = self.stations.warehouse, self.step.asset
         base, state = warehouse.newest([table], self.session.version), warehouse.state(table, self.session.version)
         if self.step.action != "increment" or base is None or not state:
-            return self._whole()
+            return self._whole(base, state or {})
         return self._increment(base, state)
 
-    def _whole(self) -> Built:
-        """Build the table from all there is."""
+    def _whole(self, base: TableVersion | None, before: dict[str, Any]) -> Built:
+        """Build the table from all there is; ``base`` is its version until now, ``before`` the state of that."""
         warehouse = self.stations.warehouse
         files = self._files({})
         query = self._open(files)
@@ -88,16 +94,18 @@ class IncrementalStep:
             measures = self._measures(staged.columns)
             shape = measures.shape(staged.relation, engine=warehouse.dialect)
             watermark, nulls = measures.watermark(staged.relation, shape, "")
-            staged = self._settled(staged, shape)
+            staged, gone, notes = self._settled(staged, shape)
             if files is not None:
                 require_same(files, stations=self.stations)
+            notes += self._losing(staged, shape, base, before, files)
             checked = self._check(staged)
-            state = self._state(watermark, files)
+            state = self._state(watermark, files, gone)
             landed = warehouse.publish(staged, run_id=self.run_id, step=self.step.name, guard=self.guard, state=state)
         except BaseException:
             warehouse.discard(staged)
             raise
-        return Built(landed=landed, rows=staged.rows, checked=checked, warnings=self._warnings(files, nulls))
+        warnings = (*self._warnings(files, nulls), *notes)
+        return Built(landed=landed, rows=staged.rows, checked=checked, warnings=warnings)
 
     def _increment(self, base: TableVersion, state: dict[str, Any]) -> Built:
         """Take in what is new since the table's version ``base``."""
@@ -120,11 +128,12 @@ class IncrementalStep:
         if files is not None:
             require_same(files, stations=self.stations)
         if shape.keys:
-            news = self._news_by_key(rows, shape, measures, there, so_far, files)
+            news = self._news_by_key(rows, shape, measures, there, so_far, files, state.get("deleted") or {})
         else:
             news = rows if files is not None else self._news_without_key(rows, shape, measures, there, low)
-        built = self._merge(news, shape, measures, base, state=self._state(watermark, files))
-        return replace(built, warnings=self._warnings(files, nulls))
+        gone = deletions(session, news, shape)
+        built = self._merge(news, shape, measures, base, state=self._state(watermark, files, gone))
+        return replace(built, warnings=(*self._warnings(files, nulls), *self._forgotten(news, shape)))
 
     def _read(self, query: OpenQuery, matched: Matched, low: str) -> tuple[str, str]:
         """Read the new rows, from a value on; where they are kept, as they were read and as rows of the table."""
@@ -151,6 +160,7 @@ class IncrementalStep:
         there: tuple[Column, ...],
         so_far: str,
         files: FileNews | None,
+        deleted: dict[str, str],
     ) -> str:
         """New rows, one a key, without those that the table has or has a newer one of; the name they are kept under."""
         session, table = self.session, quote_path(self.step.asset)
@@ -165,6 +175,7 @@ class IncrementalStep:
             )
             if not count:
                 return rows
+            rows = self._without_deleted(rows, deleted, shape, measures, strict=files is not None and not files.amends)
             if not nulls:
                 # What the table has of these rows, or newer, is not older than they are: the files' statistics know.
                 table = f"(SELECT * FROM {table} WHERE {shape.column} >= {measures.literal(least)})"
@@ -174,6 +185,42 @@ class IncrementalStep:
         if shape.column and files is not None and not files.amends:
             require_clear(session, news, table, shape, self.rule, table=self.step.asset)
         return news
+
+    def _without_deleted(
+        self, rows: str, deleted: dict[str, str], shape: Shape, measures: Measures, *, strict: bool
+    ) -> str:
+        """New rows without those that are older than a deletion of their key.
+
+        With ``strict`` a row that came to be when its key was deleted is an error, as in a build of all.
+        """
+        gone = deleted_later(self.session, deleted, shape, kind=measures.kind)
+        if not gone:
+            return rows
+        if strict:
+            require_none(self.session, at_once(rows, gone, shape), self.rule, table=self.step.asset)
+        return self.session.materialise(without_gone(rows, gone, shape))
+
+    def _losing(
+        self,
+        staged: Staged,
+        shape: Shape,
+        base: TableVersion | None,
+        before: dict[str, Any],
+        files: FileNews | None,
+    ) -> tuple[str, ...]:
+        """Look for rows that would go because their files are gone; what is to be said of it."""
+        now = files.state.values() if files is not None else ()
+        gone = gone_files(before.get("files") or {}, root=self.stations.root, now=now)
+        if not gone or base is None:
+            return ()
+        losing = Losing(files=gone, table=self.step.asset, session=self.session, base=base)
+        return losing.told(staged, shape, allowed=self.forget_gone_files)
+
+    def _forgotten(self, rows: str, shape: Shape) -> tuple[str, ...]:
+        more = too_many(self.session, rows, shape)
+        if not more:
+            return ()
+        return (f"{more:,} of the deleted keys are not remembered: an older row of theirs that comes late comes back",)
 
     def _news_without_key(
         self, rows: str, shape: Shape, measures: Measures, there: tuple[Column, ...], low: str
@@ -257,23 +304,31 @@ class IncrementalStep:
         attempt = f"{self.run_id}-{self.step.ordinal}"
         return self.stations.warehouse.stage(self.session, sql, relations, table=self.step.asset, attempt=attempt)
 
-    def _settled(self, staged: Staged, shape: Shape) -> Staged:
-        """Of all rows one a key, and none that says that its key is gone; staged anew where that changes them."""
+    def _settled(self, staged: Staged, shape: Shape) -> tuple[Staged, dict[str, str], tuple[str, ...]]:
+        """Of all rows one a key, and none that says that its key is gone; staged anew where that changes them.
+
+        With them the deletions to remember, and what is to be said of these.
+        """
         sql = one_row_a_key(self.session, staged.relation, shape, self.rule, table=self.step.asset)
+        gone: dict[str, str] = {}
+        notes: tuple[str, ...] = ()
         if shape.gone:
-            sql = f"SELECT * FROM ({sql or f'SELECT * FROM {staged.relation}'}) WHERE {shape.gone} IS NOT TRUE"
+            rows = f"({sql or f'SELECT * FROM {staged.relation}'})"
+            gone, notes = deletions(self.session, rows, shape), self._forgotten(rows, shape)
+            sql = f"SELECT * FROM {rows} WHERE {shape.gone} IS NOT TRUE"
         if not sql:
-            return staged
+            return staged, gone, notes
         settled = self._stage(sql)
         self.stations.warehouse.discard(staged)
-        return settled
+        return settled, gone, notes
 
     def _measures(self, columns: tuple[Column, ...]) -> Measures:
         return Measures(statement=self.statement, rule=self.rule, columns=columns, session=self.session)
 
-    def _state(self, watermark: str, files: FileNews | None) -> dict[str, Any]:
+    def _state(self, watermark: str, files: FileNews | None, gone: dict[str, str]) -> dict[str, Any]:
         state: dict[str, Any] = {"by": self.rule.column or "filename", "watermark": watermark}
-        return state if files is None else {**state, "files": files.state}
+        state |= {"files": files.state} if files is not None else {}
+        return state | ({"deleted": gone} if gone else {})
 
     def _warnings(self, files: FileNews | None, nulls: int) -> tuple[str, ...]:
         notes = files.notes if files is not None else ()

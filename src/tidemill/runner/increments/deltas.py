@@ -71,7 +71,7 @@ def one_row_a_key(session: Session, relation: str, shape: Shape, rule: Increment
     ranked = f"rank() OVER (PARTITION BY {shape.listed} ORDER BY {order}) AS tm_rank"
     newest = f"SELECT *, {ranked} FROM (SELECT DISTINCT * FROM {rows})"
     ties = f"SELECT {shape.listed} FROM ({newest}) WHERE tm_rank = 1 GROUP BY {shape.listed} HAVING count(*) > 1"
-    _require_none(session, ties, rule, table=table)
+    require_none(session, ties, rule, table=table)
     return f"SELECT * FROM {relation} QUALIFY row_number() OVER (PARTITION BY {shape.listed} ORDER BY {order}) = 1"
 
 
@@ -86,10 +86,17 @@ def require_clear(session: Session, news: str, there: str, shape: Shape, rule: I
     column = f"n.{shape.column} IS NOT DISTINCT FROM t.{shape.column}"
     both = " AND ".join([*(f"n.{key} = t.{key}" for key in shape.keys), column])
     listed = ", ".join(f"n.{key}" for key in shape.keys)
-    _require_none(session, f"SELECT {listed} FROM {news} AS n SEMI JOIN {there} AS t ON {both}", rule, table=table)
+    require_none(session, f"SELECT {listed} FROM {news} AS n SEMI JOIN {there} AS t ON {both}", rule, table=table)
 
 
-def _require_none(session: Session, ties: str, rule: Incremental, *, table: str) -> None:
+def require_none(session: Session, ties: str, rule: Incremental, *, table: str) -> None:
+    """Refuse rows of whose keys nothing says which row counts; ``ties`` is SQL of these keys.
+
+    Raises
+    ------
+    ContractError
+        There are such keys.
+    """
     unclear = session.query(f"{ties} LIMIT {SHOWN}").read_all().to_pylist()
     if unclear:
         key = ", ".join(rule.keys)

@@ -59,7 +59,7 @@ class Measures:
 
     def literal(self, text: str) -> str:
         """A value of the incremental column, as engine SQL."""
-        return f"CAST({quote_text(text)} AS {self._kind()})"
+        return f"CAST({quote_text(text)} AS {self.kind})"
 
     def low(self, watermark: str) -> str:
         """Engine SQL of the value from which on rows are read; '' reads all.
@@ -71,7 +71,7 @@ class Measures:
         """
         if not watermark:
             return ""
-        literal, lookback, kind = self.literal(watermark), self.rule.lookback, self._kind()
+        literal, lookback, kind = self.literal(watermark), self.rule.lookback, self.kind
         if lookback is None:
             return literal
         back = f"INTERVAL {quote_text(lookback)}" if isinstance(lookback, str) else str(lookback)
@@ -88,7 +88,7 @@ class Measures:
         """The greatest value, that of the rows from before included, as text; and how many rows have none."""
         if not shape.column:
             return "", 0
-        only = f" FILTER (WHERE isfinite({shape.column}))" if self._kind().startswith(_UNBOUNDED) else ""
+        only = f" FILTER (WHERE isfinite({shape.column}))" if self.kind.startswith(_UNBOUNDED) else ""
         greatest = f"max({shape.column}){only}"
         if before:
             greatest = f"greatest({greatest}, {self.literal(before)})"
@@ -96,7 +96,9 @@ class Measures:
         found = self.session.query(sql).read_all()
         return found.column(0)[0].as_py() or "", int(found.column(1)[0].as_py())
 
-    def _kind(self) -> str:
+    @property
+    def kind(self) -> str:
+        """The type of the incremental column."""
         return self._column(self.rule.column, "incremental_by").type
 
     def _column(self, name: str, option: str) -> Column:
