@@ -20,7 +20,7 @@ from tidemill.planner.plan import Plan
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
 from tidemill.runner.source_states import Looker
-from tidemill.runner.statements import ProjectStatements, Views
+from tidemill.runner.statements import ProjectStatements, Views, require_right
 from tidemill.runner.watermarks import HowFar, how_far
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
@@ -106,10 +106,12 @@ class Project:
         Raises
         ------
         StatementError
-            A statement cannot be read, names clash or are unknown, or assets read each other in a circle.
+            A statement cannot be read, names clash or are unknown, assets read each other in a circle, or the options
+            or checks of a table are wrong.
         """
-        summaries = self.statements.summaries()
-        return make_plan(summaries, self._state(summaries), selectors=selectors, full_refresh=full_refresh)
+        plan, summaries = self._plan(selectors, full_refresh=full_refresh)
+        require_right(plan, summaries, self.statements.statement)
+        return plan
 
     def run(
         self,
@@ -136,7 +138,7 @@ class Project:
         BusyError
             Another run is going on.
         """
-        plan = self.plan(selectors, full_refresh=full_refresh)
+        plan, _ = self._plan(selectors, full_refresh=full_refresh)
         if not plan.changed:
             return RunReport(run_id="", status="nothing", unchanged=len(plan.steps))
         from tidemill.runner.claim import claimed_run
@@ -586,8 +588,7 @@ class Project:
         """Make the plan again, under the lease, and what its steps need to know of the statements."""
         from tidemill.runner.steps import Job
 
-        summaries = self.statements.summaries()
-        plan = make_plan(summaries, self._state(summaries), selectors=selectors, full_refresh=full_refresh)
+        plan, summaries = self._plan(selectors, full_refresh=full_refresh)
 
         def job(run_id: str, lease: Lease) -> Job:
             return Job(
@@ -600,6 +601,11 @@ class Project:
             )
 
         return plan, job
+
+    def _plan(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, list[Summary]]:
+        summaries = self.statements.summaries()
+        state = self._state(summaries)
+        return make_plan(summaries, state, selectors=selectors, full_refresh=full_refresh), summaries
 
     def _state(self, summaries: Sequence[Summary]) -> State:
         assets = load_assets(self.db)

@@ -34,6 +34,9 @@ class Knows:
     def source_columns(self, name: str) -> Sequence[str] | str:
         return ("id", "name") if name == "crm.public.customers" else "its columns are not known: no such table"
 
+    def source_name(self, name: str) -> str:
+        return name
+
     def load_query(self, statement: LoadData) -> str:
         return f"SELECT * FROM '{statement.uris[0]}'"
 

@@ -128,6 +128,26 @@ def test_nothing_can_be_made_in_a_connection(open_with: OpenWith, crm: Path) -> 
 
 
 @pytest.mark.parametrize(
+    "statement",
+    [
+        "CREATE TABLE crm.main.copies AS SELECT 1 AS a",
+        "CREATE VIEW crm.main.copies AS SELECT 1 AS a",
+        "CREATE MODEL crm.main.copies OPTIONS (model_type = 'linear_reg') AS SELECT 1 AS label, 2 AS x",
+        "LOAD DATA INTO crm.main.copies FROM FILES (format = 'CSV', uris = ['data/a.csv'])",
+    ],
+)
+def test_a_schema_in_the_name_does_not_open_a_connection_for_writing(
+    open_with: OpenWith, crm: Path, statement: str
+) -> None:
+    project = open_with(TOML, t=statement)
+    said = "crm.main.copies cannot be made: crm is a connection, which is only read"
+    with pytest.raises(BindError, match=said):
+        project.plan()
+    with pytest.raises(BindError, match=said):
+        project.sql(statement)
+
+
+@pytest.mark.parametrize(
     ("trouble", "said"),
     [
         ("DROP TABLE orders", "there is no table crm.main.orders"),
@@ -256,6 +276,9 @@ def test_a_foreign_key_may_lead_into_a_connection(open_with: OpenWith, crm: Path
     project = open_with(TOML, t=statement.format(2))
     assert project.run().status == "ok"
     assert project.check().held
+    (project.root / "sql" / "t.sql").write_text(statement.format(2).replace("crm.customers", "crm.main.customers"))
+    assert project.run().status == "ok"
+    assert project.check().held
     (project.root / "sql" / "t.sql").write_text(statement.format(3))
     (step,) = project.run().steps
     assert isinstance(step.error, ContractError)
@@ -272,8 +295,11 @@ def test_a_session_keeps_its_moment_while_others_read_a_newer_one(open_with: Ope
 
 
 def test_lineage_of_columns_leads_into_the_connection(open_with: OpenWith, crm: Path) -> None:
-    project = open_with(TOML, t="CREATE TABLE t AS SELECT id, total * 2 AS twice FROM crm.main.orders")
+    twice = "SELECT id, total * 2 AS twice FROM crm.main.orders JOIN crm.orders AS again USING (id)"
+    project = open_with(TOML, t=f"CREATE TABLE t AS {twice.replace('total', 'again.total')}")
     project.run()
     graph, _ = project.lineage_of("t.twice")
+    for name in ("crm.orders", "crm.main.orders.total", "CRM.orders.total"):
+        assert project.lineage_of(name)[1].node == "crm.orders"
     (node,) = [node for node in graph.nodes.values() if node.kind == "connection"]
-    assert (node.name, list(node.columns)) == ("crm.main.orders", ["id", "total"])
+    assert (node.name, list(node.columns)) == ("crm.orders", ["id", "total"])

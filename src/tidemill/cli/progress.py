@@ -25,6 +25,7 @@ WORDS = {  # an action while it goes on, and when it is done
     "insert": ("inserting", "inserted"),
     "train": ("training", "trained"),
     "view": ("defining", "defined"),
+    "check": ("checking", "checked"),
     "assert": ("checking", "checked"),
     "drop": ("dropping", "dropped"),
 }

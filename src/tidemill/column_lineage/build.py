@@ -42,6 +42,9 @@ class Known(Protocol):
     def source_columns(self, name: str) -> Sequence[str] | str:
         """The columns of a table of a connection, or a sentence why nobody knows."""
 
+    def source_name(self, name: str) -> str:
+        """The one name of a table of a connection, which may be written with its schema or without."""
+
     def load_query(self, statement: LoadData) -> str:
         """The engine SQL behind LOAD DATA."""
 
@@ -167,7 +170,8 @@ class _Builder:
 
     def table(self, parts: list[str]) -> Relation:
         """A table, view or outside table by the parts of its dotted name; without a project in front, as `path_of`."""
-        name = ".".join(parts if self._connected(parts[0]) else parts[-2:])
+        written = ".".join(parts)
+        name = self.known.source_name(written) if self._connected(parts[0]) else lake_name(written)
         key = asset_key(name)
         self.read[key] = None
         if key not in self.seen:

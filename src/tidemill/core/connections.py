@@ -335,6 +335,11 @@ def _refuse_plain_secrets(path: str, values: Mapping[str, Any], place: Place) ->
             )
 
 
+def made_name(name: str, project: str) -> str:
+    """The whole name under which somebody wants something made."""
+    return f"{project}.{name}" if project else name
+
+
 def refuse_source_name(name: str, connections: Mapping[str, ConnectionSettings], where: Where | None) -> None:
     """Refuse to make something under the name of a connection.
 

@@ -11,6 +11,7 @@ from tidemill.core.connections import (
     SourceTable,
     find_source,
     lake_name,
+    made_name,
     near_source,
     refuse_source_name,
 )
@@ -101,7 +102,7 @@ def _by_key(summaries: Iterable[Summary], connections: Mapping[str, ConnectionSe
         if summary.kind not in ASSET_KINDS:
             continue
         if summary.kind != "assert":
-            refuse_source_name(summary.name, connections, place(summary))
+            refuse_source_name(made_name(summary.name, summary.project), connections, place(summary))
         key = asset_key(summary.name)
         other = assets.get(key)
         if other is not None:

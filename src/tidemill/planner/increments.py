@@ -7,11 +7,12 @@ or one it reads through, so that rows of two statements never stand in one table
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemill.planner.settle import fingerprint_of
+from tidemill.sql.statements import CHECKS
 
 if TYPE_CHECKING:
     from tidemill.planner.known import Known
@@ -41,6 +42,7 @@ def decide(
     *,
     base: tuple[Any, ...],
     reads: Mapping[str, str],
+    checked: Collection[str],
     upstream: Mapping[str, str],
     known: Known | None,
     said: Mapping[str, str],
@@ -52,8 +54,10 @@ def decide(
     ----------
     base
         What its fingerprint is made of whatever its past.
+    checked
+        Names among ``reads`` that only its checks look into.
     upstream
-        By name, the definition of each asset it reads.
+        By name, the definition of each asset it reads otherwise.
     said
         By name, what another token of a source means, in words.
     why_whole
@@ -64,19 +68,24 @@ def decide(
     before = known.fingerprint if known else ""
     if why_whole or known is None:
         made_of = (*base, "whole", before)
-        fingerprint = fingerprint_of(made_of, reads)
+        fingerprint = fingerprint_of(made_of, reads, checked)
         parts[GENERATION] = fingerprint
         why_whole += _lost(known)
         return Decision(action="build", reason=why_whole, fingerprint=fingerprint, made_of=made_of, parts=parts)
     parts[GENERATION] = known.parts.get(GENERATION, "")
-    news = _news(known, reads, said)
+    news = _news(known, {name: token for name, token in reads.items() if name not in checked}, said)
     if not news:
-        return Decision(action="skip", reason="", fingerprint=before, made_of=base, parts=parts)
+        again = check_again(known, parts, reads, checked)
+        action: Action = "check" if again else "skip"
+        unless = dict(known.reads) if only_reads(known, parts) else None
+        return Decision(
+            action=action, reason=again, fingerprint=before, made_of=base, parts=parts, before=before, unless=unless
+        )
     made_of = (*base, "increment", before)
     return Decision(
         action="increment",
         reason=f"{', '.join(news)}; so far: {known.watermark}",
-        fingerprint=fingerprint_of(made_of, reads),
+        fingerprint=fingerprint_of(made_of, reads, checked),
         made_of=made_of,
         parts=parts,
         before=before,
@@ -88,11 +97,23 @@ def _why_whole(known: Known, parts: Mapping[str, str]) -> str:
     """Why rows that are there cannot stay, in words."""
     if known.watermark is None:
         return "nothing is known of how far it is: built whole"
-    names = [name for name in {**parts, **known.parts} if name != GENERATION]
+    names = [name for name in {**parts, **known.parts} if name not in (GENERATION, CHECKS)]
     changed = [name for name in names if known.parts.get(name) != parts.get(name)]
     own = [f"{name} changed" for name in changed if not name.startswith(DEFINITION)]
     read = [f"{name.removeprefix(DEFINITION)} is made anew" for name in changed if name.startswith(DEFINITION)]
     return f"{', '.join([*own, *read])}: built whole" if changed else ""
+
+
+def check_again(known: Known, parts: Mapping[str, str], reads: Mapping[str, str], checked: Collection[str]) -> str:
+    """Why rows that stay as they are must be checked again, in words; '' when they need not be."""
+    changed = [name for name in checked if known.reads.get(name) != reads.get(name)]
+    words = [] if only_reads(known, parts) else ["checks changed"]
+    return ", ".join([*words, *(f"{name} changed" for name in changed)])
+
+
+def only_reads(known: Known, parts: Mapping[str, str]) -> bool:
+    """Whether a table declares the checks that it declared before."""
+    return known.parts.get(CHECKS) == parts.get(CHECKS)
 
 
 def _lost(known: Known | None) -> str:

@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from tidemill.core.connections import ConnectionSettings
+from tidemill.core.connections import ConnectionSettings, find_source, lake_name
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.planner.graph import Graph, build_graph, place
-from tidemill.planner.increments import GENERATION, Decision, decide
+from tidemill.planner.increments import GENERATION, Decision, check_again, decide, only_reads
 from tidemill.planner.known import Known
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.planner.settle import fingerprint_of
@@ -30,7 +30,7 @@ ACTIONS: Mapping[str, Action] = {
     "view": "view",
     "assert": "assert",
 }
-PART_ORDER = ("query", "options", "transform", "constraints", "columns", "layout", "functions")
+PART_ORDER = ("query", "options", "transform", "columns", "layout", "functions")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,9 +115,14 @@ def make_plan(
     for key in graph.order:
         reads = _reads(graph, key, fingerprints, state)
         summary, known = graph.assets[key], state.known.get(key)
-        upstream = {graph.assets[read].name: definitions[read] for read in graph.reads[key]}
+        checked = _checked(graph, key, state)
+        upstream = {
+            graph.assets[read].name: definitions[read]
+            for read in graph.reads[key]
+            if graph.assets[read].name not in checked
+        }
         forced = full_refresh and key in named
-        decided = _decide(summary, reads, upstream, known, state, forced=forced)
+        decided = _decide(summary, reads, checked, upstream, known, state, forced=forced)
         fingerprints[key] = decided.fingerprint
         definitions[key] = digest_value(
             [*_base(summary, state), sorted(upstream.items()), decided.parts.get(GENERATION)]
@@ -130,7 +135,7 @@ def make_plan(
         if decided.action != "skip":
             working.add(key)
         depends = tuple(graph.assets[read].name for read in graph.reads[key] if read in working)
-        steps.append(_planned_step(len(steps), summary, decided, depends=depends, reads=reads))
+        steps.append(_planned_step(len(steps), summary, decided, depends=depends, reads=reads, checked=checked))
     steps += _drops(graph, summaries, state, selected=bool(selectors), first=len(steps))
     if not selectors:
         steps += _refusals(summaries, first=len(steps))
@@ -194,6 +199,17 @@ def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State
     return reads
 
 
+def _checked(graph: Graph, key: str, state: State) -> tuple[str, ...]:
+    """The names among what an asset reads that only its checks look into."""
+    names: list[str] = []
+    for name in graph.assets[key].checked:
+        source = find_source(name, state.connections)
+        table = asset_key(lake_name(name))
+        made = graph.assets.get(table)
+        names.append(source.name if source else made.name if made else table)
+    return tuple(names)
+
+
 def _base(summary: Summary, state: State) -> tuple[Any, ...]:
     """What a fingerprint is made of, besides what the asset reads."""
     algorithm = state.model_versions(summary.model_type) if summary.kind == "model" else 0
@@ -203,6 +219,7 @@ def _base(summary: Summary, state: State) -> tuple[Any, ...]:
 def _decide(
     summary: Summary,
     reads: dict[str, str],
+    checked: tuple[str, ...],
     upstream: Mapping[str, str],
     known: Known | None,
     state: State,
@@ -215,15 +232,25 @@ def _decide(
         damage = "its files are gone or damaged" if known is not None and not known.present else ""
         said = {name: found.said for name, found in state.sources.items()}
         return decide(
-            summary, base=base, reads=reads, upstream=upstream, known=known, said=said, why_whole=asked or damage
+            summary,
+            base=base,
+            reads=reads,
+            checked=checked,
+            upstream=upstream,
+            known=known,
+            said=said,
+            why_whole=asked or damage,
         )
-    fingerprint = fingerprint_of(base, reads)
-    reason = asked or _reason(summary, fingerprint, reads, state)
+    fingerprint = fingerprint_of(base, reads, checked)
+    of_rows = {name: token for name, token in reads.items() if name not in checked}
+    reason = asked or _reason(summary, fingerprint, of_rows, state)
+    again = check_again(known, summary.parts, reads, checked) if known is not None and not reason else ""
     # What was made by the same statement has nothing to do where what it reads turns out to be as it was.
-    same = known is not None and known.present and not asked and fingerprint_of(base, known.reads) == known.fingerprint
+    same = known is not None and known.present and not asked and only_reads(known, summary.parts)
+    same = same and known is not None and fingerprint_of(base, known.reads, checked) == known.fingerprint
     return Decision(
-        action=ACTIONS[summary.kind] if reason else "skip",
-        reason=reason,
+        action=ACTIONS[summary.kind] if reason else "check" if again else "skip",
+        reason=reason or again,
         fingerprint=fingerprint,
         made_of=base,
         parts=summary.parts,
@@ -292,12 +319,23 @@ def _step(ordinal: int, summary: Summary, *, action: Action, reason: str, depend
 
 
 def _planned_step(
-    ordinal: int, summary: Summary, decided: Decision, *, depends: tuple[str, ...], reads: dict[str, str]
+    ordinal: int,
+    summary: Summary,
+    decided: Decision,
+    *,
+    depends: tuple[str, ...],
+    reads: dict[str, str],
+    checked: tuple[str, ...],
 ) -> Step:
     step = _step(ordinal, summary, action=decided.action, reason=decided.reason or "unchanged", depends=depends,
                  fingerprint=decided.fingerprint, reads=reads)  # fmt: skip
     return replace(
-        step, parts=dict(decided.parts), made_of=decided.made_of, before=decided.before, unless=decided.unless
+        step,
+        parts=dict(decided.parts),
+        checked=checked,
+        made_of=decided.made_of,
+        before=decided.before,
+        unless=decided.unless,
     )
 
 

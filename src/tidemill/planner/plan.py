@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Action = Literal["build", "increment", "train", "load", "insert", "view", "assert", "drop", "refuse", "skip"]
+Action = Literal["build", "increment", "train", "load", "insert", "check", "view", "assert", "drop", "refuse", "skip"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,8 +20,10 @@ class Step:
         What the asset's fingerprint will be when the step is done.
     reads
         Fingerprints of the assets it reads, and tokens of the outside data, by name: the next plan compares with them.
+    checked
+        Names among ``reads`` that only its checks look into: they are no part of the fingerprint.
     made_of
-        What the fingerprint is the digest of, besides ``reads``.
+        What the fingerprint is the digest of, besides the other ``reads``.
     before
         The fingerprint it has now; '' when it must be made whatever it reads.
     unless
@@ -42,6 +44,7 @@ class Step:
     fingerprint: str
     reads: dict[str, str]
     parts: dict[str, str]
+    checked: tuple[str, ...] = ()
     made_of: tuple[Any, ...] = ()
     before: str = ""
     unless: dict[str, str] | None = None

@@ -6,16 +6,16 @@ on rows; where none came, the table keeps its fingerprint, and a reader with no 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from tidemill.core.digest import digest_value
 from tidemill.planner.plan import Step
 
 
-def fingerprint_of(made_of: tuple[object, ...], reads: Mapping[str, str]) -> str:
-    """What an asset is: its statement, and the fingerprints and tokens of what it reads."""
-    return digest_value([*made_of, sorted(reads.items())])
+def fingerprint_of(made_of: tuple[object, ...], reads: Mapping[str, str], checked: Collection[str] = ()) -> str:
+    """What an asset is: its statement, and the fingerprints and tokens of what it reads for its rows."""
+    return digest_value([*made_of, sorted((name, token) for name, token in reads.items() if name not in checked)])
 
 
 def settle(step: Step, done: Mapping[str, str]) -> Step:
@@ -31,4 +31,7 @@ def settle(step: Step, done: Mapping[str, str]) -> Step:
         return step
     if step.unless is not None and reads == step.unless:
         return replace(step, action="skip", reads=reads, fingerprint=step.before, planned=step.fingerprint)
-    return replace(step, reads=reads, fingerprint=fingerprint_of(step.made_of, reads), planned=step.fingerprint)
+    if step.action == "check":
+        return replace(step, reads=reads)
+    fingerprint = fingerprint_of(step.made_of, reads, step.checked)
+    return replace(step, reads=reads, fingerprint=fingerprint, planned=step.fingerprint)

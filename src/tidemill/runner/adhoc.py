@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tidemill.core.connections import refuse_source_name
+from tidemill.core.connections import made_name, refuse_source_name
 from tidemill.core.errors import (
     ContractError,
     ExistsError,
@@ -135,7 +135,7 @@ def _create(
 ) -> Result:
     from tidemill.sql.summarise import summarise
 
-    refuse_source_name(statement.name, stations.settings.connections, start_of(statement.source))
+    _refuse_source(stations, statement)
     existing = load_assets(stations.db).get(asset_key(statement.name))
     if existing is not None:
         if existing.origin == "file":
@@ -158,10 +158,18 @@ def _create(
     return _run_step(stations, step, statement, listen)
 
 
+def _refuse_source(
+    stations: Stations, statement: CreateTable | CreateView | CreateModel | LoadData | InsertInto
+) -> None:
+    whole = made_name(statement.name, statement.project)
+    refuse_source_name(whole, stations.settings.connections, start_of(statement.source))
+
+
 def _insert(stations: Stations, statement: InsertInto, listen: Listener) -> Result:
     """Rows that ML.PREDICT gives, added to a table that no file of the project makes."""
     from tidemill.sql.summarise import summarise
 
+    _refuse_source(stations, statement)
     known = stations.warehouse.tables()
     names = {asset_key(name): name for name in known}
     if asset_key(statement.name) not in names:

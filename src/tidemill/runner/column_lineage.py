@@ -66,7 +66,16 @@ def graph_around(
     # A source that no statement makes is found only by following everything.
     around = [key for key in (asset_key(name), asset_key(name.rpartition(".")[0])) if key in keys][:1]
     graph = build_column_graph(made, known, around=around)
-    return graph, find_ref(graph, name)
+    return graph, find_ref(graph, _one_name(graph, name, known))
+
+
+def _one_name(graph: ColumnGraph, name: str, known: ProjectKnows) -> str:
+    """What a name says, with a table of a connection under the name that the graph has for it."""
+    table, _, column = name.rpartition(".")
+    for whole, rest in ((name, ""), (table, f".{column}")):
+        if asset_key(known.source_name(whole)) in graph.nodes:
+            return known.source_name(whole) + rest
+    return name
 
 
 def _made(statements: ProjectStatements, db: Database) -> list[Made]:
@@ -162,6 +171,14 @@ class ProjectKnows:
         except TidemillError as error:
             return f"its columns are not known: {error.message}"
         return names
+
+    def source_name(self, name: str) -> str:
+        """The one name of a table of a connection, which may be written with its schema or without."""
+        try:
+            source = find_source(name, self.connections)
+        except TidemillError:
+            return name  # which is what the statement is refused for
+        return name if source is None else source.name
 
     def load_query(self, statement: LoadData) -> str:
         """The engine SQL behind LOAD DATA."""

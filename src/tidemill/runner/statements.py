@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.digest import digest_bytes
-from tidemill.core.errors import ParseError, Where
+from tidemill.core.errors import ParseError, TidemillError, Where
 from tidemill.core.names import name_key
 from tidemill.sql.function_versions import VERSIONS
-from tidemill.sql.statements import Query, Statement, Summary
+from tidemill.sql.statements import CreateTable, Query, Statement, Summary
 from tidemill.warehouse.control.source_files import (
     SourceFile,
     forget_source_files,
@@ -19,10 +19,11 @@ from tidemill.warehouse.control.source_files import (
 )
 
 if TYPE_CHECKING:
+    from tidemill.planner.plan import Plan
     from tidemill.warehouse.control.database import Database
 
 # Raised when the parser would find something else in the same text: what is remembered is read anew.
-PARSER_VERSION = f"2.{sum(VERSIONS.values())}"
+PARSER_VERSION = f"3.{sum(VERSIONS.values())}"
 SQL_FOLDER = "sql"
 
 
@@ -94,6 +95,29 @@ class ProjectStatements:
             parser_version=PARSER_VERSION,
             summaries=tuple(summarise(statement, ordinal) for ordinal, statement in enumerate(statements)),
         )
+
+
+def require_right(plan: Plan, summaries: Sequence[Summary], statement: Callable[[str, int], Statement]) -> None:
+    """Refuse a plan with a table whose options or checks are wrong: its step would only fail.
+
+    Raises
+    ------
+    StatementError
+        What is wrong with the first of them, and where.
+    """
+    wrong = {(summary.file, summary.ordinal) for summary in summaries if summary.contract.get("wrong")}
+    for step in plan.steps:
+        if (step.file, step.statement) in wrong and step.kind == "table":
+            from tidemill.runner.placing import place
+            from tidemill.sql.contract import contract_of
+
+            found = statement(step.file, step.statement)
+            assert isinstance(found, CreateTable)  # noqa: S101 - only these have contracts
+            try:
+                contract_of(found)
+            except TidemillError as error:
+                place(error, found.source)
+                raise
 
 
 class Views(Mapping[str, Query]):

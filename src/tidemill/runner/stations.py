@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
-from tidemill.core.connections import find_source, source_path
+from tidemill.core.connections import find_source, lake_name, source_path
 from tidemill.core.names import quote_path
 from tidemill.core.settings import Settings
 from tidemill.runner.call import TableFunction
@@ -73,7 +73,7 @@ class Stations:
     def relation(self, session: Session, name: str) -> str:
         """Engine SQL of a table of the lake or of a connection, as a session reads it."""
         source = find_source(name, self.settings.connections)
-        return quote_path(name) if source is None else session.localised(source_path(source))
+        return quote_path(lake_name(name)) if source is None else session.localised(source_path(source))
 
     def context(self, session: Session) -> Context:
         """What a query needs to run on this session."""

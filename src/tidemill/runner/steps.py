@@ -27,6 +27,7 @@ from tidemill.runner.shape import load_limit, load_read, start_of, typed_query, 
 from tidemill.runner.stations import Stations
 from tidemill.sources.bad_rows import BadRowsError
 from tidemill.sql.statements import (
+    CHECKS,
     Assert,
     CreateModel,
     CreateTable,
@@ -45,6 +46,8 @@ from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
+    from tidemill.runner.checking import Checked
+    from tidemill.runner.increments.checks import Again
     from tidemill.sql.bound import BoundQuery
     from tidemill.sql.incremental import Incremental
     from tidemill.sql.table_options import TableOptions
@@ -116,6 +119,8 @@ def carry_out(step: Step, job: Job, progress: Progress) -> Outcome:
         return _drop(step, job)
     statement = job.statement(step)
     try:
+        if step.action == "check" and isinstance(statement, CreateTable):
+            return _check_again(step, statement, job)
         return _make(step, statement, job, progress)
     except TidemillError as error:
         place(error, statement.source)
@@ -223,10 +228,62 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
         try:
             outcome = _publish(step, statement, job, session, query, files)
         except (BindError, DataError) as error:
+            if isinstance(error, BindError) and statement.layout:
+                _require_layout(statement, job, session, files)
             if bound and not isinstance(error, SourceError):
                 tell_changes(error, statement, warehouse=job.stations.warehouse, session=session, opened=bound[0])
             raise
     return replace(outcome, warnings=(*options.notes, *outcome.warnings))
+
+
+def _require_layout(statement: CreateTable, job: Job, session: Session, files: FileReads) -> None:
+    """Say which key of the layout is no column, if that is what the engine did not understand."""
+    from tidemill.sql.layout import require_keys
+
+    try:
+        opened, _ = bind(statement.query, job, session, files=files)
+        names = session.schema(opened.sql, opened.relations).names
+    except TidemillError:
+        return  # it is the query itself that is wrong
+    require_keys(statement.layout, names, table=statement.name)
+
+
+def _check_again(step: Step, statement: CreateTable, job: Job) -> Outcome:
+    """Check what a table declares now of the rows that it has: none of them changes."""
+    from tidemill.sql.table_options import check_table_options
+
+    notes = check_table_options(statement).notes
+    with job.session() as session:
+        rows, checked = _check_published(step, statement, job, session)
+    version = load_assets(job.stations.db)[asset_key(step.asset)].version
+
+    def record(tx: Tx) -> None:
+        save_asset(tx, asset_of(step, statement, job, version=version))
+        checked.save(tx, version=version)
+
+    return Outcome(rows=rows, version=version, warnings=(*notes, *checked.warnings), record=record)
+
+
+def _check_published(step: Step, statement: CreateTable, job: Job, session: Session) -> tuple[int, Checked]:
+    """How many rows a table has, and what came of checking them."""
+    rows = job.stations.warehouse.resting(step.asset)
+    checked = check_rows(
+        statement,
+        stations=job.stations,
+        session=session,
+        staged=rows,
+        run_id=job.run_id,
+        step=step.name,
+        published=True,
+    )
+    return rows.rows, checked
+
+
+def _again(step: Step, known: Asset | None) -> Again:
+    """Which checks are to be made of the rows that an incremental table has already, because they changed."""
+    if known is None or known.parts.get(CHECKS) != step.parts.get(CHECKS):
+        return "all"
+    return "others" if any(known.reads.get(name) != step.reads.get(name) for name in step.checked) else "none"
 
 
 def _build_incremental(
@@ -237,6 +294,7 @@ def _build_incremental(
 
     engine = job.stations.warehouse.dialect
     types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
+    known = load_assets(job.stations.db).get(asset_key(step.asset))
     with job.session() as session:
         files = FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"], types=types)
         at_work = IncrementalStep(
@@ -249,20 +307,28 @@ def _build_incremental(
             bind=lambda query: bind(query, job, session, files=files)[0],
             guard=job.guard,
             forget_gone_files=job.forget_gone_files,
+            again=_again(step, known),
         )
         built = _kept_apart(step, job, lambda: files.attempt(at_work.build))
-    checked = built.checked
+        checked = built.checked
+        if checked is None and at_work.again != "none":
+            _, checked = _check_published(step, statement, job, session)
     warnings = (
         *options.notes,
         *files.warnings,
         *built.warnings,
         *(checked.warnings if checked is not None else ()),
     )
-    known = load_assets(job.stations.db).get(asset_key(step.asset))
-    if checked is None and known is not None and known.version == built.landed.version:
+    if built.checked is None and known is not None and known.version == built.landed.version:
         # What it read is written down, so that the next plan has nothing to do; what it is has not changed.
         same = replace(asset_of(step, statement, job, version=known.version), fingerprint=step.before)
-        return Outcome(warnings=warnings, record=lambda tx: save_asset(tx, same), unchanged=True)
+
+        def stay(tx: Tx) -> None:
+            save_asset(tx, same)
+            if checked is not None:
+                checked.save(tx, version=same.version)
+
+        return Outcome(warnings=warnings, record=stay, unchanged=True)
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=built.landed)

@@ -441,6 +441,13 @@ def path_of(table: exp.Expr | None, parser: Any = None) -> str:
     return ".".join(parts[-2:])
 
 
+def made_path_of(table: exp.Expr | None, parser: Any) -> tuple[str, str]:
+    """The dotted name under which something is made, and what stands in front of it: a BigQuery project, or ''."""
+    name = path_of(table, parser)
+    assert isinstance(table, exp.Table)  # noqa: S101 - or it was refused
+    return name, full_path_of(table).removesuffix(name).rstrip(".")
+
+
 def full_path_of(table: exp.Table) -> str:
     """The dotted name of a table as it is written: its first part may be a BigQuery project, or a connection."""
     return ".".join(part.name for part in table.parts if part.name)

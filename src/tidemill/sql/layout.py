@@ -7,13 +7,14 @@ other row groups. So all three clauses say the same thing here, first keys first
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.names import name_key
+from tidemill.core.errors import BindError
+from tidemill.core.names import did_you_mean, name_key
 from tidemill.sql.dialects import placed
 from tidemill.sql.statements import Query
 
@@ -44,6 +45,32 @@ def laid_out(query: Query, keys: Sequence[exp.Expr]) -> Query:
     order = ", ".join(key.sql(dialect) for key in keys)
     source = replace(query.source, text=f"SELECT * FROM ({query.source.text}) AS laid_out ORDER BY {order}")
     return Query(source=source, tree=tree)
+
+
+def in_order(sql: str, keys: Sequence[exp.Expr], *, engine: str) -> str:
+    """Engine SQL with its rows in the order of some keys."""
+    if not keys:
+        return sql
+    order = ", ".join(key.sql(engine) for key in keys)
+    return f"SELECT * FROM ({sql}\n) AS tm_laid_out ORDER BY {order}"
+
+
+def require_keys(keys: Sequence[exp.Expr], columns: Iterable[str], *, table: str) -> None:
+    """Refuse keys that name something else than the table's columns; the error names it, and has no place yet.
+
+    Raises
+    ------
+    BindError
+        A key names no column of the table.
+    """
+    names = list(columns)
+    known = {name_key(name) for name in names}
+    for column in (column for key in keys for column in key.find_all(exp.Column)):
+        # The first part of a dotted name is the column, the others are fields of it; or the table and its column.
+        parts = [part.name for part in column.parts]
+        if name_key(parts[0]) not in known and not (len(parts) > 1 and name_key(parts[-1]) in known):
+            message = f"the rows of {table} cannot be ordered by {column.name}, which is no column of it"
+            raise BindError(message, hint=did_you_mean(column.name, names), name=column.name)
 
 
 def _unwrapped(key: exp.Expr) -> list[exp.Expr]:

@@ -188,7 +188,7 @@ def _header_notes(statement: CreateTable | CreateView) -> list[str]:
         if isinstance(statement, CreateView):
             notes.append(f"{name}: ignored: a view has no rows of its own")
         elif any(option.name.lower() == "incremental_by" for option in statement.options):
-            notes.append(f"{name}: ignored: an incremental table keeps its rows in the order in which they came")
+            notes.append(f"{name}: orders the rows of each delivery; one delivery stands after the other")
     return notes
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
-from tidemill.sql.dialects import path_of, placed
+from tidemill.sql.dialects import full_path_of, path_of, placed
 from tidemill.sql.parse_literals import STRINGS, expect, read_options, read_value
 from tidemill.sql.statements import ColumnDef, Constraint
 from tidemill.sql.text import Text
@@ -158,7 +158,10 @@ def _read_names(p: Any) -> tuple[str, ...]:
 def _read_references(p: Any, columns: tuple[str, ...]) -> dict[str, Any]:
     if not p._match_text_seq("REFERENCES"):
         raise placed(p, "expected REFERENCES and a table")
-    table = path_of(p._parse_table_parts(schema=True), p)
+    parts = p._parse_table_parts(schema=True)
+    path_of(parts, p)
+    # With what stands in front of it: a connection, or a BigQuery project, which `lake_name` takes away.
+    table = full_path_of(parts)
     foreign = _read_names(p) if p._curr and p._curr.text == "(" else ()
     while p._match_text_seq("ON"):  # ON DELETE / ON UPDATE say what we never do
         p._advance()

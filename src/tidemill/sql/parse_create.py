@@ -7,13 +7,13 @@ from typing import Any
 
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.names import quote_name
+from tidemill.core.names import name_key, quote_name
 from tidemill.sql.dialects import placed
 from tidemill.sql.layout import CLAUSES, read_keys
 from tidemill.sql.parse_columns import ColumnList, read_column_list
 from tidemill.sql.parse_literals import read_options
-from tidemill.sql.parse_query import read_end, read_exists, read_path, read_query, skip_to
-from tidemill.sql.statements import CreateTable, CreateView, OptionValue, Other, Query, Source, Statement
+from tidemill.sql.parse_query import read_end, read_exists, read_made, read_query, skip_to
+from tidemill.sql.statements import Constraint, CreateTable, CreateView, OptionValue, Other, Query, Source, Statement
 from tidemill.sql.text import Text
 
 PASSED_OVER = ("DEFAULT", "WITH")
@@ -26,7 +26,7 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
     if_not_exists = read_exists(p, negated=True)
     if replace and if_not_exists:
         raise placed(p, "OR REPLACE and IF NOT EXISTS exclude each other", p._prev)
-    name = read_path(p, "the table")
+    name, project = read_made(p, "the table")
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
     options, layout = _read_clauses(p, text)
     if p._curr and p._curr.text.upper() in ("LIKE", "COPY", "CLONE"):
@@ -49,10 +49,17 @@ def read_create_table(p: Any, text: Text, source: Source, *, replace: bool) -> S
         replace=replace,
         if_not_exists=if_not_exists,
         columns=tuple(columns.columns),
-        constraints=tuple(columns.constraints),
+        constraints=tuple(_own(rule, name, project) for rule in columns.constraints),
         options=options,
         layout=layout,
+        project=project,
     )
+
+
+def _own(rule: Constraint, name: str, project: str) -> Constraint:
+    """A constraint, in which a table that refers to itself is called by its name alone."""
+    itself = bool(project) and name_key(rule.table) == name_key(f"{project}.{name}")
+    return with_changes(rule, table=name) if itself else rule
 
 
 def _read_clauses(p: Any, text: Text) -> tuple[tuple[OptionValue, ...], tuple[exp.Expr, ...]]:
@@ -92,7 +99,7 @@ def _rest(p: Any, source: Source, what: str, reason: str) -> Other:
 def read_create_view(p: Any, text: Text, source: Source) -> Statement:
     """CREATE [OR REPLACE] VIEW, from its name on."""
     read_exists(p, negated=True)
-    name = read_path(p, "the view")
+    name, project = read_made(p, "the view")
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
     options, _ = _read_clauses(p, text)
     if not p._match_text_seq("AS"):
@@ -101,7 +108,7 @@ def read_create_view(p: Any, text: Text, source: Source) -> Statement:
     read_end(p)
     if columns.columns:
         query = _renamed(query, [column.name for column in columns.columns])
-    return CreateView(source=source, name=name, query=query, options=options)
+    return CreateView(source=source, name=name, query=query, options=options, project=project)
 
 
 def _renamed(query: Query, names: list[str]) -> Query:

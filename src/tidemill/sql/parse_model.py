@@ -19,7 +19,7 @@ from tidemill.sql.bigquery import mend_functions
 from tidemill.sql.dialects import generate, placed
 from tidemill.sql.parse_columns import read_name
 from tidemill.sql.parse_literals import expect, read_options
-from tidemill.sql.parse_query import read_end, read_exists, read_path, read_query
+from tidemill.sql.parse_query import read_end, read_exists, read_made, read_query
 from tidemill.sql.statements import CreateModel, OptionValue, Query, Source, TransformItem
 from tidemill.sql.text import Text
 
@@ -39,7 +39,7 @@ def read_create_model(p: Any, text: Text, source: Source, *, replace: bool) -> C
     if_not_exists = read_exists(p, negated=True)
     if replace and if_not_exists:
         raise placed(p, "OR REPLACE and IF NOT EXISTS exclude each other", p._prev)
-    name = read_path(p, "the model")
+    name, project = read_made(p, "the model")
     clauses = _Clauses()
     while p._curr and p._curr.text.upper() != "AS":
         _read_clause(p, text, clauses)
@@ -56,6 +56,7 @@ def read_create_model(p: Any, text: Text, source: Source, *, replace: bool) -> C
         transform=clauses.transform,
         options=clauses.options,
         extras=tuple(clauses.extras),
+        project=project,
     )
 
 

@@ -8,7 +8,7 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.names import did_you_mean
-from tidemill.sql.dialects import MLCall, path_of, placed
+from tidemill.sql.dialects import MLCall, made_path_of, placed
 from tidemill.sql.parse_columns import ColumnList, read_column_list
 from tidemill.sql.parse_create import read_create_table, read_create_view
 from tidemill.sql.parse_literals import STRINGS, read_options
@@ -236,7 +236,7 @@ def _read_insert(p: Any, text: Text, source: Source) -> Statement:
     p._match_text_seq("INTO")
     if p._curr and p._curr.text.upper() == "TABLE":
         p._advance()
-    name = path_of(p._parse_table_parts(schema=True), p)
+    name, project = made_path_of(p._parse_table_parts(schema=True), p)
     columns: tuple[str, ...] = ()
     if p._curr and p._curr.text == "(" and not (p._next and p._next.text.upper() in QUERY_STARTS):
         listed = read_column_list(p, text).columns
@@ -247,7 +247,7 @@ def _read_insert(p: Any, text: Text, source: Source) -> Statement:
     read_end(p)
     if all(call.function.upper() != "ML.PREDICT" for call in query.tree.find_all(MLCall)):
         return Other(source=source, what="INSERT", reason=INSERTED)
-    return InsertInto(source=source, name=name, query=query, into=columns)
+    return InsertInto(source=source, name=name, query=query, into=columns, project=project)
 
 
 def _read_load(p: Any, text: Text, source: Source) -> Statement:
@@ -261,7 +261,7 @@ def _read_load(p: Any, text: Text, source: Source) -> Statement:
         return _refuse(p, source, "LOAD DATA INTO TEMP TABLE", REFUSED_CREATE["TEMP"])
     if p._curr and p._curr.text.upper() == "TABLE":
         p._advance()
-    name = path_of(p._parse_table_parts(schema=True), p)
+    name, project = made_path_of(p._parse_table_parts(schema=True), p)
     columns = read_column_list(p, text) if p._curr and p._curr.text == "(" else ColumnList()
     skip_to(p, "FROM", "OPTIONS")
     if p._match_text_seq("OPTIONS"):
@@ -282,6 +282,7 @@ def _read_load(p: Any, text: Text, source: Source) -> Statement:
         uris=uris,
         columns=tuple(columns.columns),
         options=tuple(option for option in options if option.name.lower() not in ("format", "uris")),
+        project=project,
     )
 
 

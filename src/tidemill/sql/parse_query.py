@@ -8,7 +8,7 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.names import did_you_mean
-from tidemill.sql.dialects import PlacedError, path_of, placed
+from tidemill.sql.dialects import PlacedError, made_path_of, placed
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
 
@@ -42,11 +42,16 @@ def make_query(tree: exp.Expr, text: Text, start: int, stop: int) -> Query:
 
 def read_path(p: Any, what: str) -> str:
     """A dotted name, without the project in front of it."""
+    return read_made(p, what)[0]
+
+
+def read_made(p: Any, what: str) -> tuple[str, str]:
+    """The dotted name of what is made, and the project in front of it; '' when there is none."""
     if not p._curr or p._curr.text in ("(", ")", ","):
         raise placed(p, f"expected the name of {what}")
     first = p._curr
     try:
-        return path_of(p._parse_table_parts(schema=True), p)
+        return made_path_of(p._parse_table_parts(schema=True), p)
     except PlacedError as error:
         if error.start != first.start:
             raise

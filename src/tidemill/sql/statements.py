@@ -1,7 +1,7 @@
 """What a person can write, as plain data: one class per kind of statement.
 
-Names are dotted paths as written (``sales.orders``); a BigQuery project in front of them is dropped when the
-statement is parsed, because a Tidemill project has one lake. Compare names with `core.names.name_key`.
+Names are dotted paths as written (``sales.orders``); a BigQuery project in front of what is made stands beside it, as
+``project``, because a Tidemill project has one lake. Compare names with `core.names.name_key`.
 """
 
 from __future__ import annotations
@@ -128,6 +128,7 @@ class CreateTable:
     constraints: tuple[Constraint, ...] = ()
     options: tuple[OptionValue, ...] = ()
     layout: tuple[Any, ...] = ()  # sqlglot's trees of what rows are ordered by
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,6 +139,7 @@ class CreateView:
     name: str
     query: Query
     options: tuple[OptionValue, ...] = ()
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,6 +154,7 @@ class CreateModel:
     transform: tuple[TransformItem, ...] = ()
     options: tuple[OptionValue, ...] = ()
     extras: tuple[str, ...] = ()  # clauses that are read but not carried out: remote, input, output, custom_holiday
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -184,6 +187,7 @@ class LoadData:
     uris: tuple[str, ...]
     columns: tuple[ColumnDef, ...] = ()
     options: tuple[OptionValue, ...] = ()
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -194,6 +198,7 @@ class InsertInto:
     name: str
     query: Query
     into: tuple[str, ...] = ()
+    project: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,6 +232,10 @@ Statement = (
 )
 
 
+CHECKS = "checks"
+"""The part of a table's statement that says what is checked of its rows, and changes none of them."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
     """What the planner knows of a statement.
@@ -235,8 +244,8 @@ class Summary:
 
     ``digest`` covers what changes rows (canonical SQL and options, without comments, layout and descriptions);
     ``description_digest`` covers the rest. ``tables`` and ``models`` are the names read, ``files`` the path
-    patterns read. ``incremental`` tables take in what is new. ``kind``: table, view, model, load, drop_model,
-    drop_table, assert, select, other.
+    patterns read; ``checked`` are those of the tables that only checks read. ``incremental`` tables take in what is
+    new. ``kind``: table, view, model, load, drop_model, drop_table, assert, select, other.
     """
 
     file: str
@@ -248,9 +257,11 @@ class Summary:
     digest: str
     description_digest: str
     tables: tuple[str, ...] = ()
+    checked: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     files: tuple[str, ...] = ()
     model_type: str = ""
     incremental: bool = False
-    parts: dict[str, str] = field(default_factory=dict)  # digests by part: query, options, transform, constraints
+    parts: dict[str, str] = field(default_factory=dict)  # digests by part: query, options, transform, checks
+    project: str = ""  # what stands in front of the name, which is no part of it: a BigQuery project
     contract: dict[str, Any] = field(default_factory=dict)  # what is checked of a table: see `sql.contract`

@@ -14,11 +14,13 @@ from tidemill.core.names import name_key
 from tidemill.sql.canonical import canonical_sql
 from tidemill.sql.conditions import tables_read
 from tidemill.sql.contract import contract_json
+from tidemill.sql.contract_options import CONTRACT_OPTIONS
 from tidemill.sql.dialects import MLCall
 from tidemill.sql.function_versions import VERSIONS
 from tidemill.sql.reads import find_reads
 from tidemill.sql.scalar_call import ml_name
 from tidemill.sql.statements import (
+    CHECKS,
     Assert,
     Constraint,
     CreateModel,
@@ -39,6 +41,9 @@ from tidemill.sql.statements import (
 )
 
 DESCRIPTIVE = ("description", "labels", "friendly_name")
+ROW_OPTIONS = frozenset({"incremental_by", "unique_key", "deleted_when"})
+"""Options of a table that change its rows. Others say what is checked of it, or what becomes of rows still to come."""
+CHECK_OPTIONS = frozenset(option.name.lower() for option in CONTRACT_OPTIONS)
 
 
 def summarise(statement: Statement, ordinal: int) -> Summary:
@@ -55,11 +60,17 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
     parts |= _changed_functions(statement)
     query = getattr(statement, "query", None)
     tables, models, files = find_reads(query) if isinstance(query, Query) else ((), (), ())
+    checked: tuple[str, ...] = ()
     if isinstance(statement, CreateTable):
-        tables = _with_referenced(tables, statement)
+        checked = _referenced(tables, statement)
     if isinstance(statement, LoadData):
         files = statement.uris
-    digest = digest_value({"kind": kind, "name": name_key(name), "dialect": statement.source.dialect, "parts": parts})
+    contract = contract_json(statement) if isinstance(statement, CreateTable) else {}
+    if contract.get("wrong"):
+        # Whatever is wrong: what was recorded never was, so that no run passes over it as unchanged.
+        parts[CHECKS] = digest_value(["wrong", _options(getattr(statement, "options", ()))])
+    rows = {part: value for part, value in parts.items() if part != CHECKS}
+    digest = digest_value({"kind": kind, "name": name_key(name), "dialect": statement.source.dialect, "parts": rows})
     return Summary(
         file=statement.source.file,
         line=statement.source.line,
@@ -69,13 +80,15 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         name=_made_name(statement, digest) or name,
         digest=digest,
         description_digest=digest_value(_descriptions(statement)),
-        tables=tables,
+        tables=(*tables, *checked),
+        checked=checked,
         models=models,
         files=files,
         model_type=_model_type(statement),
         incremental=_is_incremental(statement),
         parts=parts,
-        contract=contract_json(statement) if isinstance(statement, CreateTable) else {},
+        project=getattr(statement, "project", ""),
+        contract=contract,
     )
 
 
@@ -107,16 +120,21 @@ def _made_name(statement: Statement, digest: str) -> str:
 
 
 def _facts(statement: Statement) -> tuple[str, str, dict[str, str]]:
-    """Kind, name, and a digest for each part that changes rows."""
+    """Kind, name, and a digest for each part: all change rows but `CHECKS`."""
     dialect = statement.source.dialect
     match statement:
         case CreateTable():
-            columns = [[column.name, canonical_sql(column.type, dialect)] for column in statement.columns]
+            typed = [[one.name, canonical_sql(one.type, dialect)] for one in statement.columns if one.type]
+            checks = [
+                [_constraint(rule, dialect) for rule in statement.constraints],
+                _options(option for option in statement.options if option.name.lower() in CHECK_OPTIONS),
+                [name_key(one.name) for one in statement.columns],
+            ]
             parts = {
                 "query": _query(statement.query),
-                "options": _options(statement.options),
-                "columns": digest_value(columns),
-                "constraints": digest_value([_constraint(rule, dialect) for rule in statement.constraints]),
+                "options": _options(option for option in statement.options if option.name.lower() in ROW_OPTIONS),
+                "columns": digest_value(typed),
+                CHECKS: digest_value(checks),
             }
             if statement.layout:
                 parts["layout"] = digest_value([key.sql(dialect) for key in statement.layout])
@@ -192,15 +210,16 @@ def _descriptions(statement: Statement) -> dict[str, Any]:
     }
 
 
-def _with_referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[str, ...]:
-    """Tables that REFERENCES names, and those in the queries of a CHECK, are read when the rows are checked."""
-    found = {name_key(table): table for table in tables}
+def _referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[str, ...]:
+    """Tables that are read only when the rows are checked: REFERENCES names them, or the query of a CHECK."""
+    read_anyway = {name_key(table) for table in tables}
+    found: dict[str, str] = {}
     for rule in statement.constraints:
         read: tuple[str, ...] = (rule.table,) if rule.kind == "references" else ()
         if rule.kind == "check":
             read = tables_read(rule, statement.source.dialect)
         for table in read:
-            if name_key(table) != name_key(statement.name):
+            if name_key(table) not in {*read_anyway, name_key(statement.name)}:
                 found.setdefault(name_key(table), table)
     return tuple(found.values())
 

@@ -160,6 +160,8 @@ def check_table_options(statement: CreateTable) -> TableOptions:
     ------
     OptionError
         An option is unknown, given twice, of the wrong kind, out of bounds or contradicts another.
+    BindError
+        DELETED_WHEN is not a condition on a row.
     """
 
     def unknown(option: Any) -> OptionError:
@@ -171,7 +173,17 @@ def check_table_options(statement: CreateTable) -> TableOptions:
     rows = (*TABLE_OPTIONS, *STORAGE_OPTIONS)
     read = read_options(rows, statement.options, source=statement.source, unknown=unknown)
     _check_rules(statement, read)
+    _check_condition(statement, read)
     return TableOptions(values=read.values, given=frozenset(read.places), notes=read.notes)
+
+
+def _check_condition(statement: CreateTable, read: ReadOptions) -> None:
+    from tidemill.sql.row_condition import engine_condition
+
+    condition = read.values.get("deleted_when")
+    if condition:
+        where = at_value(read.places["deleted_when"], statement.source)
+        engine_condition(condition, statement.source.dialect, "duckdb", where=where)
 
 
 def _check_rules(statement: CreateTable, read: ReadOptions) -> None:

@@ -1,4 +1,4 @@
-"""Rows that must not go without a word, and rows that must not come back: files that are gone, keys that are deleted."""
+"""Rows that must not go without a word (their files are gone), and rows that must not come back (deleted keys)."""
 
 from __future__ import annotations
 

@@ -148,7 +148,7 @@ def test_rows_of_two_statements_never_stand_in_one_table(shop: Shop, change: str
     if change == "query":
         shop.orders(source="source", more=" WHERE id > 0")
     elif change == "options":
-        shop.orders(f"{KEYED}, lookback = '1 day'", source="source")
+        shop.orders(f"{KEYED}, deleted_when = 'amount < 0'", source="source")
     elif change == "view":
         shop.write("CREATE VIEW source AS SELECT * FROM base WHERE id > 0", "source")
     else:

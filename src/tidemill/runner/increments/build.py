@@ -30,12 +30,14 @@ from tidemill.runner.increments.measures import Measures
 from tidemill.runner.placing import place_of_option
 from tidemill.runner.shape import typed_query
 from tidemill.sql.incremental import file_set, with_files
+from tidemill.sql.layout import in_order, require_keys
 from tidemill.warehouse.protocol import Merge
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
     from tidemill.runner.checking import Checked
     from tidemill.runner.execute import OpenQuery
+    from tidemill.runner.increments.checks import Again
     from tidemill.runner.stations import Stations
     from tidemill.sql.incremental import Incremental
     from tidemill.sql.statements import CreateTable, Query
@@ -64,6 +66,8 @@ class IncrementalStep:
         Refuses to go on when another run took over.
     forget_gone_files
         Whether rows may go whose files are gone, when the table is built whole.
+    again
+        Which checks are to be made of the rows from before too (see `check_increment`).
     """
 
     step: Step
@@ -75,6 +79,7 @@ class IncrementalStep:
     bind: Callable[[Query], OpenQuery]
     guard: Callable[[], None]
     forget_gone_files: bool = False
+    again: Again = "none"
 
     def build(self) -> Built:
         """Bring the table up to date."""
@@ -89,6 +94,9 @@ class IncrementalStep:
         warehouse = self.stations.warehouse
         files = self._files({})
         query = self._open(files)
+        if self.statement.layout:
+            names = [column.name for column in self.session.columns(query.sql, query.relations)]
+            require_keys(self.statement.layout, names, table=self.step.asset)
         staged = self._stage(query.sql, query)
         try:
             measures = self._measures(staged.columns)
@@ -193,7 +201,7 @@ class IncrementalStep:
 
         With ``strict`` a row that came to be when its key was deleted is an error, as in a build of all.
         """
-        gone = deleted_later(self.session, deleted, shape, kind=measures.kind)
+        gone = deleted_later(self.session, deleted, kind=measures.kind)
         if not gone:
             return rows
         if strict:
@@ -245,7 +253,7 @@ class IncrementalStep:
         staged = self._stage(f"SELECT * FROM {kept}")
         taken = None
         try:
-            taken = self._stage(f"SELECT * FROM {gone}") if deletes else None
+            taken = self._stage(f"SELECT * FROM {gone}", laid_out=False) if deletes else None
             merge = Merge(
                 base=base.version, keys=measures.keys(), gone=taken, deletes=deletes, columns=measures.columns
             )
@@ -270,6 +278,7 @@ class IncrementalStep:
             session=self.session,
             run_id=self.run_id,
             step=self.step.name,
+            again=self.again,
         )
 
     def _files(self, loaded: dict[str, str]) -> FileNews | None:
@@ -299,8 +308,10 @@ class IncrementalStep:
         sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
         return replace(opened, sql=sql)
 
-    def _stage(self, sql: str, query: OpenQuery | None = None) -> Staged:
+    def _stage(self, sql: str, query: OpenQuery | None = None, *, laid_out: bool = True) -> Staged:
         relations = query.relations if query is not None else None
+        if laid_out:
+            sql = in_order(sql, self.statement.layout, engine=self.stations.warehouse.dialect)
         attempt = f"{self.run_id}-{self.step.ordinal}"
         return self.stations.warehouse.stage(self.session, sql, relations, table=self.step.asset, attempt=attempt)
 

@@ -7,7 +7,7 @@ all rows together is asked of the table as it will be: the rows that stay, and t
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from tidemill.core.names import name_key, quote_name, quote_path
 from tidemill.runner.checking import Checked, check_rows
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from tidemill.sql.incremental import Incremental
     from tidemill.sql.statements import Constraint, CreateTable
     from tidemill.warehouse.protocol import Merge, Session, Staged
+
+Again = Literal["all", "others", "none"]
 
 # Options that look at the table as a whole: how many rows it has, how its values lie.
 _RULES = frozenset(option.name.lower() for option in CONTRACT_OPTIONS)
@@ -33,6 +35,7 @@ def check_increment(
     session: Session,
     run_id: str,
     step: str,
+    again: Again = "none",
 ) -> Checked:
     """Check the constraints on staged rows, and on the table as it will be with them.
 
@@ -40,6 +43,8 @@ def check_increment(
     ----------
     merge
         How the rows meet the table; without it they are the table.
+    again
+        Which checks the rows from before have not seen as they are now: all, or those that look into other tables.
     """
 
     def checked(part: CreateTable, rows: Staged) -> Checked:
@@ -48,7 +53,8 @@ def check_increment(
     if merge is None:
         return checked(statement, new)
     engine = stations.warehouse.dialect
-    wide = [one for one in statement.constraints if _looks_at_all(one, rule, statement.source.dialect, engine)]
+    dialect = statement.source.dialect
+    wide = [one for one in statement.constraints if _looks_at_all(one, rule, dialect, engine, again=again)]
     of_table = tuple(option for option in statement.options if option.name.lower() in _RULES)
     narrow = tuple(one for one in statement.constraints if one not in wide)
     plain = tuple(option for option in statement.options if option not in of_table)
@@ -60,7 +66,9 @@ def check_increment(
     return replace(of_new, results=(*of_new.results, *of_all.results), warnings=(*of_new.warnings, *of_all.warnings))
 
 
-def _looks_at_all(constraint: Constraint, rule: Incremental, dialect: str, engine: str) -> bool:
+def _looks_at_all(constraint: Constraint, rule: Incremental, dialect: str, engine: str, *, again: Again) -> bool:
+    if again == "all" or (again == "others" and constraint.kind == "references"):
+        return True
     if constraint.kind in ("unique", "primary_key"):
         # Rows with a key that comes again go, so what is unique among the new rows is unique in the table.
         columns = {name_key(column) for column in constraint.columns}
@@ -69,7 +77,9 @@ def _looks_at_all(constraint: Constraint, rule: Incremental, dialect: str, engin
         return False
     from tidemill.sql.conditions import understand
 
-    return understand(constraint, dialect=dialect, engine=engine).shape in ("table", "window")
+    return understand(constraint, dialect=dialect, engine=engine).shape in (
+        ("table", "window", "query") if again == "others" else ("table", "window")
+    )
 
 
 def _as_it_will_be(session: Session, new: Staged, merge: Merge, table: str) -> Staged:

@@ -43,7 +43,7 @@ def too_many(session: Session, rows: str, shape: Shape) -> int:
     return max(0, numbers(session, f"SELECT count(*) FROM {rows} WHERE {shape.gone}")[0] - MOST)
 
 
-def deleted_later(session: Session, deleted: Mapping[str, str], shape: Shape, *, kind: str) -> str:
+def deleted_later(session: Session, deleted: Mapping[str, str], *, kind: str) -> str:
     """The name of a relation ``tm_key, tm_at`` of remembered deletions; '' when there is none.
 
     Parameters

@@ -211,7 +211,7 @@ class Bench:
         """Refuse rows for something that the statement does not read: a name is wrong, or the statement changed."""
         statement = self._statement(test)
         rules = statement.constraints if isinstance(statement, CreateTable) else ()
-        referred = {f"table {asset_key(rule.table)}" for rule in rules if rule.kind == "references"}
+        referred = {f"table {asset_key(lake_name(rule.table))}" for rule in rules if rule.kind == "references"}
         for name, given in inputs.given.items():
             if f"table {name}" not in {*read, *referred}:
                 names = [shown for shown in read.values() if not shown.startswith("tm_given_")]

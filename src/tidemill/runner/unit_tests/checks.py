@@ -8,6 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tidemill.contracts.audit import audit
+from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.sql.statements import Constraint, CreateTable
@@ -89,7 +90,7 @@ def _over_given(constraint: Constraint, given: Mapping[str, str], session: Sessi
     """REFERENCES with the given rows in the place of the other table."""
     if constraint.kind != "references":
         return constraint
-    sql = given.get(asset_key(constraint.table))
+    sql = given.get(asset_key(lake_name(constraint.table)))
     if sql is None:
         raise BindError(
             f"{_shown(constraint)} looks into {constraint.table}, and the test gives no rows for it",
