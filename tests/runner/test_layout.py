@@ -8,7 +8,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 import pytest
 
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import BindError, TidemillError
 from tidemill.project import Project, open_project
 
 EVENTS = """
@@ -92,3 +92,29 @@ def test_a_key_that_is_no_column_is_told(tmp_path: Path) -> None:
         (step,) = project.run().steps
         assert isinstance(step.error, TidemillError)
         assert "nothing" in step.error.message
+
+
+@pytest.mark.parametrize("options", ["", "OPTIONS (incremental_by = 'id')"])
+def test_a_misspelt_key_has_its_place_and_the_nearest_column(tmp_path: Path, options: str) -> None:
+    with build(
+        tmp_path, f"\n  CLUSTER BY date_trunc('day', att) {options}", query="SELECT 1 AS id, DATE '2026-01-01' AS at"
+    ) as project:
+        (step,) = project.run().steps
+        error = step.error
+        assert isinstance(error, BindError)
+        assert error.message == "the rows of events cannot be ordered by att, which is no column of it"
+        assert error.hint == "did you mean at?"
+        assert error.where is not None
+        assert (error.where.line, error.where.column) == (2, 32)
+
+
+def test_the_rows_of_each_delivery_of_an_incremental_table_stand_in_order(tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "a.csv").write_text("id,customer\n1,c\n2,a\n3,b\n")
+    clauses = "CLUSTER BY customer DESC OPTIONS (incremental_by = 'id', unique_key = ['id'])"
+    with build(tmp_path, clauses, query="SELECT * FROM 'data/*.csv'") as project:
+        project.run()
+        (data / "b.csv").write_text("id,customer\n4,x\n5,z\n6,y\n")
+        project.run()
+        assert read(project, "SELECT id FROM events") == [1, 3, 2, 5, 6, 4]
