@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 from scipy import optimize
 
+from tidemill.core.chance import wilson
 from tidemill.evaluation.influence import influence
-from tidemill.evaluation.intervals import metric_intervals, wilson
+from tidemill.evaluation.intervals import metric_intervals
 from tidemill.evaluation.judge import judge, metric_names
 from tidemill.evaluation.paired import paired_difference, score_interval
 from tidemill.model_types.base import Labels

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 
-from tidemill.contracts.drift import MEASURES, chi_squared_quantile, homogeneity
 from tidemill.core.clock import Clock
 from tidemill.core.durations import read_duration
 from tidemill.core.errors import BindError, ContractError, NotFoundError, TidemillError
@@ -243,25 +242,6 @@ def test_a_column_the_list_names_must_be_there(project: Project) -> None:
 
     assert isinstance(error, BindError)
     assert error.facts["columns_changed"] == ["amount is gone", "total is new"]
-
-
-def test_the_chi_squared_quantile_is_that_of_the_tables() -> None:
-    # NIST/SEMATECH e-Handbook of Statistical Methods, table 1.3.6.7.4.
-    for level, degrees, value in ((0.95, 1, 3.841), (0.99, 9, 21.666), (0.999, 9, 27.877), (0.95, 50, 67.505)):
-        assert chi_squared_quantile(level, degrees) == pytest.approx(value, rel=0.03)
-
-
-def test_distances_of_distributions_have_their_known_values() -> None:
-    old, new = [50, 50, 0], [50, 0, 50]
-
-    assert {name: round(measure(old, old), 12) for name, measure in MEASURES.items()} == dict.fromkeys(MEASURES, 0)
-    assert MEASURES["JENSEN_SHANNON"]([1, 0], [0, 1]) == pytest.approx(1)
-    assert MEASURES["L_INFINITY"](old, new) == MEASURES["KOLMOGOROV_SMIRNOV"](old, new) == 0.5
-    assert MEASURES["TOTAL_VARIATION"](old, new) == 0.5
-    # (0.6 - 0.4) ln(0.6 / 0.4) twice over.
-    assert MEASURES["PSI"]([60, 40], [40, 60]) == pytest.approx(0.16218604324, rel=1e-9)
-    # Two by two: n (ad - bc)^2 / (row and column sums).
-    assert homogeneity([60, 40], [40, 60]) == pytest.approx(8.0)
 
 
 @pytest.mark.parametrize(

@@ -8,28 +8,24 @@ References
 ----------
 .. [1] B. Yurdakul, J. Naranjo, Statistical properties of the population stability index, Journal of Risk Model
    Validation 14 (4), 2020, doi:10.21314/JRMV.2020.227.
-.. [2] E. B. Wilson, M. M. Hilferty, The distribution of chi-square, PNAS 17 (12), 1931, doi:10.1073/pnas.17.12.684.
 """
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from statistics import NormalDist
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from tidemill.contracts.result import CheckResult
 from tidemill.contracts.rules import NUMBERS, TIMES, WORDS, find_named, shown_name
+from tidemill.core.chance import homogeneity_chance
+from tidemill.core.divergences import COUNT_MEASURES
 from tidemill.core.names import name_key, quote_name
 from tidemill.warehouse.protocol import Column, Session, Staged
 
 BINS = 10
 MOST_VALUES = 50
 MOST_DISTINCT = 0.5  # a column with more distinct values than this share of the rows is taken for a key
-FLOOR = 1e-4  # the least share of a bin, so that an empty one does not make PSI infinite
 CHANCE = 0.001  # how often one check of all columns together may fail with nothing wrong
-
-Counts = Sequence[int]
 
 
 def drift_results(
@@ -50,10 +46,8 @@ def drift_results(
     pairs |= {column.name: _counted(session, before, staged, column) for column in columns if _is_words(column)}
     for column in columns:
         old, new = pairs[column.name]
-        value = MEASURES[measure](old, new)
-        used = sum(1 for pair in zip(old, new, strict=True) if any(pair))
-        bound = chi_squared_quantile(1 - CHANCE / len(columns), max(1, used - 1))
-        failed = value > limit and homogeneity(old, new) > bound
+        value = COUNT_MEASURES[measure](old, new)
+        failed = value > limit and homogeneity_chance(old, new) < CHANCE / len(columns)
         yield CheckResult(
             check=f"DRIFT ({shown_name(column.name)} by {measure} at most {limit:.3g})",
             kind="drift",
@@ -141,62 +135,3 @@ def _counted(session: Session, before: Staged, staged: Staged, column: Column) -
     )
     old, new = [row[0] for row in rows], [row[1] for row in rows]
     return [*old, before.rows - sum(old)], [*new, staged.rows - sum(new)]
-
-
-def _shares(counts: Counts) -> list[float]:
-    total = sum(counts)
-    return [count / total for count in counts]
-
-
-def population_stability(old: Counts, new: Counts) -> float:
-    """Population stability index, in nats."""
-    floored = [(max(a, FLOOR), max(b, FLOOR)) for a, b in zip(_shares(old), _shares(new), strict=True) if a or b]
-    return sum((a - b) * math.log(a / b) for a, b in floored)
-
-
-def jensen_shannon(old: Counts, new: Counts) -> float:
-    """Jensen-Shannon distance to base 2, from 0 to 1."""
-    halves = [(a, b, (a + b) / 2) for a, b in zip(_shares(old), _shares(new), strict=True)]
-    terms = [share * math.log2(share / middle) for a, b, middle in halves for share in (a, b) if share]
-    return math.sqrt(max(0.0, sum(terms) / 2))
-
-
-def kolmogorov_smirnov(old: Counts, new: Counts) -> float:
-    """The greatest difference of the cumulative shares, at the edges of the bins."""
-    gap, most = 0.0, 0.0
-    for a, b in zip(_shares(old), _shares(new), strict=True):
-        gap += a - b
-        most = max(most, abs(gap))
-    return most
-
-
-def l_infinity(old: Counts, new: Counts) -> float:
-    """The greatest difference of one share."""
-    return max(abs(a - b) for a, b in zip(_shares(old), _shares(new), strict=True))
-
-
-def total_variation(old: Counts, new: Counts) -> float:
-    """Half the sum of the differences of the shares."""
-    return sum(abs(a - b) for a, b in zip(_shares(old), _shares(new), strict=True)) / 2
-
-
-MEASURES: Mapping[str, Callable[[Counts, Counts], float]] = {
-    "PSI": population_stability,
-    "JENSEN_SHANNON": jensen_shannon,
-    "KOLMOGOROV_SMIRNOV": kolmogorov_smirnov,
-    "L_INFINITY": l_infinity,
-    "TOTAL_VARIATION": total_variation,
-}
-
-
-def homogeneity(old: Counts, new: Counts) -> float:
-    """The chi-squared statistic of two samples having one distribution."""
-    n, m = sum(old), sum(new)
-    ratio = math.sqrt(m / n)
-    return sum((a * ratio - b / ratio) ** 2 / (a + b) for a, b in zip(old, new, strict=True) if a + b)
-
-
-def chi_squared_quantile(level: float, degrees: int) -> float:
-    """A quantile of the chi-squared distribution, to about 1 % (Wilson and Hilferty's cube root [2]_)."""
-    part = 2 / (9 * degrees)
-    return degrees * (1 - part + NormalDist().inv_cdf(level) * math.sqrt(part)) ** 3

@@ -25,14 +25,18 @@ class Distribution:
         The values of a text that are counted each; ``counts`` then has one entry a value.
     other
         Rows with a text that is not among the values.
+    examples
+        The most frequent texts that are not among the values, a few; none where they were not looked for.
     complete
         Whether, when the values were listed, they were all there are: then ``other`` counts new ones.
     nulls
         Rows without a value.
     not_finite
         Rows with NaN or infinity; not in ``counts``.
-    mean, deviation, low, high
+    mean, low, high
         Of the finite numbers or times; None for texts and where there is no value.
+    deviation
+        Of the same; of very many rows it is that of a sample, or None.
     """
 
     column: str
@@ -41,6 +45,7 @@ class Distribution:
     edges: tuple[float, ...] = ()
     values: tuple[str, ...] = ()
     other: int = 0
+    examples: tuple[str, ...] = ()
     complete: bool = True
     nulls: int = 0
     not_finite: int = 0
@@ -55,6 +60,21 @@ class Distribution:
         return sum(self.counts) + self.other + self.not_finite
 
     @property
+    def filled(self) -> int:
+        """Rows whose value is among those that are compared: neither missing nor not finite."""
+        return sum(self.counts) + self.other
+
+    @property
+    def missing(self) -> int:
+        """Rows without a value, or without a finite one: a model takes both for missing."""
+        return self.nulls + self.not_finite
+
+    @property
+    def bins(self) -> tuple[int, ...]:
+        """The counts, and for texts those of all others behind them."""
+        return (*self.counts, self.other) if self.kind == "text" else self.counts
+
+    @property
     def rows(self) -> int:
         """All rows."""
         return self.present + self.nulls
@@ -64,7 +84,12 @@ class Distribution:
         return asdict(self)
 
 
+def comparable(one: Distribution, other: Distribution) -> bool:
+    """Whether two distributions count in the same bins."""
+    return (one.kind, one.edges, one.values) == (other.kind, other.edges, other.values)
+
+
 def distribution_from_json(given: Mapping[str, Any]) -> Distribution:
     """Read what `Distribution.as_json` wrote."""
-    lists = {name: tuple(given[name]) for name in ("counts", "edges", "values")}
+    lists = {name: tuple(given.get(name, ())) for name in ("counts", "edges", "values", "examples")}
     return Distribution(**{**given, **lists})

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.chance import normal_quantile, wilson
 from tidemill.evaluation.confusion import called_classes
 from tidemill.evaluation.influence import Influence, influence
 from tidemill.evaluation.judge import metric_names
@@ -53,21 +53,6 @@ def metric_intervals(labels: Labels, y: np.ndarray, scores: np.ndarray, *, confi
             low, high = _interval(metric, one, rows, confidence)
             found.append(Interval(metric=metric, value=one.value, low=low, high=high))
     return tuple(found)
-
-
-def wilson(share: float, n: float, *, confidence: float) -> tuple[float, float]:
-    """The interval of a share of ``n`` rows."""
-    if n <= 0:
-        return 0.0, 1.0
-    z = normal_quantile(confidence)
-    middle = (share + z * z / (2 * n)) / (1 + z * z / n)
-    reach = z * math.sqrt(share * (1 - share) / n + z * z / (4 * n * n)) / (1 + z * z / n)
-    return max(0.0, middle - reach), min(1.0, middle + reach)
-
-
-def normal_quantile(confidence: float) -> float:
-    """How many standard errors an interval of this confidence reaches to each side."""
-    return NormalDist().inv_cdf((1 + confidence) / 2)
 
 
 def _interval(metric: str, one: Influence, rows: float, confidence: float) -> tuple[float, float]:

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.confusion import called_classes
 from tidemill.evaluation.influence import Influence, influence
-from tidemill.evaluation.intervals import normal_quantile
 
 if TYPE_CHECKING:
     from tidemill.model_types.base import Labels

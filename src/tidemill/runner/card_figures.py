@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.chance import wilson
 from tidemill.core.names import name_key
 from tidemill.evaluation.confusion import called_classes, confusion_matrix
 from tidemill.evaluation.curves import default_thresholds, roc_curve
-from tidemill.evaluation.intervals import metric_intervals, wilson
+from tidemill.evaluation.intervals import metric_intervals
 from tidemill.features.plan import encoded_columns
 from tidemill.model_types.base import Labels
 from tidemill.registry.card_facts import Bin, Figures, MetricOn, Part

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from tidemill.core.divergences import COUNT_MEASURES
 from tidemill.core.durations import read_duration
 from tidemill.model_types.base import Option
 
-DRIFT_MEASURES = ("PSI", "JENSEN_SHANNON", "KOLMOGOROV_SMIRNOV", "L_INFINITY", "TOTAL_VARIATION")
 RULE_FAMILIES = ("FRESHNESS", "ROW_COUNT", "DRIFT", "OUTLIERS", "CLASS_SHARE", "COLUMNS")
 
 CONTRACT_OPTIONS: tuple[Option, ...] = (
@@ -56,7 +56,7 @@ CONTRACT_OPTIONS: tuple[Option, ...] = (
     Option(
         name="DRIFT_MEASURE",
         kind="enum",
-        choices=DRIFT_MEASURES,
+        choices=tuple(COUNT_MEASURES),
         default="PSI",
         doc="How two distributions are compared: PSI (0.1 is some change, 0.25 much), or a distance from 0 to 1.",
     ),

@@ -21,8 +21,8 @@ from typing import Any
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.chance import wilson
 from tidemill.evaluation.confusion import called_classes
-from tidemill.evaluation.intervals import wilson
 from tidemill.serving.gates.case import Case, Scored
 from tidemill.serving.gates.quality import enough
 from tidemill.serving.gates.verdict import Verdict, failed, listed, passed, unsure
