@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,15 +16,13 @@ from tidemill.runner.call import TableFunction
 from tidemill.runner.execute import Context
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
     from tidemill.registry.store import ArtifactStore
     from tidemill.registry.versions import LoadedModel
     from tidemill.sql.bound import BoundQuery
     from tidemill.sql.file_reads import ReadFiles
     from tidemill.sql.statements import Query
     from tidemill.warehouse.control.database import Database
-    from tidemill.warehouse.protocol import LogView, Session, Warehouse
+    from tidemill.warehouse.protocol import Session, SystemSource, Warehouse
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,7 +43,7 @@ class Stations:
     db: Database
     warehouse: Warehouse
     store: ArtifactStore
-    system: Mapping[str, Callable[[], pa.Table] | LogView]
+    system: Mapping[str, SystemSource]
     functions: Mapping[str, TableFunction]
 
     @property

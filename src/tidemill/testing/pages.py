@@ -63,7 +63,18 @@ ABOUT_TABLES = {
     "parts": "Each process that is up: server, collector, scheduler. One that was killed leaves its row for a day.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
     " are read from the servers' segments.",
-    "labels": "What came true, as it was told: a row for each label that says something new of its prediction or key.",
+    "received_labels": "Every label as it was received; nothing is taken away and nothing written over. `batch` is the"
+    " number of the collector's commit that brought it into the lake, NULL while it waits in the spool.",
+    "label_revisions": "The labels that said something new of their prediction, or of their key and time, numbered.",
+    "labels": "The label that counts for each prediction, or key and time: the last of its revisions.",
+    "outcomes": "One row for each answer that a version gave (the fallback's are none), with the label that counts for"
+    " it; NULL where none has arrived. Metrics are computed from this.",
+    "parked_labels": "The labels that count for no answer yet, and why. They are matched when their answer comes.",
+    "label_delays": "How long labels take, by deployment: the share of answers that have their first label by an age in"
+    " seconds, and the same by what arrived in the last 30 days. `completeness` is the lower of both, as a share of the"
+    " labels to come.",
+    "label_maturity": "For each deployment the share of answers that get a label in the end (`coverage`; 1 until it is"
+    " `settled`), and the ages in seconds after which 50, 90, 95 and 99 % of the labels to come have arrived.",
 }
 
 

@@ -17,7 +17,17 @@ import pytest
 
 from tidemill.core.errors import BindError, ConflictError, DataError, NotFoundError, StatementError
 from tidemill.core.rows import Rows
-from tidemill.warehouse.protocol import ArrowStream, LogView, Merge, Session, Staged, TableVersion, Warehouse
+from tidemill.warehouse.protocol import (
+    ArrowStream,
+    DerivedView,
+    LogView,
+    Merge,
+    Session,
+    Staged,
+    SystemSource,
+    TableVersion,
+    Warehouse,
+)
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -437,6 +447,35 @@ class WarehouseContract:
         with warehouse.session(system={"events": view}) as session:
             assert rows_of(session, query) == [{"x": 1, "late": False}, {"x": 100, "late": True}]
         assert asked == [None, "up to 1"]
+
+    def test_a_system_table_may_be_a_query_over_others(self, warehouse: Warehouse) -> None:
+        import pyarrow as pa
+
+        put(warehouse, "t", "SELECT 1::BIGINT AS x")
+        asked: list[str] = []
+
+        def rows(name: str, value: int) -> Callable[[], pa.Table]:
+            def read() -> pa.Table:
+                asked.append(name)
+                return pa.table({"x": pa.array([value], pa.int64())})
+
+            return read
+
+        sums = DerivedView(reads=("a", "b"), sql="SELECT a.x + b.x AS x FROM tidemill.a CROSS JOIN tidemill.b")
+        system: dict[str, SystemSource] = {"a": rows("a", 1), "b": rows("b", 2), "sums": sums}
+        with warehouse.session(system=system) as session:
+            assert rows_of(session, "SELECT t.x, sums.x AS sum FROM t, tidemill.sums") == [{"x": 1, "sum": 3}]
+        assert asked == ["a", "b"]
+
+    def test_a_log_of_the_system_may_get_new_columns(self, warehouse: Warehouse) -> None:
+        for number, columns in enumerate(["1::BIGINT AS x", "2::BIGINT AS x, 3::BIGINT AS y"]):
+            with warehouse.session() as session:
+                staged = warehouse.stage(
+                    session, f"SELECT {columns}", None, table="tidemill_log.t", attempt=f"a{number}", system=True
+                )
+            warehouse.append(staged, run_id=f"batch-{number}", step="collect", guard=no_guard)
+        with warehouse.session() as session:
+            assert rows_of(session, "FROM tidemill_log.t ORDER BY x") == [{"x": 1, "y": None}, {"x": 2, "y": 3}]
 
     def test_steps_side_by_side_all_land(self, warehouse: Warehouse) -> None:
         failures: list[BaseException] = []

@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
 from tidemill.core.connections import SourceTable
 from tidemill.warehouse.files import DataFile as DataFile
@@ -127,6 +127,26 @@ class LogView:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DerivedView:
+    """A system table that is a query over others.
+
+    Parameters
+    ----------
+    reads
+        The names of the system tables that it reads, in the order in which they are to be looked at.
+    sql
+        The query; it calls them ``tidemill.NAME``.
+    """
+
+    reads: tuple[str, ...]
+    sql: str
+
+
+SystemSource: TypeAlias = "Callable[[], pa.Table] | LogView | DerivedView"
+"""Where the rows of a system table come from, each time a query asks for them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class RemoteFile:
     """A file on another machine: its URL, size, and when it was last changed (microseconds since 1970)."""
 
@@ -199,7 +219,7 @@ class Warehouse(Protocol):
     def session(
         self,
         *,
-        system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
+        system: Mapping[str, SystemSource] | None = None,
         at_least: int | None = None,
         at: int | None = None,
         tables: bool = True,

@@ -26,6 +26,7 @@ ENGINE = {
     "int": "BIGINT",
     "float": "DOUBLE",
     "time": "TIMESTAMP",
+    "bool": "BOOLEAN",
 }
 
 
@@ -75,6 +76,7 @@ def test_a_prediction_is_a_row_as_it_was_given(lake: Lake, spool: Path, *, colle
             "latency_ms": 1.5,
             "trace": "t",
             "principal": "shop",
+            "batch": 1 if collected else None,
         }
     ]
 
@@ -158,7 +160,7 @@ def test_labels_have_a_revision_for_each_change_and_none_for_a_repetition(lake: 
     found = select(
         lake,
         spool,
-        "SELECT deployment, prediction_id, label, revision, arrived_at FROM tidemill.labels ORDER BY 1, 2, 4",
+        "SELECT deployment, prediction_id, label, revision, arrived_at FROM tidemill.label_revisions ORDER BY 1, 2, 4",
     )
 
     assert [tuple(row.values())[:4] for row in found] == [
@@ -169,6 +171,16 @@ def test_labels_have_a_revision_for_each_change_and_none_for_a_repetition(lake: 
         ("other", "r1", "no", 1),
     ]
     assert found[2]["arrived_at"] == moment("2026-09-21T14:13:23")
+
+    current = "SELECT label, revision, arrived_at, first_arrived_at FROM tidemill.labels WHERE prediction_id = 'r1'"
+    assert select(lake, spool, f"{current} AND deployment = 'churn'") == [
+        {
+            "label": "no",
+            "revision": 3,
+            "arrived_at": moment("2026-09-21T14:13:24"),
+            "first_arrived_at": moment("2026-09-21T14:13:21"),
+        }
+    ]
 
 
 def test_labels_by_key_are_told_apart_by_their_time(lake: Lake, spool: Path) -> None:

@@ -7,7 +7,7 @@ segment. So rows and bookkeeping land in one transaction: a collector killed at 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -144,14 +144,16 @@ class Collector:
         done = Taken(
             predictions=_further(taken.predictions, batch.ends, names=batch.ends),
             labels=_further(taken.labels, batch.ends, names=batch.ends),
+            batch=taken.batch,
         )
         # Labels first: whatever commit is the newest, its message is true of both tables.
         if labels.labels.num_rows:
             rest = taken.predictions if batch.predictions else done.predictions
-            self._land(labels.labels, LABELS_TABLE, Taken(predictions=rest, labels=done.labels))
+            done = replace(done, batch=done.batch + 1)
+            self._land(labels.labels, LABELS_TABLE, replace(done, predictions=rest))
             fault("collect.between")
         if predictions.predictions.num_rows:
-            self._land(predictions.predictions, PREDICTIONS_TABLE, done)
+            self._land(predictions.predictions, PREDICTIONS_TABLE, replace(done, batch=done.batch + 1))
         fault("collect.landed")
         self._passed.update(batch.ends)
         torn = sum(one.torn for one in batch.damage)
@@ -179,7 +181,11 @@ class Collector:
 
     def _taken(self) -> Taken:
         found = read_taken(self._warehouse.newest(TABLES))
-        return Taken(predictions=_further(found.predictions, self._passed), labels=_further(found.labels, self._passed))
+        return Taken(
+            predictions=_further(found.predictions, self._passed),
+            labels=_further(found.labels, self._passed),
+            batch=found.batch,
+        )
 
     def _read(self, taken: Taken) -> _Batch:
         """The next records of each segment that has new ones, in equal shares."""
@@ -202,8 +208,9 @@ class Collector:
     def _land(self, rows: pa.Table, table: str, taken: Taken) -> None:
         run_id = self._clock.new_id()
         with self._warehouse.session() as session:
+            numbered = f"SELECT *, {taken.batch}::BIGINT AS batch FROM log_rows"
             staged = self._warehouse.stage(
-                session, "FROM log_rows", {"log_rows": rows}, table=table, attempt=run_id, system=True
+                session, numbered, {"log_rows": rows}, table=table, attempt=run_id, system=True
             )
         fault("collect.staged")
         try:

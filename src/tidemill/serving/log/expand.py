@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from tidemill.features.values import integer_of
-from tidemill.serving.log.records import LabelRecord, LabelRow, PredictionRecord, decode
+from tidemill.serving.log.records import LabelRecord, PredictionRecord, decode
 from tidemill.serving.log.texts import text_of, text_or_none
 
 if TYPE_CHECKING:
@@ -122,6 +122,7 @@ def _labels(rows: Sequence[tuple[Any, ...]]) -> pa.Table:
         "principal": text,
         "request": text,
         "number": pa.int64(),
+        "known_at": moment,
     }
     columns = [pa.array([row[place] for row in rows], kind) for place, kind in enumerate(kinds.values())]
     return pa.table(columns, names=list(kinds))
@@ -209,16 +210,17 @@ def _label_rows(record: LabelRecord) -> list[tuple[Any, ...]]:
             row.key,
             record.deployment,
             record.model,
-            _moment(row),
+            _moment(row.time),
             text_or_none(row.label),
             arrived,
             *same,
             number,
+            _moment(row.known),
         )
         for number, row in enumerate(record.rows)
     ]
 
 
-def _moment(row: LabelRow) -> int | None:
+def _moment(time: str | None) -> int | None:
     """Microseconds since 1970; a time without a zone is in UTC."""
-    return None if row.time is None else integer_of("timestamp", row.time)
+    return None if time is None else integer_of("timestamp", time)

@@ -65,12 +65,21 @@ class PredictionRecord(msgspec.Struct, array_like=True, tag=PREDICTION, frozen=T
 
 
 class LabelRow(msgspec.Struct, array_like=True, frozen=True, kw_only=True, gc=False):
-    """One label: of a prediction by its id, or of an entity by its key; ``time`` (ISO text) is when it came true."""
+    """One label: of a prediction by its id, or of an entity by its key. Times are ISO text.
+
+    Parameters
+    ----------
+    time
+        When it came true.
+    known
+        When its source came to know it: of two that say different things the later one counts.
+    """
 
     label: Any
     id: str | None = None
     key: str | None = None
     time: str | None = None
+    known: str | None = None
 
 
 class LabelRecord(msgspec.Struct, array_like=True, tag=LABELS, frozen=True, kw_only=True, gc=False):

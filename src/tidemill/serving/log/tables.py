@@ -1,7 +1,9 @@
-"""What the log looks like in SQL: ``tidemill.predictions`` and ``tidemill.labels``.
+"""What the log looks like in SQL: ``tidemill.predictions``, ``tidemill.received_labels``, and what follows from them.
 
-Each is a view over a table of the lake and over the records that wait in the spool, so that an answer is seen as soon
-as it was given. The commit of a batch says, in its message, how far it took each segment: what lies behind is the tail.
+Each of the two is a view over a table of the lake and over the records that wait in the spool, so that an answer is
+seen as soon as it was given. The commit of a batch says, in its message, how far it took each segment: what lies behind
+is the tail. Commits are numbered, and each row has the number of the one that brought it: `serving.labels.affected`
+asks for what came since.
 """
 
 from __future__ import annotations
@@ -15,11 +17,13 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import CorruptError
 from tidemill.core.names import quote_name
+from tidemill.serving.labels.views import LABEL_VIEWS
 from tidemill.serving.log.expand import Expanded, expand
 from tidemill.serving.log.records import is_prediction
 from tidemill.serving.log.spool import Positions, read_segment, segments
-from tidemill.warehouse.control.log_tables import PREDICTIONS
-from tidemill.warehouse.protocol import LogView, TableVersion
+from tidemill.warehouse.control.log_tables import PREDICTIONS, RECEIVED_LABELS
+from tidemill.warehouse.control.system import SystemTable
+from tidemill.warehouse.protocol import DerivedView, LogView, TableVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -31,29 +35,14 @@ TABLES = (PREDICTIONS_TABLE, LABELS_TABLE)
 TAIL_BYTES = 64 << 20
 """How much of the spool a query reads at most, from the oldest on; a collector that works leaves far less."""
 
-_PREDICTIONS_SQL = f"SELECT {', '.join(map(quote_name, PREDICTIONS.columns))} FROM {{rows}} AS log"
-
-# A label that says the same again is no revision; one that says something else is the next.
-_TARGET = """
-    PARTITION BY deployment, prediction_id, CASE WHEN prediction_id IS NULL THEN "key" END,
-                 CASE WHEN prediction_id IS NULL THEN "at" END
-    ORDER BY arrived_at, request, number"""
-_LABELS_SQL = f"""
-SELECT prediction_id, "key", deployment, model, "at", label,
-       row_number() OVER target AS revision, arrived_at, source
-FROM (SELECT *, row_number() OVER target AS place, lag(label) OVER target AS earlier
-      FROM {{rows}} AS log WINDOW target AS ({_TARGET}))
-WHERE place = 1 OR label IS DISTINCT FROM earlier
-WINDOW target AS ({_TARGET})
-"""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """How far the lake has come with each segment, for each of the two tables."""
+    """How far the lake has come with each segment, for each of the two tables; ``batch`` numbers its commits."""
 
     predictions: Positions
     labels: Positions
+    batch: int = 0
 
     def lowest(self, segment: str) -> int:
         """Where both have everything before."""
@@ -65,7 +54,8 @@ NOTHING = Taken(predictions={}, labels={})
 
 def write_taken(taken: Taken) -> str:
     """The message of a batch's commit."""
-    return json.dumps({"predictions": dict(taken.predictions), "labels": dict(taken.labels)}, separators=(",", ":"))
+    told = {"predictions": dict(taken.predictions), "labels": dict(taken.labels), "batch": taken.batch}
+    return json.dumps(told, separators=(",", ":"))
 
 
 def read_taken(version: TableVersion | None) -> Taken:
@@ -80,7 +70,7 @@ def read_taken(version: TableVersion | None) -> Taken:
         return NOTHING
     try:
         found = json.loads(version.message)
-        return Taken(predictions=dict(found["predictions"]), labels=dict(found["labels"]))
+        return Taken(predictions=dict(found["predictions"]), labels=dict(found["labels"]), batch=found.get("batch", 0))
     except (ValueError, KeyError, TypeError) as error:
         raise CorruptError(
             f"version {version.version} of {version.table} does not say which records it took",
@@ -89,22 +79,27 @@ def read_taken(version: TableVersion | None) -> Taken:
         ) from error
 
 
-def log_views(spool: Path) -> Mapping[str, LogView]:
-    """Both tables, for ``Warehouse.session(system=...)``."""
+def log_views(spool: Path) -> Mapping[str, LogView | DerivedView]:
+    """The log and what follows from it, for ``Warehouse.session(system=...)``."""
     return {
         "predictions": LogView(
             table=PREDICTIONS_TABLE,
             tables=TABLES,
-            sql=_PREDICTIONS_SQL,
+            sql=_columns_of(PREDICTIONS),
             tail=_tail(spool, predictions=True, rows=lambda found: found.predictions),
         ),
-        "labels": LogView(
+        "received_labels": LogView(
             table=LABELS_TABLE,
             tables=TABLES,
-            sql=_LABELS_SQL,
+            sql=_columns_of(RECEIVED_LABELS),
             tail=_tail(spool, predictions=False, rows=lambda found: found.labels),
         ),
+        **LABEL_VIEWS,
     }
+
+
+def _columns_of(table: SystemTable) -> str:
+    return f"SELECT {', '.join(map(quote_name, table.columns))} FROM {{rows}} AS log"
 
 
 def _tail(
@@ -117,6 +112,8 @@ def _read_tail(
     spool: Path, predictions: bool, rows: Callable[[Expanded], pa.Table], version: TableVersion | None
 ) -> pa.Table:
     """The records of one kind that are in the spool and not in a version of the lake. Damaged ones are passed over."""
+    import pyarrow as pa
+
     taken = read_taken(version)
     positions = taken.predictions if predictions else taken.labels
     payloads: list[bytes] = []
@@ -133,4 +130,5 @@ def _read_tail(
             payloads += [payload for payload in chunk.payloads if is_prediction(payload) == predictions]
             left -= chunk.end - start
             start = chunk.end
-    return rows(expand(payloads))
+    found = rows(expand(payloads))
+    return found.append_column("batch", pa.nulls(found.num_rows, pa.int64()))

@@ -7,7 +7,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidemill.core.connections import ConnectionSettings, SourceTable
 from tidemill.core.errors import CorruptError, NotFoundError
@@ -30,18 +30,15 @@ from tidemill.warehouse.protocol import (
     ArrowStream,
     Column,
     DataFile,
-    LogView,
     Merge,
     Problem,
     RemoteFile,
     Session,
     Staged,
+    SystemSource,
     TableVersion,
     Warehouse,
 )
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 WRITE_WAIT_S = 60.0
 
@@ -102,7 +99,7 @@ class Lake:
     def session(
         self,
         *,
-        system: Mapping[str, Callable[[], pa.Table] | LogView] | None = None,
+        system: Mapping[str, SystemSource] | None = None,
         at_least: int | None = None,
         at: int | None = None,
         tables: bool = True,

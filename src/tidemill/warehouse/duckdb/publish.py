@@ -161,6 +161,8 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
             cursor.execute(f"DROP TABLE IF EXISTS {table}")
             kinds = ", ".join(f"{quote_name(column.name)} {column.type}" for column in change.columns)
             cursor.execute(f"CREATE TABLE {table} ({kinds})")
+        elif is_system(change.table):  # a log that an older Tidemill began gets the columns that are new since
+            _widen(cursor, table, before.columns, change.columns)
         else:
             _check_same_columns(change.table, before.columns, change.columns)
         if change.emptied:

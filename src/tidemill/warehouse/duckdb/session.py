@@ -19,13 +19,13 @@ from tidemill.warehouse.duckdb.outside import NAMED, Attached
 from tidemill.warehouse.duckdb.relations import GuardedRelation, KeptErrors
 from tidemill.warehouse.duckdb.scalar_functions import names_any
 from tidemill.warehouse.duckdb.types import stored_type
-from tidemill.warehouse.protocol import ArrowStream, Column, LogView, TableVersion
+from tidemill.warehouse.protocol import ArrowStream, Column, DerivedView, LogView, SystemSource, TableVersion
 
 if TYPE_CHECKING:
     import pyarrow as pa
     from duckdb import DuckDBPyConnection, DuckDBPyRelation
 
-SystemTables = Mapping[str, "Callable[[], pa.Table] | LogView"]
+SystemTables = Mapping[str, SystemSource]
 
 _SYSTEM_NAME = re.compile(rf'\b"?{SYSTEM}"?\s*\.\s*("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
 
@@ -245,6 +245,11 @@ class DuckSession:
         if isinstance(source, LogView):
             self._fill_view(name, source)
             return
+        if isinstance(source, DerivedView):
+            for read in source.reads:
+                self._fill(read)
+            self._make_view(name, source.sql)
+            return
         rows = source()
         with self.engine.system_lock:
             self.engine.attach_memory(SYSTEM)
@@ -275,6 +280,14 @@ class DuckSession:
                 query = view.sql.format(rows=rows)
                 cursor.execute(f"CREATE OR REPLACE VIEW {SYSTEM}.main.{quote_name(name)} AS {query}")
                 cursor.execute("COMMIT")
+            finally:
+                cursor.close()
+
+    def _make_view(self, name: str, sql: str) -> None:
+        with self.engine.system_lock:
+            cursor = self.engine.cursor()
+            try:
+                cursor.execute(f"CREATE OR REPLACE VIEW {SYSTEM}.main.{quote_name(name)} AS {sql}")
             finally:
                 cursor.close()
 
