@@ -426,7 +426,21 @@ class Project:
         """How every deployment stands, with its last few changes (0 for all)."""
         from tidemill.runner.status import statuses
 
-        return statuses(self.stations, changes=changes)
+        return statuses(self.db, self.keep, changes=changes)
+
+    def overview(self) -> dict[str, list[dict[str, Any]]]:
+        """The whole system at a glance, as plain data: deployments, parts, log, schedules, runs."""
+        from tidemill.runner.overview import Seen, overview
+
+        return overview(
+            Seen(
+                settings=self.settings,
+                db=self.db,
+                warehouse=lambda: self.warehouse,
+                keep=self.keep,
+                now=self.clock.now(),
+            )
+        )
 
     def replay(self, prediction_id: str, *, retrain: bool = False) -> Replay:
         """Compute a logged prediction anew; with ``retrain`` train its version anew too, and compare digests."""

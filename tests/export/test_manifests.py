@@ -96,6 +96,13 @@ def test_every_object_is_valid_for_kubernetes(version: str) -> None:
     assert kinds == ["Deployment", "Service", "HorizontalPodAutoscaler", "PodDisruptionBudget", "NetworkPolicy"]
 
 
+def test_the_cron_job_of_the_documentation_is_valid_for_kubernetes() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "schedule.md").read_text(encoding="utf-8")
+    (text,) = re.findall(r"^```text\n(apiVersion: .*?)^```$", page, re.MULTILINE | re.DOTALL)
+
+    kubernetes_validate.validate(yaml.safe_load(text), "1.33", strict=True)
+
+
 def test_the_validator_would_see_a_field_that_is_not_there() -> None:
     document = documents()["Deployment"]
     document["spec"]["template"]["spec"]["runAsRoot"] = True

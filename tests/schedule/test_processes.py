@@ -215,6 +215,16 @@ def test_a_failed_slot_gives_its_exit_status_to_cron(yearly: Path) -> None:
     assert json.loads(failed.stdout.splitlines()[-1])["ended"]["status"] == "failed"
 
 
+def test_a_slot_is_done_although_nobody_reads_what_is_said(yearly: Path) -> None:
+    read, write = os.pipe()
+    os.close(read)
+    with os.fdopen(write, "wb") as gone:
+        done = subprocess.run([*COMMAND, "--once", "--project", str(yearly)], stdout=gone, check=False, timeout=120)
+
+    assert done.returncode == 0
+    assert [(row.status, row.attempt) for row in slots(yearly)] == [("ok", 1)]
+
+
 def test_a_name_that_is_no_schedule_is_refused_with_the_nearest(yearly: Path) -> None:
     refused = subprocess.run(
         [*COMMAND[:-1], "--once", "yerly", "--project", str(yearly)], capture_output=True, text=True, check=False

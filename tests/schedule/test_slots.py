@@ -212,6 +212,20 @@ def test_the_system_table_shows_the_next_slot_and_the_last(moved: Make) -> None:
     assert found == [(*plain, "ok", "0 checks held")]
 
 
+def test_the_status_page_says_that_a_slot_waits_for_a_scheduler(moved: Make) -> None:
+    it = moved(HOURLY)
+
+    it.moment = at("2026-03-02 13:00:30")
+    with it.open() as project:
+        (soon,) = project.overview()["schedules"]
+    it.moment = at("2026-03-02 13:02")
+    with it.open() as project:
+        (late,) = project.overview()["schedules"]
+
+    assert (soon["overdue"], soon["next"]) == (False, "2026-03-02T14:00:00+00:00")
+    assert (late["overdue"], late["next"]) == (True, "2026-03-02T13:00:00+00:00")
+
+
 def test_what_fails_by_the_sql_is_said_and_not_tried_again(moved: Make) -> None:
     it = moved(HOURLY.replace("check", "run"))
     (it.root / "sql").mkdir()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from datetime import UTC, datetime
 from itertools import islice
@@ -112,12 +113,13 @@ def _shown(one: ScheduleSettings, slot: datetime) -> tuple[str, str]:
 
 
 def _tell(word: str, facts: dict[str, Any], *, as_json: bool) -> None:
-    if as_json:
-        plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
-        print(json.dumps({word: plain}, ensure_ascii=False, default=str), flush=True)
-    else:
-        stream = sys.stderr if word in {"trouble", "died"} else sys.stdout
-        print(_line(word, facts), file=stream, flush=True)
+    stream = sys.stderr if word in {"trouble", "died"} and not as_json else sys.stdout
+    plain = {name: value.isoformat() if isinstance(value, datetime) else value for name, value in facts.items()}
+    line = json.dumps({word: plain}, ensure_ascii=False, default=str) if as_json else _line(word, facts)
+    try:
+        print(line, file=stream, flush=True)
+    except BrokenPipeError:  # whoever read this has left: what is due is done all the same
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _line(word: str, facts: dict[str, Any]) -> str:

@@ -6,6 +6,7 @@ import json
 import os
 import shlex
 import sys
+from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder
 from tidemill.cli.parameters import option
+from tidemill.cli.stopping import UntilProcessEnds, ended_with
 from tidemill.core.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -36,6 +38,7 @@ def serve(
     collect: Annotated[
         bool, option("--collect/--no-collect", about="Move the prediction log into the lake meanwhile.")
     ] = True,
+    until_process_ends: UntilProcessEnds = None,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
@@ -44,6 +47,7 @@ def serve(
     from tidemill.project import open_project
     from tidemill.serving.supervisor import ServeOptions
     from tidemill.serving.supervisor import serve as supervise
+    from tidemill.warehouse.control.parts import beating
     from tidemill.warehouse.control.tokens import list_tokens
 
     with open_project(project) as opened:
@@ -72,7 +76,18 @@ def serve(
         settle_s=settings.server.settle_seconds,
         collect=collect,
     )
-    raise Exit(supervise(options, say=lambda word, facts: _tell(word, facts, as_json), clock=clock))
+    with ExitStack() as stack:
+        if until_process_ends is not None:
+            stack.enter_context(ended_with(until_process_ends))
+
+        def say(word: str, facts: dict[str, Any]) -> None:
+            _tell(word, facts, as_json)
+            if word == "ready":
+                db = stack.enter_context(closing(opened.db))
+                stack.enter_context(beating(db, "server", about=facts["address"]))
+
+        status = supervise(options, say=say, clock=clock)
+    raise Exit(status)
 
 
 def _check_files(certfile: str, keyfile: str, tokens_file: str) -> None:

@@ -1,42 +1,61 @@
-"""tidemill status: how the deployments stand."""
+"""tidemill status: the whole system on a page, or one deployment."""
 
 from __future__ import annotations
 
 import json
+import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from tidemill.cli.deployments import gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
-from tidemill.cli.parameters import argument
+from tidemill.cli.parameters import argument, option
+from tidemill.cli.status_page import page
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
+    from tidemill.project import Project
     from tidemill.runner.status import Status
+
+WATCH_S = 2.0
 
 
 def status(
-    name: Annotated[str | None, argument(about="Only this deployment, with all its changes; else all.")] = None,
+    name: Annotated[str | None, argument(about="Only this deployment, with all its changes; else everything.")] = None,
+    watch: Annotated[bool, option("--watch", about="Print it again every two seconds, until Ctrl-C.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
-    """Print versions, stages, gates and counts."""
+    """Print the whole system on a page, or one deployment's versions, stages, gates and counts."""
     with entered(project) as opened:
-        found = opened.status(changes=0 if name else 3)
+        print(_look(opened, name, as_json=as_json), flush=True)
+        while watch:
+            time.sleep(WATCH_S)
+            text = _look(opened, name, as_json=as_json)
+            # On a terminal each page takes the place of the one before; elsewhere they follow each other.
+            print(f"\x1b[H\x1b[2J{text}" if sys.stdout.isatty() else text if as_json else f"\n{text}", flush=True)
+
+
+def _look(opened: Project, name: str | None, *, as_json: bool) -> str:
     if name is not None:
-        known = [one.deployment.name for one in found]
-        found = [one for one in found if name_key(one.deployment.name) == name_key(name)]
-        if not found:
-            raise NotFoundError(f"there is no deployment {name}", hint=did_you_mean(name, known))
+        return _one(opened, name, as_json=as_json)
+    found = opened.overview()
+    return json.dumps(found, indent=2, ensure_ascii=False, default=str) if as_json else page(found)
+
+
+def _one(opened: Project, name: str, *, as_json: bool) -> str:
+    found = opened.status(changes=0)
+    known = [one.deployment.name for one in found]
+    chosen = [one for one in found if name_key(one.deployment.name) == name_key(name)]
+    if not chosen:
+        raise NotFoundError(f"there is no deployment {name}", hint=did_you_mean(name, known))
     if as_json:
-        print(json.dumps([one.as_json() for one in found], indent=2, ensure_ascii=False))
-    elif not found:
-        print("no deployments: tidemill deploy NAME makes one")
-    else:
-        print("\n\n".join(describe(one) for one in found))
+        return json.dumps([one.as_json() for one in chosen], indent=2, ensure_ascii=False)
+    return "\n\n".join(describe(one) for one in chosen)
 
 
 def describe(one: Status) -> str:

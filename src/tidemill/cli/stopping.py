@@ -25,7 +25,7 @@ def stop_event(parent: int | None) -> threading.Event:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stop.set())
     if parent is not None:
-        watch_parent(parent, stop.set, stop)
+        _watch_parent(parent, stop.set, stop)
     return stop
 
 
@@ -39,7 +39,23 @@ def stopped_as_by_ctrl_c() -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def watch_parent(parent: int, then: Callable[[], None], stop: threading.Event) -> None:
+@contextmanager
+def ended_with(parent: int) -> Iterator[None]:
+    """Be sent SIGTERM when the parent ends before the block does."""
+    stop = threading.Event()
+
+    def end() -> None:
+        if not stop.is_set():
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    _watch_parent(parent, end, stop)
+    try:
+        yield
+    finally:
+        stop.set()
+
+
+def _watch_parent(parent: int, then: Callable[[], None], stop: threading.Event) -> None:
     """Call a function, from a thread, when the parent ends; give up watching when ``stop`` is set."""
 
     def watch() -> None:

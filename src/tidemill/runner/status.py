@@ -20,7 +20,9 @@ from tidemill.warehouse.control.deployments import (
 from tidemill.warehouse.control.outcomes import Outcomes, load_outcomes
 
 if TYPE_CHECKING:
-    from tidemill.runner.stations import Stations
+    from pathlib import Path
+
+    from tidemill.warehouse.control.database import Database
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,13 +85,13 @@ class Status:
         }
 
 
-def statuses(stations: Stations, *, changes: int = 5) -> list[Status]:
+def statuses(db: Database, keep: Path, *, changes: int = 5) -> list[Status]:
     """Every deployment, with its last few changes (0 for all)."""
-    return [_status(stations, deployment, changes) for deployment in list_deployments(stations.db)]
+    return [_status(db, keep, deployment, changes) for deployment in list_deployments(db)]
 
 
-def _status(stations: Stations, deployment: Deployment, changes: int) -> Status:
-    with stations.db.read() as tx:
+def _status(db: Database, keep: Path, deployment: Deployment, changes: int) -> Status:
+    with db.read() as tx:
         versions = deployed_versions(tx, deployment.name)
         shown = [version for version in (deployment.champion, deployment.challenger) if version is not None]
         refused = [row.version for row in versions.values() if row.state == "refused"]
@@ -100,14 +102,14 @@ def _status(stations: Stations, deployment: Deployment, changes: int) -> Status:
         deployment=deployment,
         versions=versions,
         gates=gates,
-        counts=_counts(stations, deployment),
+        counts=_counts(keep, deployment),
         outcomes=outcomes,
         changes=tuple(rows[-changes:] if changes else rows),
     )
 
 
-def _counts(stations: Stations, deployment: Deployment) -> TrialCounts | None:
-    path = stations.store.root.parent / "serve" / f"{deployment.name}.board"
+def _counts(keep: Path, deployment: Deployment) -> TrialCounts | None:
+    path = keep / "serve" / f"{deployment.name}.board"
     if deployment.challenger is None or deployment.stage_since is None or not path.is_file():
         return None
     with Board(path, worker=0) as board:

@@ -14,6 +14,7 @@ from tests.serving.log.conftest import collector, ids, label, prediction, select
 from tidemill.core.clock import Clock
 from tidemill.core.errors import BindError, BusyError, ConflictError
 from tidemill.serving.log.follow import LogPlaces, collect_once
+from tidemill.serving.log.lag import Lag, lag
 from tidemill.serving.log.records import LabelRow, encode, framed
 from tidemill.serving.log.spool import segments
 from tidemill.serving.log.tables import PREDICTIONS_TABLE
@@ -180,3 +181,15 @@ def test_a_segment_somebody_holds_stays(lake: Lake, spool: Path) -> None:
         fcntl.flock(file, fcntl.LOCK_EX)
         assert collector(lake, spool, grace_s=0).collect().segments_removed == 0
     assert select(lake, spool, "SELECT count(*) AS n FROM tidemill.predictions") == [{"n": 1}]
+
+
+def test_the_lag_is_what_waits_and_since_when_the_first_of_it_does(lake: Lake, spool: Path) -> None:
+    assert lag(spool, lambda: lake) == Lag(bytes=0, since=None)
+    write(spool, *(prediction(number) for number in range(5)))
+    first = datetime.fromtimestamp(prediction(0).at_ns / 1e9, UTC)
+
+    found = lag(spool, lambda: lake)
+    collector(lake, spool).collect()
+
+    assert found == Lag(bytes=sum(segments(spool).values()), since=first)
+    assert lag(spool, lambda: lake).bytes == 0

@@ -3,6 +3,7 @@
 - ``note_schedules(db, seen)``: write down what the settings say; what left them is forgotten (its slots stay). A new or
   changed schedule begins now: what lies before is not made up for.
 - ``since_when(db) -> dict``: from when on slots count, by schedule key.
+- ``next_slots(db) -> dict``: when each comes next, as it was written down last.
 - ``newest_slot(db, key, until)``: the newest slot at or before a moment.
 - ``claim_slot(tx, ..., lease)``, ``retry_slot(tx, ..., lease)``, ``miss_slot(tx, ...)``: the row of a slot.
 - ``mark_lost(tx, key, lease)``: a slot that runs under an older fence has lost its process.
@@ -125,6 +126,13 @@ def since_when(db: Database | Tx) -> dict[str, datetime]:
     with reading(db) as tx:
         rows = tx.rows("SELECT schedule_key, since FROM schedules")
     return {row["schedule_key"]: parse_time(row["since"]) for row in rows}
+
+
+def next_slots(db: Database | Tx) -> dict[str, datetime | None]:
+    """When each schedule comes next, as a scheduler wrote it down: in the past when none has looked since."""
+    with reading(db) as tx:
+        rows = tx.rows("SELECT schedule_key, next_slot FROM schedules")
+    return {row["schedule_key"]: None if row["next_slot"] is None else parse_time(row["next_slot"]) for row in rows}
 
 
 def newest_slot(db: Database | Tx, key: str, *, until: datetime) -> SlotRow | None:

@@ -1,0 +1,118 @@
+"""The status page in the terminal: how each section of `runner.overview` reads."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+from tidemill.cli.words import count, duration, paint, wants_colour
+from tidemill.runner.result import text_table
+
+Rows = list[dict[str, Any]]
+
+_COLOURS = {"up": "32", "ok": "32", "gone": "31", "failed": "31", "lost": "31", "stopped": "31", "silent": "33"}
+_COLOURS |= {"missed": "33", "interrupted": "33", "cancelled": "33", "running": "36"}
+_WORD = re.compile(rf"(?<=  )(?:{'|'.join(_COLOURS)})(?=  |$)|due since [-0-9: ]+[0-9]", re.MULTILINE)
+
+
+def page(found: Mapping[str, Rows]) -> str:
+    """Every section under its name."""
+    text = "\n\n".join(f"{name.upper()}\n{SHOW[name](rows)}" for name, rows in found.items())
+    return _WORD.sub(lambda it: paint(it[0], _COLOURS.get(it[0], "31"), when=True), text) if wants_colour() else text
+
+
+def deployments(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none: tidemill deploy NAME makes one"
+    lines = []
+    for one in rows:
+        trial = ""
+        if one["challenger"] is not None:
+            where = "in the shadow" if one["stage"] == "shadow" else f"answers {100 * one['share']:.3g} %"
+            held = ", held" if one["held"] else ""
+            trial = f"version {one['challenger']} {where}{held}"
+            if one["trial"] is not None:
+                arm = one["trial"]["challenger"]
+                trial += f", {count(arm['answers'], 'answer')}, {count(arm['errors'], 'error')}"
+        champion = "none" if one["champion"] is None else f"version {one['champion']}"
+        state = "stopped" if one["stopped"] else champion
+        lines.append((one["deployment"], one["model"], state, trial, _when(one["stage_since"])))
+    return text_table(["deployment", "model", "champion", "on trial", "since (UTC)"], lines)
+
+
+def parts(rows: Rows) -> str:
+    """One line a process."""
+    if not rows:
+        return "none is up: tidemill up starts them all"
+    lines = [
+        (one["part"], one["state"], one["about"], f"{one['pid']} on {one['host']}", _when(one["started_at"]))
+        for one in rows
+    ]
+    return text_table(["part", "state", "about", "process", "since (UTC)"], lines)
+
+
+def log(rows: Rows) -> str:
+    """One sentence."""
+    (one,) = rows
+    if not one["waiting_bytes"]:
+        return "everything that was answered is in the lake"
+    since = "" if one["seconds"] is None else f", the oldest since {duration(max(0.0, one['seconds']))}"
+    return f"{count(one['waiting_bytes'], 'byte')} wait for the collector{since}; queries see them already"
+
+
+def schedules(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none: tidemill.toml has them as [schedules.NAME]"
+    lines = []
+    for one in rows:
+        last = one["last"]
+        upcoming = _when(one["next"]) if one["enabled"] else "off"
+        if one["overdue"]:
+            upcoming = f"due since {upcoming}"
+        elif one["enabled"] and not one["known"]:
+            upcoming += " (no scheduler knows it yet)"
+        lines.append(
+            (
+                one["schedule"],
+                one["do"],
+                upcoming,
+                "" if last is None else _when(last["slot"]),
+                "" if last is None else last["status"],
+                "" if last is None else last["said"],
+            )
+        )
+    return text_table(["schedule", "do", "next (UTC)", "last (UTC)", "was", "said"], lines, widest=60)
+
+
+def runs(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none yet: tidemill run"
+    lines = [
+        (
+            one["run"],
+            one["status"],
+            _when(one["started_at"]),
+            "" if one["seconds"] is None else duration(one["seconds"]),
+            one["error"] or "",
+        )
+        for one in rows
+    ]
+    return text_table(["run", "status", "started (UTC)", "took", "because"], lines, widest=80)
+
+
+SHOW: Mapping[str, Callable[[Rows], str]] = {
+    "deployments": deployments,
+    "parts": parts,
+    "log": log,
+    "schedules": schedules,
+    "runs": runs,
+}
+
+
+def _when(text: str | None) -> str:
+    return "" if text is None else f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,131 @@
+"""The whole system at a glance, as plain data: a section each for deployments, parts, log, schedules and runs.
+
+A new section is a row of `SECTIONS`, and how it reads in the terminal a row of `cli.status_page.SHOW`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tidemill.core.settings import Settings
+from tidemill.runner.status import statuses
+from tidemill.serving.log.lag import lag
+from tidemill.warehouse.control.database import Database
+from tidemill.warehouse.control.parts import list_parts
+from tidemill.warehouse.control.runs import list_runs
+from tidemill.warehouse.control.schedules import list_slots, next_slots
+from tidemill.warehouse.protocol import Warehouse
+
+RUNS = 5
+OVERDUE = timedelta(minutes=1)
+"""A slot that was not begun by then waits for a scheduler."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What is looked at."""
+
+    settings: Settings
+    db: Database
+    warehouse: Callable[[], Warehouse]
+    keep: Path
+    now: datetime
+
+
+def overview(seen: Seen) -> dict[str, list[dict[str, Any]]]:
+    """Every section, in order."""
+    return {name: read(seen) for name, read in SECTIONS.items()}
+
+
+def deployments(seen: Seen) -> list[dict[str, Any]]:
+    """How each deployment stands."""
+    return [one.as_json() for one in statuses(seen.db, seen.keep, changes=3)]
+
+
+def parts(seen: Seen) -> list[dict[str, Any]]:
+    """Processes that are up, that are silent, and that were killed."""
+    return [
+        {
+            "part": one.part,
+            "state": one.state(seen.now),
+            "about": one.about,
+            "host": one.holder.host.partition("/")[0],
+            "pid": one.holder.pid,
+            "started_at": _text(one.started_at),
+            "beat_at": _text(one.beat_at),
+        }
+        for one in list_parts(seen.db)
+    ]
+
+
+def log(seen: Seen) -> list[dict[str, Any]]:
+    """How far the lake is behind the servers of this machine."""
+    found = lag(seen.keep / "spool", seen.warehouse)
+    seconds = None if found.since is None else (seen.now - found.since).total_seconds()
+    return [{"waiting_bytes": found.bytes, "since": _text(found.since), "seconds": seconds}]
+
+
+def schedules(seen: Seen) -> list[dict[str, Any]]:
+    """Each schedule of the settings: when it comes next, and what became of its last slot."""
+    recorded = next_slots(seen.db)
+    found = []
+    for one in seen.settings.schedules.values():
+        waits = recorded.get(one.key)
+        last = next(iter(list_slots(seen.db, one.key, limit=1)), None)
+        overdue = one.enabled and waits is not None and waits < seen.now - OVERDUE
+        found.append(
+            {
+                "schedule": one.name,
+                "do": one.do,
+                "cron": one.cron.text,
+                "zone": one.zone,
+                "enabled": one.enabled,
+                "known": one.key in recorded,
+                "next": _text(waits if overdue else one.next_after(seen.now)),
+                "overdue": overdue,
+                "last": None
+                if last is None
+                else {
+                    "slot": _text(last.slot),
+                    "status": last.status,
+                    "said": last.said,
+                    "attempt": last.attempt,
+                    "passed_over": last.passed_over,
+                    "run_id": last.run_id,
+                    "again_at": _text(last.again_at),
+                },
+            }
+        )
+    return found
+
+
+def runs(seen: Seen) -> list[dict[str, Any]]:
+    """The last runs, the newest first."""
+    return [
+        {
+            "run": one.number,
+            "run_id": one.run_id,
+            "status": one.status,
+            "started_at": _text(one.started_at),
+            "seconds": None if one.finished_at is None else (one.finished_at - one.started_at).total_seconds(),
+            "error": None if one.error is None else one.error["message"],
+        }
+        for one in list_runs(seen.db, limit=RUNS)
+    ]
+
+
+SECTIONS: Mapping[str, Callable[[Seen], list[dict[str, Any]]]] = {
+    "deployments": deployments,
+    "parts": parts,
+    "log": log,
+    "schedules": schedules,
+    "runs": runs,
+}
+
+
+def _text(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()

@@ -1,0 +1,1 @@
+"""Everything in one tree of processes: server, collector, scheduler; started, watched, ended in order."""
