@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -46,6 +47,28 @@ def wholes(column: pa.ChunkedArray, *, null: int = 0) -> Array:
         values if there is None else np.where(there, values, null) for values, there in map(values_of, column.chunks)
     ]
     return np.concatenate(parts).astype("int64") if parts else np.zeros(0, dtype="int64")
+
+
+def different(ordered: Array) -> tuple[Array, Array]:
+    """The different values of a sorted array, and how often each comes.
+
+    numpy's own `unique` sorts once more, and imports `numpy.ma` where no counts are asked for (0.03 s).
+    """
+    import numpy as np
+
+    starts = np.flatnonzero(np.concatenate([np.ones(min(1, ordered.size), bool), ordered[1:] != ordered[:-1]]))
+    return ordered[starts], np.diff(starts, append=ordered.size)
+
+
+def quantiles(ordered: Array, shares: Sequence[float]) -> Array:
+    """Quantiles of a sorted array of at least one value, on a straight line between two ranks (as numpy's default)."""
+    import numpy as np
+
+    places = np.asarray(shares) * (ordered.size - 1)
+    low = np.floor(places)
+    left, right = ordered[low.astype("int64")], ordered[np.ceil(places).astype("int64")]
+    found: Array = left + (right - left) * (places - low)
+    return found
 
 
 def _dtype(kind: pa.DataType) -> str:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["number", "text", "bool", "date", "time", "blob", "list", "map", "struct", "other"]
 
 SAMPLE_ROWS = 100_000
+COPIED_ROWS = 20_000
 BLOCKS = 16
 ROWS_PER_BLOCK = 250_000  # a table has a block of its sample for each so many rows, up to BLOCKS
 LEAST_PER_BLOCK = 5_000  # a block costs its row group, however few rows are taken
@@ -163,7 +164,7 @@ def open_table(
     )
     relation = f"({sql}\n) AS tm_rows"
     rows = _count(session, relation, given) if stored else -1
-    if rows < 0 or rows <= SAMPLE_ROWS:
+    if rows < 0 or rows <= COPIED_ROWS:
         relation, given = session.materialise(sql, given), {}
         rows = _count(session, relation, given)
     return Table(session=session, relation=relation, rows=rows, columns=columns, relations=given)

@@ -35,3 +35,8 @@ class Draft:
     def filled(self) -> bool:
         """Whether there is a finite value to look at."""
         return self.facts.get("min") is not None
+
+    def count_distinct(self, table: Table) -> None:
+        """Count the different values, unless they are counted or estimated already."""
+        if self.column.kind != "bool" and "distinct" not in self.facts:
+            self.facts["distinct"] = int(table.first([f"count(DISTINCT {self.column.sql})"])[0])

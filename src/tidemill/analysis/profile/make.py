@@ -68,21 +68,24 @@ def make_profile(
         The label is not a column that can be predicted.
     """
     target = find_label(table, label) if label else None
+    listen("drawing a sample")
+    sample = draw_sample(table)
     listen(f"counting {table.rows:,} rows")
+    # Where all rows are looked at, different values are counted on the way: an estimate would cost as much again.
     drafts = [
         Draft(column=column, facts=facts, approximate={"distinct"} if "distinct" in facts else set())
-        for column, facts in zip(table.columns, scan(table), strict=True)
+        for column, facts in zip(table.columns, scan(table, distinct=not sample.whole), strict=True)
     ]
     for draft in drafts:
         draft.look_for_finite(table)
-    listen("drawing a sample")
-    sample = draw_sample(table)
     detailed = drafts[:MOST_DETAILED]
     listen("counting numbers")
     arrays, square = read_numbers(table, sample, [draft for draft in detailed if draft.column.kind == "number"])
     listen("counting texts and times")
     for draft in detailed:
         _details(table, sample, draft, now)
+    for draft in drafts:
+        draft.count_distinct(table)
     columns = [_finish(draft, table.rows) for draft in drafts]
     listen("looking for keys and relations")
     keys, counts = find_keys(table, sample, columns[:MOST_DETAILED])
@@ -115,7 +118,7 @@ def _details(table: Table, sample: Sample, draft: Draft, now: datetime) -> None:
         draft.approximate.discard("distinct")
         return
     if column.kind == "text":
-        found = read_texts(table, sample, column, distinct=int(facts["distinct"]))
+        found = read_texts(table, sample, column, distinct=int(facts.get("distinct", 0)))
         facts |= found.facts
         if found.sampled:
             draft.sampled |= found.facts.keys()
@@ -149,9 +152,8 @@ def _top_texts(table: Table, sample: Sample, draft: Draft) -> None:
     if not sample.whole:
         draft.sampled.add("top")
         draft.facts["rows_seen"] = int(found[0][3]) if found else 0
-    elif "distinct" in draft.facts:
+    else:
         draft.facts["distinct"] = int(found[0][2]) if found else 0
-        draft.approximate.discard("distinct")
 
 
 def _finish(draft: Draft, rows: int) -> ColumnProfile:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
+from tidemill.analysis.arrays import different, quantiles
 from tidemill.analysis.bins import count_bins
 from tidemill.analysis.profile import few, numbers
 from tidemill.analysis.profile.draft import Draft
@@ -41,26 +42,24 @@ def read_numbers(table: Table, sample: Sample, drafts: Sequence[Draft]) -> tuple
             draft.look_for_finite(table, always=True)  # statistics of Parquet files know of no NaN
         draft.facts |= {"mean": moment.mean, "sd": moment.sd, "skew": moment.skew, "kurtosis": moment.kurtosis}
         values = arrays[draft.column.name]
-        kept = values[~np.isnan(values)]
-        bars, edges = numbers.edges_of(draft.column, values, float(draft.facts["min"]), float(draft.facts["max"]))
-        different, counts = np.unique(kept, return_counts=True)
-        if different.size <= FEW_IN_SAMPLE and (each := few.count_each(table, draft.column)) is not None:
+        kept = np.sort(values[~np.isnan(values)])
+        bars, edges = numbers.edges_of(draft.column, kept, float(draft.facts["min"]), float(draft.facts["max"]))
+        found, counts = different(kept)
+        if found.size <= FEW_IN_SAMPLE and (each := few.count_each(table, draft.column)) is not None:
             _few_numbers(draft, each, bars, edges)
         elif kept.size:
-            _top_numbers(draft, different, counts, whole=sample.whole)
+            _top_numbers(draft, found, counts, whole=sample.whole)
+            if sample.whole:
+                draft.facts["quantiles"] = _named(quantiles(kept, QUANTILES))
             many[draft.column.name] = draft, bars, edges
     for name, bins in count_bins(table, {name: edges for name, (_, _, edges) in many.items()}).items():
         draft, bars, _ = many[name]
         low, high = float(draft.facts["min"]), float(draft.facts["max"])
         draft.facts |= {**numbers.signs_of(bins), "histogram": numbers.histogram_of(bins, bars, low)}
-        if sample.whole:
-            kept = arrays[name][~np.isnan(arrays[name])]
-            found = [float(value) for value in np.quantile(kept, QUANTILES)]
-        else:
-            found = [bins.quantile(share, low=low, high=high) for share in QUANTILES]
-            found = [float(round(value)) for value in found] if draft.column.is_whole else found
+        if not sample.whole:
+            shown = [bins.quantile(share, low=low, high=high) for share in QUANTILES]
+            draft.facts["quantiles"] = _named([round(value) for value in shown] if draft.column.is_whole else shown)
             draft.approximate.add("quantiles")
-        draft.facts["quantiles"] = _named(found)
     return arrays, square
 
 
@@ -79,26 +78,26 @@ def _few_numbers(draft: Draft, each: Sequence[Value], bars: list[float], edges: 
     draft.facts |= {**numbers.signs_of(bins), "histogram": numbers.histogram_of(bins, bars, low)}
 
 
-def _top_numbers(draft: Draft, different: Array, counts: Array, *, whole: bool) -> None:
+def _top_numbers(draft: Draft, values: Array, counts: Array, *, whole: bool) -> None:
     import numpy as np
 
-    order = np.lexsort((different, -counts))[:TOP]
+    order = np.lexsort((values, -counts))[:TOP]
     as_whole = draft.column.is_whole
     draft.facts["top"] = tuple(
-        Value(value=int(different[at]) if as_whole else float(different[at]), rows=int(counts[at])) for at in order
+        Value(value=int(values[at]) if as_whole else float(values[at]), rows=int(counts[at])) for at in order
     )
     ends = float(draft.facts["min"]), float(draft.facts["max"])
-    draft.facts["at_ends"] = tuple(int(counts[different == end].sum()) for end in ends)
+    draft.facts["at_ends"] = tuple(int(counts[values == end].sum()) for end in ends)
     if not whole:
         draft.sampled.add("top")
         draft.facts["rows_seen"] = int(counts.sum())
-    elif not draft.facts.get("nan") and not draft.facts.get("infinite") and abs(different).max() < 2**53:
-        draft.facts["distinct"] = int(different.size)
+    elif not draft.facts.get("nan") and not draft.facts.get("infinite") and abs(values).max() < 2**53:
+        draft.facts["distinct"] = int(values.size)
         draft.approximate.discard("distinct")
 
 
-def _named(values: Sequence[float]) -> dict[str, float]:
-    return {f"{share:g}": value for share, value in zip(QUANTILES, values, strict=True)}
+def _named(values: Iterable[float]) -> dict[str, float]:
+    return {f"{share:g}": float(value) for share, value in zip(QUANTILES, values, strict=True)}
 
 
 def suspect_cards(table: Table, sample: Sample, draft: Draft) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
-from tidemill.analysis.arrays import floats, values_of
+from tidemill.analysis.arrays import different, floats, quantiles, values_of
 from tidemill.analysis.bins import Bins
 from tidemill.analysis.profile.result import Histogram
 from tidemill.analysis.profile.scales import round_step
@@ -156,19 +156,16 @@ def _correlations(sums: Array, width: int) -> Array:
     return np.stack([np.clip(covariance / np.sqrt(variance * variance.T), -1, 1), n])
 
 
-def edges_of(column: Column, values: Array, low: float, high: float) -> tuple[list[float], list[float]]:
-    """Where to count: the edges of the histogram, and those together with the sample's quantiles."""
+def edges_of(column: Column, ordered: Array, low: float, high: float) -> tuple[list[float], list[float]]:
+    """Where to count: edges of the histogram, and those together with quantiles of the sorted sample."""
     import numpy as np
 
-    kept = np.sort(values[~np.isnan(values)])
-    if not kept.size:
-        kept = np.array([low, high])
-    shares = np.quantile(kept, SHARES)
+    shares = quantiles(ordered if ordered.size else np.array([low, high]), SHARES)
     bars = bar_edges(low, high, near=(float(shares[2]), float(shares[-3])), whole=column.is_whole)
     spikes = shares[1:][np.diff(shares) == 0]  # values with more than a row in a hundred get a bin of their own
     spikes = np.append(spikes, 0.0)  # so do zeros
     inner = np.concatenate([shares, spikes, np.nextafter(spikes, -np.inf), bars])
-    return bars, [float(edge) for edge in np.unique(inner)]
+    return bars, [float(edge) for edge in different(np.sort(inner))[0]]
 
 
 def bar_edges(low: float, high: float, *, near: tuple[float, float], whole: bool) -> list[float]:

@@ -95,12 +95,18 @@ STATISTICS = (
 """Every fact, in the order in which they are written."""
 
 
-def scan(table: Table) -> list[dict[str, Any]]:
-    """Every fact of every column that an aggregate over all rows gives, some hundred columns a scan."""
+def scan(table: Table, *, distinct: bool = True) -> list[dict[str, Any]]:
+    """Every fact of every column that an aggregate over all rows gives, some hundred columns a scan.
+
+    Parameters
+    ----------
+    distinct
+        Whether to estimate the different values.
+    """
     found: list[dict[str, Any]] = []
     for start in range(0, len(table.columns), COLUMNS_PER_SCAN):
         part = table.columns[start : start + COLUMNS_PER_SCAN]
-        plan = [(column, row) for column in part for row in _rows_of(column)]
+        plan = [(column, row) for column in part for row in _rows_of(column) if distinct or row.name != "distinct"]
         values = table.first([_item(column, row) for column, row in plan])
         facts: dict[str, dict[str, Any]] = {column.name: {} for column in part}
         for (column, row), value in zip(plan, values, strict=True):

@@ -21,9 +21,11 @@ SHOWN = 200  # characters of a text that are kept
 SHAPES = 8
 SHAPED = 60  # characters of a text that make its shape
 COVERED = 0.5  # shapes are told when the first ones are of so many rows
+# Any sign beyond ASCII may be a letter here: repeats of \pL take RE2 15 ms to compile, for each column.
+_MONTH = r"[A-Za-z\x{80}-\x{10FFFF}]{3,9}"
 DATE_LIKE = (
-    r"\s*(\d{1,4}[-/. ]\d{1,2}([-/. ]\d{1,4})?|\d{1,2}[-/. ]?\pL{3,9}[-/. ,]*\d{2,4}|\pL{3,9} \d{1,2},? \d{2,4})"
-    r"([ T]\d.*)?\s*"
+    rf"\s*(\d{{1,4}}[-/. ]\d{{1,2}}([-/. ]\d{{1,4}})?|\d{{1,2}}[-/. ]?{_MONTH}[-/. ,]*\d{{2,4}}"
+    rf"|{_MONTH} \d{{1,2}},? \d{{2,4}})([ T]\d.*)?\s*"
 )
 FORMATS = ("%Y-%m-%d", "%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", *DATE_FORMATS)
 CHECKED = 300

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from tidemill.analysis.arrays import wholes
+from tidemill.analysis.arrays import different, wholes
 from tidemill.analysis.profile.result import Histogram
 from tidemill.analysis.table import Column, Sample, Table
 
@@ -79,7 +79,7 @@ def granularity(values: Array) -> str:
     fits = [name for name, step in STEPS if not (values % step).any()]
     if fits[-1] != "day":
         return fits[-1]
-    days = np.unique(values // DAY).astype("datetime64[D]")
+    days = different(np.sort(values // DAY))[0].astype("datetime64[D]")
     if days.size > 1 and (days == days.astype("datetime64[Y]")).all():
         return "year"
     return "month" if days.size > 1 and (days == days.astype("datetime64[M]")).all() else "day"
@@ -91,12 +91,12 @@ def find_gaps(buckets: Array, days: Array, unit: str, width: int) -> dict[str, A
 
     if unit in ("month", "year"):
         kind = f"datetime64[{'M' if unit == 'month' else 'Y'}]"
-        filled = np.unique(np.unique(days).astype("datetime64[D]").astype(kind).astype("int64"))
+        filled = different(days.astype("datetime64[D]").astype(kind).astype("int64"))[0]
         name = unit
     elif width == HOUR and unit != "day" and buckets.size > 0.5 * (buckets[-1] - buckets[0] + 1):
         filled, name = buckets, "hour"
     else:
-        filled, name = np.unique(days), "day"
+        filled, name = different(days)[0], "day"
     steps = np.diff(filled) - 1
     if not steps.any():
         return None
