@@ -12,6 +12,8 @@ from tidemill.analysis.profile.as_json import as_json
 from tidemill.analysis.profile.notices import NOTICES, TABLE_NOTICES
 from tidemill.analysis.profile.personal import PERSONAL, is_iban, masked, passes_luhn
 from tidemill.analysis.profile.statistics import ALL, STATISTICS
+from tidemill.analysis.profile.words import head_lines
+from tidemill.cli.profile_text import describe
 from tidemill.core.errors import BindError, LabelError
 
 EVERY_TYPE = """SELECT i::HUGEINT * 1000000000000000000000 AS huge, (i * 0.1)::DECIMAL(38,18) AS dec, i::UBIGINT AS u,
@@ -273,3 +275,34 @@ def test_every_row_of_the_tables_is_said_completely() -> None:
         [kind.name for kind in PERSONAL],
     ):
         assert len(names) == len(set(names))
+
+
+@pytest.mark.parametrize(("rows", "ranked"), [(17_000, 17_000), (50_000, 16_667)])
+def test_rank_correlations_say_of_how_many_rows_they_are(profile_of: ProfileOf, rows: int, ranked: int) -> None:
+    found = profile_of(f"SELECT hash(i) % 1000 AS x, hash(i) % 1000 * 2 + i % 3 AS y FROM range({rows}) t(i)")
+
+    (pair,) = (one for one in found.associations if one.measure == "spearman")
+    assert (pair.rows, pair.sampled) == (ranked, ranked < rows)
+    told = "rank correlations are of 20,000 rows at most, evenly taken from all"
+    assert (told in head_lines(found)) == pair.sampled
+
+
+@pytest.mark.parametrize(("sql", "told"), [
+    ("SELECT i % 4 AS x FROM range(5) t(i)", "1 row repeats another one"),
+    ("SELECT i % 3 AS x FROM range(5) t(i)", "2 rows repeat another one"),
+])  # fmt: skip
+def test_repeated_rows_are_told_once(profile_of: ProfileOf, sql: str, told: str) -> None:
+    shown = describe(profile_of(sql))
+
+    assert told in shown
+    assert shown.count("repeat") == 1
+
+
+def test_different_values_of_a_small_table_are_counted_exactly(profile_of: ProfileOf) -> None:
+    found = profile_of(
+        "SELECT 9007199254740993 + i AS large, CASE WHEN i % 2 = 0 THEN 'nan'::DOUBLE ELSE i END AS nan, [i // 2] AS l,"
+        " 'text ' || i // 3 AS t, TIMESTAMP '2020-01-01' + INTERVAL (i // 4) HOUR AS at FROM range(6000) AS r (i)"
+    )
+
+    assert [column.distinct for column in found.columns] == [6000, 3001, 3000, 2000, 1500]
+    assert not any(column.approximate for column in found.columns)

@@ -97,7 +97,7 @@ def histogram_chart(title: str, edges: Sequence[float], counts: Sequence[int], l
         tall = max(1.5, count / most * (height - foot - 14))
         parts.append(
             f'<rect class="bar" x="{x + 0.5:.2f}" y="{height - foot - tall:.1f}" width="{max(0.8, wide - 1):.2f}" '
-            f'height="{tall:.1f}" rx="1"><title>{escape(name)}: {count:,} rows</title></rect>'
+            f'height="{tall:.1f}" rx="1"><title>{escape(name)}: {_rows(count)}</title></rect>'
         )
     middle = len(labels) // 2
     for at, anchor in ((0, "start"), (middle, "middle"), (len(labels) - 1, "end")):
@@ -105,7 +105,7 @@ def histogram_chart(title: str, edges: Sequence[float], counts: Sequence[int], l
         parts.append(
             f'<text class="tick" x="{x:.1f}" y="{height - 6:.1f}" text-anchor="{anchor}">{escape(labels[at])}</text>'
         )
-    parts.append(f'<text class="tick" x="0" y="10">{most:,} rows at most</text>')
+    parts.append(f'<text class="tick" x="0" y="10">{_rows(most)} at most</text>')
     return _svg(title, height, parts)
 
 
@@ -170,6 +170,10 @@ def _frame(x: Axis, y: Axis) -> str:
 
 def _tick(value: float) -> str:
     return f"{value:.3g}" if abs(value) < 10_000 else f"{value / 1000:.3g}k"
+
+
+def _rows(number: int) -> str:
+    return f"{number:,} row{'' if number == 1 else 's'}"
 
 
 def _svg(title: str, height: float, parts: Sequence[str]) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 MOST_COLUMNS = 40
 MOST_CATEGORIES = 100
-RANKED_ROWS = 10_000
+RANKED_ROWS = 20_000
 LEAST_ROWS = 10
 
 
@@ -64,7 +64,7 @@ MEASURES = (
         "that the category explains.",
     ),
 )
-"""Every measure; all but `pearson` are computed from the sample."""
+"""Every measure; all but `pearson` are computed from the sample, `spearman` from at most `RANKED_ROWS` of its rows."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,7 +8,7 @@ from typing import Any
 from tidemill.analysis.documents.charts import bar_chart, heat_chart, histogram_chart
 from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Panel, Section, Text
 from tidemill.analysis.documents.html import as_html
-from tidemill.analysis.profile.notices import share
+from tidemill.analysis.profile.notices import count_of, share
 from tidemill.analysis.profile.result import ColumnProfile, Histogram, Profile
 from tidemill.analysis.profile.times import as_time
 from tidemill.analysis.profile.words import (
@@ -194,8 +194,8 @@ def _drawn(column: ColumnProfile) -> tuple[Bullets | Grid | Figure, ...]:
 def _histogram(column: ColumnProfile, histogram: Histogram) -> Figure:
     times = column.kind in ("date", "time")
     labels = [as_time(edge) if times else number(edge) for edge in histogram.edges]
-    outside = [f"{histogram.below:,} rows below"] if histogram.below else []
-    outside += [f"{histogram.above:,} rows above"] if histogram.above else []
+    outside = [f"{count_of(histogram.below, 'row')} below"] if histogram.below else []
+    outside += [f"{count_of(histogram.above, 'row')} above"] if histogram.above else []
     title = "Distribution" + (f" (not drawn: {', '.join(outside)})" if outside else "")
     svg = histogram_chart(f"Distribution of {column.name}", histogram.edges, histogram.counts, labels)
     return Figure(title=title, svg=svg, grid=_grid(list(zip(labels, map(float, histogram.counts), strict=False))))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from tidemill.analysis.profile.associations import MEASURES
+from tidemill.analysis.profile.associations import MEASURES, RANKED_ROWS
 from tidemill.analysis.profile.notices import share
 from tidemill.analysis.profile.result import Association, ColumnProfile, Histogram, Profile
 
@@ -127,14 +127,14 @@ def head_lines(profile: Profile) -> list[str]:
         lines.append("no column, and no pair of likely ones, tells all rows apart")
     if profile.duplicates is None:
         lines.append("repeated rows are not counted: there are too many columns")
-    elif profile.rows > 1 and not profile.keys:
-        lines.append(
-            "no row repeats another" if not profile.duplicates else f"{profile.duplicates:,} rows repeat others"
-        )
+    elif profile.rows > 1 and not profile.keys and not profile.duplicates:  # repeated rows are a warning
+        lines.append("no row repeats another")
     if profile.sample != "all rows":
         lines.append(f"~ marks an estimate; texts of many values, patterns and relations are from {profile.sample}")
     elif any(column.approximate for column in profile.columns):
         lines.append("~ marks an estimate")
+    if profile.sample == "all rows" and any(pair.sampled for pair in profile.associations):
+        lines.append(f"rank correlations are of {RANKED_ROWS:,} rows at most, evenly taken from all")
     return [*lines, *profile.notes]
 
 
