@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Kind = Literal["number", "text", "bool", "date", "time", "blob", "list", "map", "struct", "other"]
 
 SAMPLE_ROWS = 100_000
-COPIED_ROWS = 20_000
+COPIED_ROWS = 20_000  # a stored table of more rows is read where it is: a copy costs as much as five scans
 BLOCKS = 16
 ROWS_PER_BLOCK = 250_000  # a table has a block of its sample for each so many rows, up to BLOCKS
 LEAST_PER_BLOCK = 5_000  # a block costs its row group, however few rows are taken
@@ -154,7 +154,7 @@ def open_table(
     ----------
     sql
         A query; with ``stored`` a plain ``SELECT * FROM`` of a table or of Parquet files, whose rows come in one order
-        and whose columns can be read one by one. Anything else, and every small table, is copied once.
+        and whose columns can be read one by one. Anything else, and every very small table, is copied once.
     """
     given = dict(relations or {})
     described = session.query(f"SELECT column_name, column_type FROM (DESCRIBE {sql}\n)", given).read_all()
@@ -191,9 +191,8 @@ def draw_sample(table: Table, columns: Sequence[Column] = (), *, rows: int = SAM
     wanted = ", ".join(quote_name(column.name) for column in columns) or "*"
     for number in range(blocks):
         start = number * stride + (SEED + number) * 2_654_435_761 % 2**32 % max(1, stride - size)
-        sql = f"SELECT {wanted} FROM {table.relation} LIMIT {size} OFFSET {start}"
-        parts.append(table.session.materialise(sql, table.relations))
-    kept = table.session.materialise(" UNION ALL ".join(f"SELECT * FROM {part}" for part in parts))
+        parts.append(f"SELECT * FROM (SELECT {wanted} FROM {table.relation} LIMIT {size} OFFSET {start})")
+    kept = table.session.materialise(" UNION ALL ".join(parts), table.relations)  # the engine reads several at a time
     return Sample(relation=kept, rows=_count(table.session, kept, {}), of=table.rows, blocks=blocks)
 
 
