@@ -5,7 +5,6 @@ import json
 import os
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
@@ -68,9 +67,7 @@ def test_importing_a_command_loads_nothing_heavy(tmp_path: Path, name: str) -> N
 
 def test_a_run_with_nothing_to_do_loads_nothing_heavy(built: Path) -> None:
     code = "from tidemill.cli.main import run_command\nassert run_command(['run']) == 0"
-    began = time.monotonic()
     assert not _modules_after(code, built) & set(HEAVY)
-    assert time.monotonic() - began < 5
 
 
 def test_an_unknown_command_names_the_nearest(command: RunCommand) -> None:
