@@ -24,6 +24,7 @@ JOBS = {
     "contracts": "contracts",
     "profile": "profile",
     "cleaning": "cleaning",
+    "alarms": "alarms",
 }
 
 
@@ -45,7 +46,7 @@ def main() -> None:
         results.append(result)
         print("\n".join(["", f"## {job}", "", *result.lines]), flush=True)
         if not options.quick:
-            fill(PAGE, [result], load=load)
+            fill(result.page or PAGE, [result], load=load)
     print("\n".join(["", *targets(results)]))
     if not options.quick and not all(target.reached for result in results for target in result.targets):
         sys.exit(1)

@@ -1,7 +1,8 @@
 """Simulated traffic as what a monitor measures of it: counts, drawn by numpy, and the figures made of them.
 
-A world has features (numbers, counted in ten bins), the predictions made of them (a weighted sum, most of it by three
-features), missing values, a categorical feature that may bring new values, values outside the range, and labels.
+A world has features (numbers, counted in forty bins; the monitor counts in ten), the predictions made of them (a
+weighted sum, most of it by three features), missing values, a categorical feature that may bring new values, values
+outside the range, and labels.
 """
 
 from __future__ import annotations
@@ -16,12 +17,14 @@ from scipy import stats
 
 from tidemill.monitoring.measurement import Measurement, Window
 
-BINS = 10
-EDGES = stats.norm.ppf(np.arange(1, BINS) / BINS)
+BINS, FINE = 10, 40
+EDGES = stats.norm.ppf(np.arange(1, FINE) / FINE)
 RANGE = 6.0
 """Standard deviations from the mean beyond which a value is outside the range of training."""
 
-PSI_LIMIT = 0.05
+DISTANCE_LIMIT = 0.1
+"""The limit of the Jensen-Shannon distance that `core.distances` has, too: a mean shift of about 0.24."""
+
 ACCURACY, MISSING, NEW, HELD_OUT = 0.85, 0.01, 0.0005, 5_000
 START = datetime(2026, 1, 5, tzinfo=UTC)
 
@@ -127,8 +130,8 @@ def draw(
     scale[:, 0] = np.where(there, fault.times, 1.0)
     features, scores, outside = _values(world, means, scale, random)
     n, m = world.rows, world.reference_rows
-    season = np.array([world.season(number) for number in range(7 * 24)]) if world.daily else np.zeros(1)
-    reference, score_reference = _reference(world, season, random)
+    week = np.array([world.season(number) for number in range(round(timedelta(days=7) / world.length))])
+    reference, score_reference = _reference(world, week, random)
     null = np.full((windows, world.features), MISSING)
     null[:, 0] = np.where(there, MISSING + fault.null_share, MISSING)
     accuracy = np.where(there, ACCURACY * (1 - fault.flipped) + (1 - ACCURACY) * fault.flipped, ACCURACY)
@@ -153,25 +156,31 @@ def _values(
     """Bin counts of features and scores, and how many values of each feature are outside the range."""
     windows, count = means.shape
     unit = world.weights() / np.sqrt(_variance(world))
-    if world.rho == 0.0 and (scale == 1.0).all():
+    if world.rho == 0.0:
         # Independent of each other: counts are multinomial, no row need be drawn.
-        cuts = stats.norm.cdf(EDGES - means[..., None])
-        features = random.multinomial(world.rows, np.diff(cuts, axis=-1, prepend=0.0, append=1.0))
-        cuts = stats.norm.cdf(EDGES - (means @ unit)[:, None])
-        scores = random.multinomial(world.rows, np.diff(cuts, axis=-1, prepend=0.0, append=1.0))
-        return features, scores, np.zeros((windows, count), dtype=int)
-    features = np.empty((windows, count, BINS), dtype=int)
-    scores = np.empty((windows, BINS), dtype=int)
+        features = random.multinomial(world.rows, _shares(means * scale, scale))
+        deviation = np.sqrt((scale**2) @ unit**2)
+        scores = random.multinomial(world.rows, _shares((means * scale) @ unit, deviation))
+        beyond = stats.norm.sf((RANGE - means * scale) / scale) + stats.norm.cdf((-RANGE - means * scale) / scale)
+        return features, scores, random.binomial(world.rows, beyond)
+    features = np.empty((windows, count, FINE), dtype=int)
+    scores = np.empty((windows, FINE), dtype=int)
     outside = np.empty((windows, count), dtype=int)
     for number in range(windows):
         own = random.standard_normal((world.rows, count))
         common = random.standard_normal((world.rows, 1))
         x = (np.sqrt(1 - world.rho) * own + np.sqrt(world.rho) * common + means[number]) * scale[number]
-        bins = np.searchsorted(EDGES, x) + np.arange(count) * BINS
-        features[number] = np.bincount(bins.ravel(), minlength=count * BINS).reshape(count, BINS)
-        scores[number] = np.bincount(np.searchsorted(EDGES, x @ unit), minlength=BINS)
+        bins = np.searchsorted(EDGES, x) + np.arange(count) * FINE
+        features[number] = np.bincount(bins.ravel(), minlength=count * FINE).reshape(count, FINE)
+        scores[number] = np.bincount(np.searchsorted(EDGES, x @ unit), minlength=FINE)
         outside[number] = (np.abs(x) > RANGE).sum(axis=0)
     return features, scores, outside
+
+
+def _shares(mean: np.ndarray, deviation: np.ndarray) -> np.ndarray:
+    """The share of a normal distribution in each bin."""
+    cuts = stats.norm.cdf((EDGES - np.asarray(mean)[..., None]) / np.asarray(deviation)[..., None])
+    return np.diff(cuts, axis=-1, prepend=0.0, append=1.0)
 
 
 def _variance(world: World) -> float:
@@ -181,14 +190,11 @@ def _variance(world: World) -> float:
 
 def _reference(world: World, season: np.ndarray, random: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
     """Training rows: of the whole season."""
-    days = np.array([world.weekly * (day >= 5) for day in range(7)]) if not world.daily else season
-    means = np.asarray(days)
-    shares = np.diff(stats.norm.cdf(EDGES - means[:, None]), axis=-1, prepend=0.0, append=1.0).mean(axis=0)
     lift = world.weights().sum() / np.sqrt(_variance(world))
-    score = np.diff(stats.norm.cdf(EDGES - lift * means[:, None]), axis=-1, prepend=0.0, append=1.0).mean(axis=0)
-    return random.multinomial(world.reference_rows, shares, world.features), random.multinomial(
-        world.reference_rows, score
-    )
+    one = np.ones_like(season)
+    features, score = _shares(season, one).mean(axis=0), _shares(lift * season, one).mean(axis=0)
+    m = world.reference_rows
+    return random.multinomial(m, features, world.features), random.multinomial(m, score)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -196,28 +202,31 @@ class Figures:
     """Arrays of one kind of figure: value, interval, p-value."""
 
     value: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
+    low: np.ndarray | None
+    high: np.ndarray | None
     p: np.ndarray
 
 
-def psi(counts: np.ndarray, reference: np.ndarray) -> Figures:
-    """Population stability index without its bias, its 95 % interval by the delta method, and chi-square's p-value."""
-    n, m = counts.sum(axis=-1), reference.sum(axis=-1)
-    p = (counts + 0.5) / (n[..., None] + 0.5 * BINS)
-    q = (reference + 0.5) / (m[..., None] + 0.5 * BINS)
-    ratio = np.log(p / q)
-    value = ((p - q) * ratio).sum(axis=-1) - (BINS - 1) * (1 / n + 1 / m)
-    left, right = ratio + 1 - q / p, -ratio + 1 - p / q
-    variance = ((p * left**2).sum(-1) - (p * left).sum(-1) ** 2) / n
-    variance += ((q * right**2).sum(-1) - (q * right).sum(-1) ** 2) / m
-    error = 1.96 * np.sqrt(variance)
-    pooled = (counts + reference) / (n + m)[..., None]
-    expected = np.maximum(pooled * n[..., None], 1e-12), np.maximum(pooled * m[..., None], 1e-12)
-    square = ((counts - expected[0]) ** 2 / expected[0]).sum(-1) + ((reference - expected[1]) ** 2 / expected[1]).sum(
+def coarse(counts: np.ndarray) -> np.ndarray:
+    """The bins that the monitor counts in."""
+    return counts.reshape(*counts.shape[:-1], BINS, -1).sum(axis=-1)
+
+
+def distance(counts: np.ndarray, reference: np.ndarray) -> Figures:
+    """The Jensen-Shannon distance to base 2, with the p-value of the chi-squared test; it has no interval."""
+    counts, reference = np.broadcast_arrays(coarse(counts), coarse(reference))
+    n, m = counts.sum(axis=-1, keepdims=True), reference.sum(axis=-1, keepdims=True)
+    p, q = counts / n, reference / m
+    middle = (p + q) / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        parts = np.nan_to_num(p * np.log2(p / middle)) + np.nan_to_num(q * np.log2(q / middle))
+    value = np.sqrt(np.maximum(parts.sum(axis=-1) / 2, 0.0))
+    pooled = np.maximum((counts + reference) / (n + m), 1e-300)
+    square = ((counts - pooled * n) ** 2 / (pooled * n)).sum(-1) + ((reference - pooled * m) ** 2 / (pooled * m)).sum(
         -1
     )
-    return Figures(value=value, low=value - error, high=value + error, p=stats.chi2.sf(square, BINS - 1))
+    degrees = np.maximum((counts + reference > 0).sum(axis=-1) - 1, 1)
+    return Figures(value=value, low=None, high=None, p=stats.chi2.sf(square, degrees))
 
 
 def share(count: np.ndarray, rows: int, reference: np.ndarray, reference_rows: int) -> Figures:
@@ -251,9 +260,9 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
     season = max(1, round(timedelta(days=7) / world.length))
     names = [f"x{number + 1}" for number in range(world.features)]
     weights = world.weights()
-    features = psi(traffic.features, traffic.reference)
-    scores = psi(traffic.scores, traffic.score_reference)
-    before = psi(traffic.scores[season:], traffic.scores[:-season]) if len(traffic.scores) > season else None
+    features = distance(traffic.features, traffic.reference)
+    scores = distance(traffic.scores, traffic.score_reference)
+    before = distance(traffic.scores[season:], traffic.scores[:-season]) if len(traffic.scores) > season else None
     missing = share(traffic.missing, world.rows, traffic.missing_reference, world.reference_rows)
     new = share(traffic.new, world.rows, np.full_like(traffic.new, NEW * world.reference_rows), world.reference_rows)
     outside = _wilson(traffic.outside, world.rows)
@@ -263,9 +272,10 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
     def one(figures: Figures, at: tuple[int, ...], **more: Any) -> Measurement:
         if not floors:
             more["limit"] = None
-            value, p = (float(getattr(figures, name)[at]) for name in ("value", "p"))
-            return Measurement(value=abs(value), p_value=p, **more)
-        value, low, high, p = (float(getattr(figures, name)[at]) for name in ("value", "low", "high", "p"))
+            return Measurement(value=abs(float(figures.value[at])), p_value=float(figures.p[at]), **more)
+        value, p = float(figures.value[at]), float(figures.p[at])
+        low = None if figures.low is None else float(figures.low[at])
+        high = None if figures.high is None else float(figures.high[at])
         return Measurement(value=value, low=low, high=high, p_value=p, **more)
 
     for w in range(len(traffic.scores)):
@@ -273,7 +283,7 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
         for f, name in enumerate(names):
             about: dict[str, Any] = {"subject": name, "weight": float(weights[f]), **both}
             found += [
-                one(features, (w, f), family="feature", test="psi", limit=PSI_LIMIT, **about),
+                one(features, (w, f), family="feature", test="jensen_shannon", limit=DISTANCE_LIMIT, **about),
                 one(missing, (w, f), family="missing", test="share", limit=0.05, **about),
                 Measurement(
                     family="contract",
@@ -285,15 +295,27 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
                 ),
             ]
         found.append(one(new, (w,), family="new_category", subject="kind", test="share", limit=0.01, **both))
-        found.append(one(scores, (w,), family="prediction", subject="score", test="psi", limit=PSI_LIMIT, **both))
+        found.append(
+            one(scores, (w,), family="prediction", subject="score", test="jensen_shannon", limit=DISTANCE_LIMIT, **both)
+        )
         if before is not None and w >= season:
             again = {"reference": "previous", "rows": world.rows, "reference_rows": world.rows}
             found.append(
-                one(before, (w - season,), family="prediction", subject="score", test="psi", limit=PSI_LIMIT, **again)
+                one(
+                    before,
+                    (w - season,),
+                    family="prediction",
+                    subject="score",
+                    test="jensen_shannon",
+                    limit=DISTANCE_LIMIT,
+                    **again,
+                )
             )
         else:
             found.append(
-                Measurement(family="prediction", subject="score", test="psi", value=None, reference="previous")
+                Measurement(
+                    family="prediction", subject="score", test="jensen_shannon", value=None, reference="previous"
+                )
             )
         found.append(
             one(drop, (w,), family="quality", subject="accuracy", test="accuracy", limit=0.03,

@@ -55,11 +55,12 @@ class Target:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """What a job found: rows of figures for people, and the figures that have a limit."""
+    """What a job found: rows of figures for people, figures that have a limit, and a page of its own if it has one."""
 
     job: str
     lines: Sequence[str]
     targets: Sequence[Target] = ()
+    page: Path | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

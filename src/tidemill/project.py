@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from tidemill.analysis.profile.result import Profile
     from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.core.errors import TidemillError
+    from tidemill.monitoring.deliver import Passed
+    from tidemill.monitoring.verdict import Key
     from tidemill.registry.compare import Comparison
     from tidemill.registry.describe import Description
     from tidemill.registry.retention import Verdict
@@ -56,8 +58,10 @@ if TYPE_CHECKING:
     from tidemill.serving.online.explain import Explanation
     from tidemill.sql.statements import Summary
     from tidemill.training.result import TrainedModel
+    from tidemill.warehouse.control.alerts import AlertEvent, AlertRow
     from tidemill.warehouse.control.audit import AuditRow
     from tidemill.warehouse.control.database import Database
+    from tidemill.warehouse.control.deliveries import SinkState
     from tidemill.warehouse.control.deployments import Deployment, GateResult
     from tidemill.warehouse.control.leases import Lease
     from tidemill.warehouse.control.models import Model as ModelRow
@@ -441,6 +445,64 @@ class Project:
                 now=self.clock.now(),
             )
         )
+
+    def alerts(self) -> list[AlertRow]:
+        """Every alert, the newest first."""
+        from tidemill.warehouse.control.alerts import list_alerts
+
+        return list_alerts(self.db)
+
+    def alert(self, number: int) -> tuple[AlertRow, list[AlertEvent]]:
+        """One alert, and what happened to it."""
+        from tidemill.warehouse.control.alerts import get_alert, list_events
+
+        return get_alert(self.db, number), list_events(self.db, number)
+
+    def sinks(self) -> list[SinkState]:
+        """How each place does that alerts are sent to."""
+        from tidemill.warehouse.control.deliveries import sink_states
+
+        return sink_states(self.db)
+
+    def acknowledge(self, number: int, *, who: str = "", why: str = "") -> AlertRow:
+        """Say that somebody looks at an alert."""
+        from tidemill.monitoring.people import acknowledge
+
+        return acknowledge(self.db, number, who=who or current_user(), why=why)
+
+    def mute(self, number: int, *, until: datetime | None, who: str = "", why: str = "") -> AlertRow:
+        """Send nothing of an alert and of later ones of its cause until a moment; None lets it be heard again."""
+        from tidemill.monitoring.people import mute, unmute
+
+        if until is None:
+            return unmute(self.db, number, who=who or current_user(), why=why)
+        return mute(self.db, number, until=until, who=who or current_user(), why=why)
+
+    def rate_alert(
+        self, number: int, *, useful: bool, who: str = "", why: str = ""
+    ) -> tuple[AlertRow, dict[Key, float]]:
+        """Say whether an alert was worth it; what was not has to be larger next time, by how much is given back."""
+        from tidemill.monitoring.people import rate
+
+        return rate(self.db, number, useful=useful, who=who or current_user(), why=why)
+
+    def deliver_alerts(self, *, deadline_s: float = 30.0) -> Passed:
+        """Send the messages that wait: one pass."""
+        from tidemill.runner.alerts import deliver_alerts
+
+        return deliver_alerts(self.stations, deadline_s=deadline_s)
+
+    def test_sink(self, sink: str) -> None:
+        """Put a test message into the queue of a sink.
+
+        Raises
+        ------
+        NotFoundError
+            The settings have no sink of that name.
+        """
+        from tidemill.runner.alerts import send_test
+
+        send_test(self.stations, sink)
 
     def replay(self, prediction_id: str, *, retrain: bool = False) -> Replay:
         """Compute a logged prediction anew; with ``retrain`` train its version anew too, and compare digests."""

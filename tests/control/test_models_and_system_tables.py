@@ -180,6 +180,9 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
     found = system.system_tables(db)
 
     assert sorted(found) == [
+        "alert_deliveries",
+        "alert_events",
+        "alerts",
         "aliases",
         "assets",
         "audit",

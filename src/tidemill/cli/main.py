@@ -41,6 +41,7 @@ COMMANDS: dict[str, str] = {
     "pause": "Let a rollout stand still, or let the fallback answer.",
     "resume": "Take back what pause did.",
     "drill": "Rehearse a rollback on a copy, with a real server and real requests.",
+    "alerts": "List alerts, show what one is about, and say what you think of it.",
     "replay": "Compute a logged prediction again, and say whether it is the same.",
     "explain": "Say what each input added to a logged prediction.",
     "audit": "Show who changed what, or verify the trail.",

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.core.alerting import ALERTING, AlertingSettings, alerting_settings
 from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
@@ -225,6 +226,7 @@ PARTS: Mapping[str, tuple[Entry, ...]] = {
     "rollout": ROLLOUT,
     "rollback": ROLLBACK,
     "monitor": MONITOR,
+    "alerting": ALERTING,
 }
 """The sections inside ``[deployments.NAME]``."""
 
@@ -307,6 +309,7 @@ class DeploymentSettings:
     rollout: RolloutSettings
     rollback: RollbackSettings
     monitor: MonitorSettings
+    alerting: AlertingSettings
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -344,6 +347,7 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
         rollout=RolloutSettings(**parts["rollout"]),
         rollback=RollbackSettings(**parts["rollback"]),
         monitor=monitor_settings(path, parts["monitor"], place),
+        alerting=alerting_settings(path, parts["alerting"], place),
         given=dict(given),
         **values,
     )

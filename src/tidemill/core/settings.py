@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from tidemill.core.alerting import SinkSettings, sink_settings
 from tidemill.core.connections import ConnectionSettings, connection_settings
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.maintain import MaintainSettings, maintain_settings
@@ -74,7 +75,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "schedules")
+SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "schedules", "alerts")
 """Tables of the file; their rows stand in `core.sections` and in the modules of `core` that are called as they are."""
 
 
@@ -99,6 +100,7 @@ class Settings:
     connections: Mapping[str, ConnectionSettings]
     maintain: MaintainSettings
     schedules: Mapping[str, ScheduleSettings]
+    alerts: Mapping[str, SinkSettings]
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -149,6 +151,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         connections=connection_settings(given.get("connections", {}), lambda path: _place(text, path), environment),
         maintain=maintain_settings(given.get("maintain", {}), lambda path: _place(text, path)),
         schedules=schedule_settings(given.get("schedules", {}), lambda path: _place(text, path)),
+        alerts=sink_settings(given.get("alerts", {}), lambda path: _place(text, path)),
     )
 
 

@@ -168,9 +168,13 @@ def _season(policy: Policy, window: Window) -> int:
 
 def _series(key: Key, now: Verdict | None, past: Past) -> tuple[Verdict, ...]:
     """Everything judged of a figure, newest window first, this window's verdict in its place."""
-    before = [one for one in past.get(key, ()) if now is None or one.window != now.window]
-    found = [*before, now] if now is not None else before
-    return tuple(sorted(found, key=lambda one: one.window.start, reverse=True))
+    before = past.get(key, ())
+    if now is None:
+        return tuple(before)
+    if not before or now.window.start > before[0].window.start:
+        return (now, *before)
+    others = [one for one in before if one.window != now.window]
+    return tuple(sorted([*others, now], key=lambda one: one.window.start, reverse=True))
 
 
 def _levels(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -108,7 +109,7 @@ def beyond(one: Measurement, floor: float = 0.0) -> bool:
 
 def strength(one: Measurement, floor: float = 0.0) -> float | None:
     """The p-value that counts: 1 for what does not matter, 0 for a broken limit that has no p-value."""
-    if one.value is None:
+    if one.value is None or math.isnan(one.value):
         return None
     if not beyond(one, floor):
         return 1.0

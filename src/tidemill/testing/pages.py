@@ -13,6 +13,7 @@ from click import Context
 
 from tidemill.cli.main import COMMANDS, command_line
 from tidemill.core import errors
+from tidemill.core.alerting import SINK, SINK_KINDS
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
 from tidemill.core.entries import Entry
@@ -53,7 +54,10 @@ ABOUT_TABLES = {
     "deployments": "Each deployment: its champion, the version on trial, and its stage.",
     "deployment_versions": "What became of each version in each deployment.",
     "gates": "What each gate said of each version, at each attempt, and who overrode it.",
-    "audit": "Each change of a deployment, an alias or a token: who, what, why, chained by hashes.",
+    "audit": "Each change of a deployment, an alias, a token or an alert: who, what, why, chained by hashes.",
+    "alerts": "Each alert: what it is about, since when, its evidence, what to do, and what people said of it.",
+    "alert_events": "What happened to each alert: opened, widened, resolved, opened again, acknowledged, muted.",
+    "alert_deliveries": "Each message about an alert to each sink: sent, waiting, or given up, and why.",
     "scoring_jobs": "Each batch that was scored: by which version, from what, to where, by whom, how it ended.",
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
     "rejects": "Rows of files that were not loaded: where they stand, why, and their text. The newest load of a step.",
@@ -105,6 +109,7 @@ def _sections() -> Iterator[str]:
         "openlineage": OPENLINEAGE,
         "maintain": MAINTAIN,
         "schedules.NAME": SCHEDULE,
+        "alerts.NAME": SINK,
         "deployments.NAME": DEPLOYMENT,
     }
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
@@ -118,6 +123,11 @@ def _sections() -> Iterator[str]:
             yield from _kinds()
         if name == "schedules.NAME":
             yield from _actions()
+        if name == "alerts.NAME":
+            yield "\n| kind | what it is | needs |\n|---|---|---|\n"
+            for sink in SINK_KINDS:
+                needs = ", ".join(" or ".join(f"`{one}`" for one in names.split("|")) for names in sink.needs)
+                yield _row(sink.name, sink.doc, needs)
 
 
 def _kinds() -> Iterator[str]:
@@ -146,6 +156,8 @@ ABOUT_SECTIONS = {
     "deployments.NAME.gates": "What a version must show before it takes traffic.",
     "deployments.NAME.rollout": "How a version that passed its gates takes over.",
     "deployments.NAME.rollback": "What takes a version on trial back.",
+    "deployments.NAME.alerting": "When the figures of a deployment's windows become an alert.",
+    "alerts.NAME": "One section for each place that alerts are sent to.",
     "deployments.NAME.monitor": "What is watched of a deployment's answers, window by window.",
 }
 

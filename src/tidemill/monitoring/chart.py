@@ -1,0 +1,82 @@
+"""An alert's main figure over its windows: as lines for a terminal, and as an SVG that stands alone."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import datetime
+from html import escape
+from typing import Any
+
+BAR, LIMIT = "█", "│"
+_PLAIN_BAR, _PLAIN_LIMIT = "#", "|"
+WIDTH, HEIGHT, FOOT, HEAD = 560.0, 190.0, 24.0, 30.0
+
+Chart = Mapping[str, Any]
+
+
+def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool = False) -> list[str]:
+    """One line a window, the newest last: its end, a bar, the value; a mark stands where the limit is.
+
+    Parameters
+    ----------
+    plain
+        Only ASCII.
+    """
+    windows = list(chart["windows"])[-newest:]
+    limit = chart["limit"] or 0.0
+    largest = max([abs(one["value"] or 0.0) for one in windows] + [limit]) or 1.0
+    at = round(limit / largest * width) if limit else -1
+    lines = [str(chart["title"])]
+    for one in windows:
+        size = round(abs(one["value"] or 0.0) / largest * width)
+        cells = [(_PLAIN_BAR if plain else BAR) if place < size else " " for place in range(width + 1)]
+        if 0 <= at <= width:
+            cells[at] = _PLAIN_LIMIT if plain else LIMIT
+        shown = "not enough data" if one["value"] is None else f"{one['value']:.4g}"
+        lines.append(f"  {_moment(one['end'])}  {''.join(cells)}  {shown}")
+    if limit:
+        lines.append(
+            f"  {'':16}  {' ' * max(at, 0)}{_PLAIN_LIMIT if plain else LIMIT} {limit:.4g}: less does not matter"
+        )
+    return lines
+
+
+def chart_svg(chart: Chart) -> str:
+    """Bars, the limit as a line, and the windows of the alert in another colour. It needs no font, script or style."""
+    windows = list(chart["windows"])
+    limit = chart["limit"] or 0.0
+    largest = max([abs(one["value"] or 0.0) for one in windows] + [limit]) or 1.0
+    room = HEIGHT - FOOT - HEAD
+    step = WIDTH / max(len(windows), 1)
+    since = datetime.fromisoformat(chart["since"])
+    parts = [f'<text x="0" y="14" font-size="13" fill="#333333">{escape(str(chart["title"]))}</text>']
+    for number, one in enumerate(windows):
+        if one["value"] is None:
+            continue
+        tall = max(1.0, abs(one["value"]) / largest * room)
+        colour = "#b3261e" if datetime.fromisoformat(one["end"]) > since else "#5b7a99"
+        parts.append(
+            f'<rect x="{number * step + 0.5:.1f}" y="{HEIGHT - FOOT - tall:.1f}" width="{max(step - 1.5, 1):.1f}"'
+            f' height="{tall:.1f}" fill="{colour}"><title>{_moment(one["end"])}: {one["value"]:.4g}</title></rect>'
+        )
+    if limit:
+        y = HEIGHT - FOOT - limit / largest * room
+        parts.append(
+            f'<line x1="0" y1="{y:.1f}" x2="{WIDTH:.0f}" y2="{y:.1f}" stroke="#333333" stroke-dasharray="4 3"/>'
+            f'<text x="{WIDTH:.0f}" y="{y - 4:.1f}" font-size="11" fill="#333333" text-anchor="end">{limit:.4g}</text>'
+        )
+    if windows:
+        first, last = _moment(windows[0]["end"]), _moment(windows[-1]["end"])
+        parts.append(
+            f'<text x="0" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555">{first}</text>'
+            f'<text x="{WIDTH:.0f}" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555" text-anchor="end">{last}</text>'
+        )
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" width="{WIDTH:.0f}"'
+        f' height="{HEIGHT:.0f}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>'
+        f"{''.join(parts)}</svg>"
+    )
+
+
+def _moment(text: str) -> str:
+    return f"{datetime.fromisoformat(text):%Y-%m-%d %H:%M}"

@@ -1,0 +1,238 @@
+"""What a window brought, decided and written down: verdicts, alerts, events and messages, in one transaction."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import msgspec
+
+from tidemill.core.alerting import SinkSettings
+from tidemill.core.clock import Clock
+from tidemill.core.names import name_key
+from tidemill.monitoring import words
+from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.budget import AT_ONCE, Policy
+from tidemill.monitoring.decide import Decision, decide, keep_windows
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.monitoring.verdict import Key, Verdict
+from tidemill.warehouse.control import alerts as kept
+from tidemill.warehouse.control.alerts import AlertRow
+from tidemill.warehouse.control.connection import Database, Tx, to_json
+from tidemill.warehouse.control.deliveries import add_deliveries
+
+CHART_WINDOWS = 40
+
+
+def record(
+    db: Database,
+    deployment: str,
+    window: Window,
+    measurements: Iterable[Measurement],
+    *,
+    policy: Policy,
+    sinks: Mapping[str, SinkSettings],
+    clock: Clock,
+) -> list[Transition]:
+    """Decide on a window and write down what came of it.
+
+    The same figures of the same window again change nothing but the time of writing. Two processes that look at a
+    window at once do it one after the other.
+
+    Returns
+    -------
+    list[Transition]
+        What happened to alerts; each alert has its number as ``id``.
+    """
+    given = list(measurements)
+    with db.write() as tx:
+        past = _past(tx, deployment)
+        since = window.end - policy.cool_down
+        rows = {row.number: row for row in kept.list_alerts(tx, deployment=deployment, since=since)}
+        alerts = [_alert(row) for row in rows.values()]
+        decision = decide(given, window, past, alerts, policy, floors=floors(tx, deployment))
+        _keep(tx, deployment, window, decision, past, policy)
+        charted = {**past, **{one.key: [one, *_others(past, one)] for one in decision.verdicts}}
+        return [_write(tx, deployment, window, one, rows, charted, sinks, clock) for one in decision.transitions]
+
+
+def floors(tx: Database | Tx, deployment: str) -> dict[Key, float]:
+    """The largest effect of each figure that people found not worth an alert, below any that they found worth one."""
+    rated = [row for row in kept.list_alerts(tx, deployment=deployment) if row.useful is not None]
+    seen: dict[Key, dict[bool, list[float]]] = {}
+    for row in rated:
+        for one in row.evidence:
+            if one["value"] is not None and one["family"] not in AT_ONCE:
+                key = Key(one["family"], one["subject"], one["slice"], one["test"])
+                seen.setdefault(key, {True: [], False: []})[bool(row.useful)].append(abs(one["value"]))
+    found = {}
+    for key, values in seen.items():
+        least_useful = min(values[True], default=float("inf"))
+        useless = [value for value in values[False] if value < least_useful]
+        if useless:
+            found[key] = max(useless)
+    return found
+
+
+def _past(tx: Tx, deployment: str) -> dict[Key, list[Verdict]]:
+    past: dict[Key, list[Verdict]] = {}
+    for _, text in kept.load_verdicts(tx, deployment):
+        for one in msgspec.json.decode(text, type=list[Verdict]):
+            past.setdefault(one.key, []).append(one)
+    return past
+
+
+def _keep(
+    tx: Tx, deployment: str, window: Window, decision: Decision, past: Mapping[Key, Sequence[Verdict]], policy: Policy
+) -> None:
+    """Keep the verdicts; what an earlier call said of other figures of the same window stays."""
+    families: dict[str, list[Verdict]] = {}
+    new = {one.key for one in decision.verdicts}
+    before = [one for series in past.values() for one in series if one.window == window and one.key not in new]
+    for one in itertools.chain(decision.verdicts, before):
+        families.setdefault(one.key.family, []).append(one)
+    touched = {one.key.family for one in decision.verdicts}
+    texts = {name: msgspec.json.encode(families[name]).decode() for name in touched}
+    kept.save_verdicts(tx, deployment, (window.start, window.end), texts)
+    kept.forget_verdicts(tx, deployment, touched, keep=keep_windows(policy, window))
+
+
+def _write(
+    tx: Tx,
+    deployment: str,
+    window: Window,
+    transition: Transition,
+    rows: Mapping[int, AlertRow],
+    charted: Mapping[Key, Sequence[Verdict]],
+    sinks: Mapping[str, SinkSettings],
+    clock: Clock,
+) -> Transition:
+    """Write one transition: the alert's row, an event unless it only goes on, and its messages."""
+    before = rows.get(int(transition.alert.id or 0))
+    row = _row(deployment, transition, before, _chart(transition, charted))
+    if before is None:
+        row = replace(row, muted_until=_muted(tx, row))
+    number = kept.save_alert(tx, row)
+    if transition.happening == "continuing":
+        return transition
+    kept.add_event(
+        tx,
+        number,
+        happening=transition.happening,
+        who="monitor",
+        detail=transition.reason or row.headline,
+        window_end=window.end,
+    )
+    muted = row.muted_until is not None and row.muted_until > clock.now()
+    wanted = [] if muted or row.severity != "page" else _wanted(sinks, deployment, transition.happening)
+    if wanted:
+        told = words.message(
+            transition,
+            number=number,
+            deployment=deployment,
+            chart=row.chart,
+            at=clock.now(),
+            evidence=row.evidence,
+        )
+        add_deliveries(
+            tx,
+            alert=number,
+            happening=transition.happening,
+            message=to_json(_plain(told)),
+            sinks={name: clock.new_id() for name in wanted},
+            now=clock.now(),
+        )
+    return replace(transition, alert=replace(transition.alert, id=str(number)))
+
+
+def _wanted(sinks: Mapping[str, SinkSettings], deployment: str, happening: str) -> list[str]:
+    """Sinks that this is for."""
+    mine = name_key(deployment)
+    return [
+        name
+        for name, sink in sinks.items()
+        if happening in sink.send and (not sink.deployments or mine in map(name_key, sink.deployments))
+    ]
+
+
+def _muted(tx: Tx, row: AlertRow) -> Any:
+    """Until when a cause is muted: what people said of its last alert holds for the next one too."""
+    same = [
+        one
+        for one in kept.list_alerts(tx, deployment=row.deployment)
+        if (one.cause, one.severity) == (row.cause, row.severity)
+    ]
+    return same[0].muted_until if same else None
+
+
+def _row(deployment: str, transition: Transition, before: AlertRow | None, chart: Mapping[str, Any]) -> AlertRow:
+    alert = transition.alert
+    evidence = [_plain(words.facts(one)) for one in transition.evidence]
+    explained = [_plain(words.facts(one)) for one in transition.explained]
+    version = next((one.version for one in transition.evidence if one.version is not None), None)
+    now = AlertRow(
+        number=0 if before is None else before.number,
+        deployment=deployment,
+        cause=alert.cause,
+        severity=alert.severity,
+        state="open" if alert.resolved is None else "resolved",
+        headline=words.headline(deployment, alert),
+        since=alert.since,
+        opened_at=alert.opened,
+        resolved_at=alert.resolved,
+        reopened=alert.reopened,
+        version=version,
+        figures=tuple(tuple(key) for key in alert.keys),
+        evidence=evidence,
+        explained=explained,
+        chart=chart,
+        next_step=words.next_step(alert),
+    )
+    if before is None:
+        return now
+    mine = {name: getattr(before, name) for name in _PEOPLES}
+    # What was seen last stays while nothing is seen any more.
+    if not evidence:
+        mine |= {"evidence": before.evidence, "explained": before.explained, "version": before.version}
+    return replace(now, **mine)
+
+
+_PEOPLES = ("acknowledged_by", "acknowledged_at", "acknowledged_why", "muted_until", "useful", "useful_why")
+"""What people said of an alert, which no window changes."""
+
+
+def _alert(row: AlertRow) -> Alert:
+    return Alert(
+        id=str(row.number),
+        cause=row.cause,
+        severity="page" if row.severity == "page" else "diagnosis",
+        keys=tuple(Key(*one) for one in row.figures),
+        since=row.since,
+        opened=row.opened_at,
+        resolved=row.resolved_at,
+        reopened=row.reopened,
+    )
+
+
+def _others(past: Mapping[Key, Sequence[Verdict]], now: Verdict) -> list[Verdict]:
+    return [one for one in past.get(now.key, ()) if one.window != now.window]
+
+
+def _chart(transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> dict[str, Any]:
+    """The main figure of an alert, window by window, oldest first."""
+    key = transition.evidence[0].key if transition.evidence else transition.alert.keys[0]
+    series = sorted(charted.get(key, ()), key=lambda one: one.window.start)[-CHART_WINDOWS:]
+    named = f"{key.subject} ({key.slice})" if key.slice else key.subject
+    return {
+        "title": f"{key.test} of {named}",
+        "limit": series[-1].limit if series else None,
+        "since": _plain(transition.alert.since),
+        "windows": [_plain({"end": one.window.end, "value": one.value}) for one in series],
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Plain JSON data: moments as text."""
+    return msgspec.to_builtins(value)

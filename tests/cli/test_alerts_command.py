@@ -1,0 +1,107 @@
+"""tidemill alerts in a project: what is listed, shown and said, and what is sent."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from tests.cli.conftest import RunCommand
+
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.project import open_project
+from tidemill.runner.alerts import record_alerts
+
+START = datetime(2026, 3, 1, tzinfo=UTC)
+
+
+@pytest.fixture
+def alarmed(project: Path) -> Path:
+    """A project with an open alert about missing values, and a diagnosis of the feature behind it."""
+    (project / "tidemill.toml").write_text('[alerts.file]\nkind = "log"\nfile = "told.jsonl"\n')
+    with open_project(project) as opened:
+        for number, value in enumerate([0.01, 0.4, 0.42]):
+            window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
+            about = {"subject": "items", "p_value": 1e-9 if value > 0.1 else 0.6, "rows": 900, "weight": 0.7}
+            record_alerts(
+                opened.stations,
+                "price_model",
+                window,
+                [
+                    Measurement(family="missing", test="share", value=value, limit=0.05, **about),
+                    Measurement(family="feature", test="psi", value=value, limit=0.1, **about),
+                ],
+            )
+    return project
+
+
+def test_open_alerts_are_listed_and_diagnoses_with_all(command: RunCommand, alarmed: Path) -> None:
+    listed, everything = command("alerts"), command("alerts", "--all")
+
+    assert "price_model: the share of missing values changed in items" in listed.out
+    assert "1 other: tidemill alerts --all" in listed.out
+    assert "open diagnosis" in everything.out
+    assert [one["severity"] for one in command("alerts", "--all", "--json").json()["alerts"]] == ["diagnosis", "page"]
+
+
+def test_an_alert_is_shown_with_evidence_chart_and_what_to_do(command: RunCommand, alarmed: Path) -> None:
+    shown = command("alerts", "show", "1")
+
+    assert shown.status == 0
+    assert "items: share 0.42 beyond 0.05, p = 1.0e-09, 900 rows against training" in shown.out
+    assert "items: psi 0.42, importance 70%" in shown.out
+    assert "2026-03-03 00:00  ████" in shown.out
+    assert "next: ask whoever fills the column" in shown.out
+    assert [one["happening"] for one in command("alerts", "show", "1", "--json").json()["events"]] == ["opened"]
+
+
+def test_an_alert_is_acknowledged_muted_and_rated_with_reasons(command: RunCommand, alarmed: Path) -> None:
+    assert "acknowledged by" in command("alerts", "ack", "1", "--why", "looking").out
+    assert command("alerts", "mute", "1", "--for", "2 days").status != 0
+    assert "nothing is sent about missing" in command("alerts", "mute", "1", "--for", "2 days", "--why", "known").out
+    assert "muted" in command("alerts").out
+    assert "heard again" in command("alerts", "unmute", "1").out
+    assert "share of items: no alert up to 0.42 from now on" in command("alerts", "useful", "1", "no").out
+    actions = [row["action"] for row in command("audit", "--json").json()]
+    assert actions == ["alert acknowledged", "alert muted", "alert unmuted", "alert not useful"]
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["show"], "no number was given"),
+        (["show", "one"], "'one' is no number"),
+        (["show", "9"], "there is no alert 9"),
+        (["mute", "1", "--why", "x"], "needs an end"),
+        (["useful", "1", "maybe"], "yes or no"),
+        (["test", "fil"], "did you mean file?"),
+        (["test"], "name the sink"),
+    ],
+)
+def test_what_cannot_be_done_is_said(words: list[str], said: str, command: RunCommand, alarmed: Path) -> None:
+    ran = command("alerts", *words)
+
+    assert ran.status != 0
+    assert said in ran.err
+
+
+def test_messages_are_sent_and_a_sink_can_be_tested(command: RunCommand, alarmed: Path) -> None:
+    assert "file: 1 sent" in command("alerts", "send").out
+    assert "nothing is due" in command("alerts", "send").out
+    assert "file: 1 sent" in command("alerts", "test", "file").out
+
+    told = [json.loads(line) for line in (alarmed / "told.jsonl").read_text().splitlines()]
+    assert [one["happening"] for one in told] == ["opened", "test"]
+
+
+def test_a_sink_that_is_down_is_shown_beside_the_alerts(command: RunCommand, alarmed: Path) -> None:
+    (alarmed / "tidemill.toml").write_text('[alerts.file]\nkind = "log"\nfile = "sql/told.jsonl/none"\n')
+    (alarmed / "sql" / "told.jsonl").write_text("a file, not a folder")
+
+    assert "file: " in command("alerts", "send").err
+    assert "sink file is down since" in command("alerts").out
+
+
+def test_a_project_without_alerts_says_so(command: RunCommand, project: Path) -> None:
+    assert command("alerts").out.strip() == "no open alerts"
