@@ -209,7 +209,7 @@ class Figures:
 
 def coarse(counts: np.ndarray) -> np.ndarray:
     """The bins that the monitor counts in."""
-    return counts.reshape(*counts.shape[:-1], BINS, -1).sum(axis=-1)
+    return np.asarray(counts.reshape(*counts.shape[:-1], BINS, -1).sum(axis=-1))
 
 
 def distance(counts: np.ndarray, reference: np.ndarray) -> Figures:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -20,6 +21,7 @@ from tidemill.runner.result import text_table
 if TYPE_CHECKING:
     from tidemill.project import Project
     from tidemill.runner.status import Status
+    from tidemill.warehouse.control.alerts import AlertRow
 
 WATCH_S = 2.0
 
@@ -55,12 +57,18 @@ def _one(opened: Project, name: str, *, as_json: bool) -> str:
         raise NotFoundError(f"there is no deployment {name}", hint=did_you_mean(name, known))
     if as_json:
         return json.dumps([one.as_json() for one in chosen], indent=2, ensure_ascii=False)
-    return "\n\n".join(describe(one) for one in chosen)
+    alerts = [one for one in opened.alerts() if one.state == "open" and one.severity == "page"]
+    return "\n\n".join(describe(one, alerts=_about(alerts, one.deployment.name)) for one in chosen)
 
 
-def describe(one: Status) -> str:
+def _about(alerts: Sequence[AlertRow], deployment: str) -> list[str]:
+    mine = [one for one in alerts if name_key(one.deployment) == name_key(deployment)]
+    return [f"alert {one.number} since {one.since:%Y-%m-%d %H:%M} UTC: {one.headline}" for one in mine]
+
+
+def describe(one: Status, *, alerts: Sequence[str] = ()) -> str:
     """A deployment as a person reads it."""
-    parts = [state_line(one.deployment)]
+    parts = [state_line(one.deployment), *alerts]
     until = one.deployment.cool_down_until
     if until is not None and until > utc_now():
         parts.append(f"cools down until {until:%Y-%m-%d %H:%M:%S} UTC")

@@ -43,6 +43,33 @@ def deployments(rows: Rows) -> str:
     return text_table(["deployment", "model", "champion", "on trial", "since (UTC)"], lines)
 
 
+def alerts(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none is open"
+    lines = [(one["alert"], _when(one["since"]), one["headline"], one["acknowledged_by"] or "") for one in rows]
+    return text_table(["alert", "since (UTC)", "what", "seen by"], lines, widest=100)
+
+
+def sinks(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none: tidemill.toml has them as [alerts.NAME]"
+    lines = [
+        (
+            one["sink"],
+            one["kind"],
+            "ok" if one["failing_since"] is None else "failed",
+            one["sent"],
+            one["waiting"],
+            one["given_up"],
+            one["error"],
+        )
+        for one in rows
+    ]
+    return text_table(["sink", "kind", "state", "sent", "waiting", "given up", "because"], lines, widest=80)
+
+
 def parts(rows: Rows) -> str:
     """One line a process."""
     if not rows:
@@ -107,6 +134,8 @@ def runs(rows: Rows) -> str:
 
 SHOW: Mapping[str, Callable[[Rows], str]] = {
     "deployments": deployments,
+    "alerts": alerts,
+    "sinks": sinks,
     "parts": parts,
     "log": log,
     "schedules": schedules,

@@ -63,7 +63,8 @@ def chart_svg(chart: Chart) -> str:
         y = HEIGHT - FOOT - limit / largest * room
         parts.append(
             f'<line x1="0" y1="{y:.1f}" x2="{WIDTH:.0f}" y2="{y:.1f}" stroke="#333333" stroke-dasharray="4 3"/>'
-            f'<text x="{WIDTH:.0f}" y="{y - 4:.1f}" font-size="11" fill="#333333" text-anchor="end">{limit:.4g}</text>'
+            f'<text x="2" y="{y - 4:.1f}" font-size="11" fill="#333333" stroke="#ffffff" stroke-width="3"'
+            f' paint-order="stroke">{limit:.4g}: less does not matter</text>'
         )
     if windows:
         first, last = _moment(windows[0]["end"]), _moment(windows[-1]["end"])

@@ -1,4 +1,4 @@
-"""The whole system at a glance, as plain data: a section each for deployments, parts, log, schedules and runs.
+"""The whole system at a glance, as plain data: a section each for deployments, alerts, sinks, parts, log, schedules, runs.
 
 A new section is a row of `SECTIONS`, and how it reads in the terminal a row of `cli.status_page.SHOW`.
 """
@@ -14,7 +14,9 @@ from typing import Any
 from tidemill.core.settings import Settings
 from tidemill.runner.status import statuses
 from tidemill.serving.log.lag import lag
+from tidemill.warehouse.control.alerts import list_alerts
 from tidemill.warehouse.control.database import Database
+from tidemill.warehouse.control.deliveries import sink_states
 from tidemill.warehouse.control.parts import list_parts
 from tidemill.warehouse.control.runs import list_runs
 from tidemill.warehouse.control.schedules import list_slots, next_slots
@@ -60,6 +62,42 @@ def parts(seen: Seen) -> list[dict[str, Any]]:
         }
         for one in list_parts(seen.db)
     ]
+
+
+def alerts(seen: Seen) -> list[dict[str, Any]]:
+    """What is wrong now and was sent to people, the newest first."""
+    return [
+        {
+            "alert": one.number,
+            "deployment": one.deployment,
+            "headline": one.headline,
+            "since": _text(one.since),
+            "acknowledged_by": one.acknowledged_by,
+            "muted_until": _text(one.muted_until),
+        }
+        for one in list_alerts(seen.db)
+        if one.state == "open" and one.severity == "page"
+    ]
+
+
+def sinks(seen: Seen) -> list[dict[str, Any]]:
+    """Each place that alerts go to, by the settings, and whether they arrive."""
+    states = {one.sink: one for one in sink_states(seen.db)}
+    found = []
+    for name, sink in seen.settings.alerts.items():
+        state = states.get(name)
+        found.append(
+            {
+                "sink": name,
+                "kind": sink.kind,
+                "sent": state.sent if state else 0,
+                "waiting": state.waiting if state else 0,
+                "given_up": state.given_up if state else 0,
+                "failing_since": _text(state.failing_since if state else None),
+                "error": state.error if state else "",
+            }
+        )
+    return found
 
 
 def log(seen: Seen) -> list[dict[str, Any]]:
@@ -120,6 +158,8 @@ def runs(seen: Seen) -> list[dict[str, Any]]:
 
 SECTIONS: Mapping[str, Callable[[Seen], list[dict[str, Any]]]] = {
     "deployments": deployments,
+    "alerts": alerts,
+    "sinks": sinks,
     "parts": parts,
     "log": log,
     "schedules": schedules,
