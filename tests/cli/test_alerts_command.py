@@ -24,7 +24,12 @@ def alarmed(project: Path) -> Path:
     with open_project(project) as opened:
         for number, value in enumerate([0.01, 0.4, 0.42]):
             window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
-            about: dict[str, Any] = {"subject": "items", "p_value": 1e-9 if value > 0.1 else 0.6, "rows": 900, "weight": 0.7}
+            about: dict[str, Any] = {
+                "subject": "items",
+                "p_value": 1e-9 if value > 0.1 else 0.6,
+                "rows": 900,
+                "weight": 0.7,
+            }
             record_alerts(
                 opened.stations,
                 "price_model",
