@@ -1,4 +1,4 @@
-"""The whole system at a glance, as plain data: a section each for deployments, alerts, sinks, parts, log, schedules, runs.
+"""The whole system at a glance, as plain data: one section each for deployments, alerts, sinks, parts, log and so on.
 
 A new section is a row of `SECTIONS`, and how it reads in the terminal a row of `cli.status_page.SHOW`.
 """
