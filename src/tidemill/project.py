@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     import pyarrow as pa
 
+    from tidemill.analysis.drift.report import DriftReport
     from tidemill.analysis.profile.result import Profile
     from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
     from tidemill.core.errors import TidemillError
@@ -401,6 +402,20 @@ class Project:
         from tidemill.runner.profile import ProfileRequest, profile
 
         return profile(self.stations, ProfileRequest(name=name, query=query, label=label), listen=listen)
+
+    def drift(self, reference: str, current: str, *, listen: Callable[[str], None] = lambda _: None) -> DriftReport:
+        """How far each column of some rows moved from a reference, and whether chance does as much.
+
+        Parameters
+        ----------
+        reference, current
+            A table, a view, a query, or the path of a file.
+        listen
+            Told what is being done.
+        """
+        from tidemill.runner.drift import drift
+
+        return drift(self.stations, reference, current, listen=listen)
 
     def promote(self, name: str, *, who: str = "", why: str = "") -> Deployment:
         """Make the version on trial champion at once."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tidemill.cli.parameters import argument, option
+from tidemill.core.settings import SETTINGS_FILE, Settings, read_settings
 from tidemill.project import Project, open_project
 
 ProjectFolder = Annotated[
@@ -32,3 +33,10 @@ def entered(folder: Path) -> Iterator[Project]:
             yield project
         finally:
             os.chdir(before)
+
+
+def settings_near(folder: Path) -> Settings | None:
+    """The settings of the project we stand in, if we do."""
+    start = folder.resolve()
+    root = next((one for one in (start, *start.parents) if (one / SETTINGS_FILE).is_file()), None)
+    return read_settings(root) if root else None

@@ -3,24 +3,21 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
+from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered, settings_near
 from tidemill.cli.output import write_text
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import wants_colour
 from tidemill.core.errors import SettingsError
-from tidemill.core.settings import SETTINGS_FILE, Settings, read_settings
 from tidemill.runner.profile import ProfileRequest, profile_file
+from tidemill.runner.rows_of import is_file
 
 if TYPE_CHECKING:
     from tidemill.analysis.profile.result import Profile
     from tidemill.runner.profile import Listener
-
-ENDINGS = ("csv", "tsv", "txt", "parquet", "json", "jsonl", "ndjson")
 
 
 def profile(
@@ -63,22 +60,9 @@ def profile(
 
 
 def _profile(request: ProfileRequest, project: Path, tell: Listener) -> Profile:
-    if request.name and _is_file(request.name):
-        return profile_file(Path(request.name), request, settings=_settings_near(project), listen=tell)
+    if request.name and is_file(request.name):
+        return profile_file(Path(request.name), request, settings=settings_near(project), listen=tell)
     with entered(project) as opened:
         from tidemill.runner.profile import profile as profile_of
 
         return profile_of(opened.stations, request, listen=tell)
-
-
-def _is_file(name: str) -> bool:
-    """Whether it is a file by its place or its ending: a table's name has neither."""
-    bare = name.lower().removesuffix(".gz").removesuffix(".zst")
-    return os.sep in name or Path(name).is_file() or bare.rpartition(".")[2] in ENDINGS
-
-
-def _settings_near(project: Path) -> Settings | None:
-    """The settings of the project we stand in, if we do."""
-    start = project.resolve()
-    root = next((folder for folder in (start, *start.parents) if (folder / SETTINGS_FILE).is_file()), None)
-    return read_settings(root) if root else None

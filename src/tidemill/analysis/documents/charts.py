@@ -109,6 +109,49 @@ def histogram_chart(title: str, edges: Sequence[float], counts: Sequence[int], l
     return _svg(title, height, parts)
 
 
+def paired_columns(title: str, names: Sequence[str], old: Sequence[float], new: Sequence[float]) -> str:
+    """Pairs of columns side by side, the older one behind in grey; each tells its name and both shares."""
+    height, foot = 150.0, 22.0
+    most = max([*old, *new], default=0.0) or 1.0
+    step = WIDTH / max(1, len(names))
+    parts = [f'<line class="grid" x1="0" y1="{height - foot:.1f}" x2="{WIDTH:.0f}" y2="{height - foot:.1f}"/>']
+    for at, (name, was, now) in enumerate(zip(names, old, new, strict=True)):
+        told = f"<title>{escape(name)}: {was:.2%}, now {now:.2%}</title>"
+        parts.append(f'<g>{told}<rect class="hit" x="{at * step:.2f}" y="0" width="{step:.2f}" height="{height}"/>')
+        for kind, share, left, wide in (("bar was", was, 0.06, 0.88), ("bar", now, 0.28, 0.44)):
+            if share:
+                tall = max(1.0, share / most * (height - foot - 14))
+                place = f'x="{(at + left) * step:.2f}" y="{height - foot - tall:.1f}" width="{wide * step:.2f}"'
+                parts.append(f'<rect class="{kind}" {place} height="{tall:.1f}" rx="1"/>')
+        parts.append("</g>")
+    for at, anchor in ((0, "start"), (len(names) // 2, "middle"), (len(names) - 1, "end")) if names else ():
+        x = {"start": 0.0, "middle": (at + 0.5) * step, "end": WIDTH}[anchor]
+        text = escape(_cut(names[at], 18))
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 6:.1f}" text-anchor="{anchor}">{text}</text>')
+    parts.append(f'<text class="tick" x="0" y="10">{most:.1%} at most</text>')
+    return _svg(title, height, parts)
+
+
+def paired_bars(title: str, names: Sequence[str], old: Sequence[float], new: Sequence[float]) -> str:
+    """Pairs of bars one under the other, the older one in grey, each pair with its name above it and both shares."""
+    row, wide = 34.0, WIDTH - 110
+    most = max([*old, *new], default=0.0) or 1.0
+    parts = []
+    for at, (name, was, now) in enumerate(zip(names, old, new, strict=True)):
+        top = at * row
+        parts.append(f'<text class="name" x="0" y="{top + 12:.1f}">{escape(_cut(name, 44))}</text>')
+        for kind, share, y in (("bar was", was, top + 16), ("bar", now, top + 23)):
+            place = f'x="0" y="{y:.1f}" width="{max(1.0, share / most * wide):.1f}"'
+            parts.append(f'<rect class="{kind}" {place} height="6" rx="2"/>')
+        x = max(was, now) / most * wide + 6
+        parts.append(f'<text class="tick" x="{x:.1f}" y="{top + 26:.1f}">{was:.1%} → {now:.1%}</text>')
+    return _svg(title, max(row * len(names), row), parts)
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[: most - 1]}…"
+
+
 def heat_chart(title: str, names: Sequence[str], values: Sequence[Sequence[float | None]]) -> str:
     """A square of cells, darker the nearer to 1 or -1; each tells its value."""
     size = (WIDTH * 1.6 - 130) / max(1, len(names))

@@ -103,3 +103,8 @@ def shown(value: Any) -> str:
     if isinstance(value, int):
         return f"{value:,}"
     return str(value)
+
+
+def plain(text: str) -> str:
+    """A text of the data in a document: what would be markup there is only a character."""
+    return text.replace("`", "\u02bc").replace("*", "\u2217")

@@ -70,6 +70,8 @@ svg .line{fill:none;stroke:var(--accent);stroke-width:2.5;stroke-linejoin:round}
 svg .dot{fill:var(--accent)}
 svg .faint{fill-opacity:.35}
 svg .bar{fill:var(--accent)}
+svg .bar.was{fill:var(--soft);fill-opacity:.45}
+svg .hit{fill:transparent}
 svg .cell{stroke:var(--paper);stroke-width:1}
 svg .bar.plus,svg .cell.plus{fill:var(--accent)}
 svg .cell.minus{fill:var(--warn)}

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidemill.analysis.documents.charts import bar_chart, heat_chart, histogram_chart
-from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Panel, Section, Text
+from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Panel, Section, Text, plain
 from tidemill.analysis.documents.html import as_html
 from tidemill.analysis.profile.notices import count_of, share
 from tidemill.analysis.profile.result import ColumnProfile, Histogram, Profile
@@ -41,7 +41,7 @@ def as_page(profile: Profile) -> str:
         facts.append(("label", profile.label))
     document = Document(
         title=profile.name,
-        lead=". ".join(line[:1].upper() + line[1:] for line in map(_plain, head_lines(profile))) + ".",
+        lead=". ".join(line[:1].upper() + line[1:] for line in map(plain, head_lines(profile))) + ".",
         facts=tuple(facts),
         sections=tuple(section for section in _sections(profile) if section.blocks),
     )
@@ -52,7 +52,7 @@ def _sections(profile: Profile) -> list[Section]:
     return [
         Section(title="Warnings", blocks=_warnings(profile)),
         Section(title="Columns", blocks=(_overview(profile),) if profile.columns else ()),
-        Section(title=f"What goes with {_plain(profile.label)}", blocks=_with_label(profile)),
+        Section(title=f"What goes with {plain(profile.label)}", blocks=_with_label(profile)),
         Section(title="What goes together", blocks=_together(profile)),
         Section(title="Column by column", blocks=_panels(profile)),
     ]
@@ -62,7 +62,7 @@ def _warnings(profile: Profile) -> tuple[Block, ...]:
     if not profile.notices:
         return (Text(text="None."),)
     listed = profile.notices[:MOST_LISTED]
-    items = tuple(f"{f'**{_plain(one.column)}** ' if one.column else ''}{_plain(one.text)}" for one in listed)
+    items = tuple(f"{f'**{plain(one.column)}** ' if one.column else ''}{plain(one.text)}" for one in listed)
     more = len(profile.notices) - len(listed)
     return (Bullets(items=items), *((Text(text=f"And {more:,} more."),) if more else ()))
 
@@ -74,11 +74,11 @@ def _overview(profile: Profile) -> Grid:
         columns=("column", "type", "missing", "distinct", "values"),
         rows=tuple(
             (
-                _plain(column.name),
+                plain(column.name),
                 type_word(column),
                 missing_word(column),
                 distinct_word(column),
-                _plain(" ".join(summary(column, 60).split())),
+                plain(" ".join(summary(column, 60).split())),
             )
             for column in listed
         ),
@@ -101,7 +101,7 @@ def _with_label(profile: Profile) -> tuple[Block, ...]:
 def _together(profile: Profile) -> tuple[Block, ...]:
     pairs = strongest(profile.associations)[:MOST_PAIRS]
     rows = tuple(
-        (_plain(pair.left), _plain(pair.right), MEASURE_WORDS[pair.measure], f"{pair.value:.2f}", f"{pair.rows:,}")
+        (plain(pair.left), plain(pair.right), MEASURE_WORDS[pair.measure], f"{pair.value:.2f}", f"{pair.rows:,}")
         for pair in pairs
     )
     blocks: list[Block] = []
@@ -133,7 +133,7 @@ def _panels(profile: Profile) -> tuple[Block, ...]:
 
 
 def _panel(column: ColumnProfile, profile: Profile) -> Panel:
-    notes = tuple(_plain(one.text) for one in profile.notices if one.column == column.name)
+    notes = tuple(plain(one.text) for one in profile.notices if one.column == column.name)
     return Panel(title=column.name, kind=column.type, facts=_facts(column), notes=notes, blocks=_drawn(column))
 
 
@@ -218,8 +218,3 @@ def _grid(bars: Sequence[tuple[str, float]]) -> Grid:
 def _cut(value: Any) -> str:
     text = " ".join(str(value).split()) or repr(value)
     return text if len(text) <= SHOWN else f"{text[: SHOWN - 1]}…"
-
-
-def _plain(text: str) -> str:
-    """A text of the data in a document: what would be markup there is only a character."""
-    return text.replace("`", "\u02bc").replace("*", "\u2217")

@@ -1,0 +1,210 @@
+"""How far the columns of some rows moved from those of a reference."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from tidemill.analysis.distributions import KINDS, count_like, learn_distributions
+from tidemill.core.distances import Measured, compare
+from tidemill.core.distribution import Distribution
+
+if TYPE_CHECKING:
+    from tidemill.analysis.table import Table
+
+LEVEL = 0.01  # how often, with nothing wrong, a report may call any column moved
+ASPECTS = {"missing": "missing", "new_values": "new values"}
+
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ColumnDrift:
+    """One column of both.
+
+    Parameters
+    ----------
+    found
+        Every distance, in the order of `core.distances.DISTANCES`.
+    level
+        The p-value below which a distance of this column is no chance.
+    """
+
+    name: str
+    reference: Distribution
+    current: Distribution
+    found: tuple[Measured, ...]
+    level: float
+
+    @property
+    def kind(self) -> str:
+        """Number, time or text."""
+        return self.reference.kind
+
+    @property
+    def moved(self) -> tuple[str, ...]:
+        """What moved as far as matters and farther than chance: ``values``, ``missing``, ``new values``."""
+        names = (ASPECTS.get(one.distance.name, "values") for one in self.found if self.tells(one))
+        return tuple(dict.fromkeys(names))
+
+    @property
+    def effect(self) -> float:
+        """The greatest distance, in times of what matters."""
+        return max((abs(one.value) / one.distance.limit for one in self.found), default=0.0)
+
+    def tells(self, one: Measured) -> bool:
+        """Whether a distance is far enough to matter, and no chance."""
+        return one.matters and one.p_value <= self.level
+
+    def value(self, name: str) -> float | None:
+        """The value of a distance; None when it does not say anything of this column."""
+        return next((one.value for one in self.found if one.distance.name == name), None)
+
+    @property
+    def p_value(self) -> float | None:
+        """The least p-value of all distances."""
+        return min((one.p_value for one in self.found), default=None)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DriftReport:
+    """All columns, the farthest first.
+
+    Parameters
+    ----------
+    gone, added
+        Columns that only the reference has, and only the other rows.
+    changed
+        Columns that hold another kind of values now.
+    skipped
+        Columns of types that have no distribution.
+    """
+
+    reference: str
+    current: str
+    reference_rows: int
+    rows: int
+    columns: tuple[ColumnDrift, ...]
+    gone: tuple[str, ...] = ()
+    added: tuple[str, ...] = ()
+    changed: tuple[str, ...] = ()
+    skipped: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+    @property
+    def moved(self) -> tuple[ColumnDrift, ...]:
+        """The columns that moved."""
+        return tuple(column for column in self.columns if column.moved)
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data: every distance with its p-value, and both distributions of each column."""
+        return {
+            "reference": {"name": self.reference, "rows": self.reference_rows},
+            "current": {"name": self.current, "rows": self.rows},
+            "moved": [column.name for column in self.moved],
+            "gone": list(self.gone),
+            "added": list(self.added),
+            "changed": list(self.changed),
+            "skipped": list(self.skipped),
+            "columns": [
+                {
+                    "name": column.name,
+                    "kind": column.kind,
+                    "moved": list(column.moved),
+                    "level": column.level,
+                    "distances": [
+                        {
+                            "name": one.distance.name,
+                            "value": one.value,
+                            "low": one.low,
+                            "high": one.high,
+                            "unit": one.distance.unit,
+                            "limit": one.distance.limit,
+                            "p_value": one.p_value,
+                        }
+                        for one in column.found
+                    ],
+                    "reference": column.reference.as_json(),
+                    "current": column.current.as_json(),
+                }
+                for column in self.columns
+            ],
+        }
+
+
+def make_report(
+    reference: Table, current: Table, *, names: tuple[str, str], listen: Listener = lambda _: None
+) -> DriftReport:
+    """Learn how the reference is distributed, and count the other rows in the same bins.
+
+    Parameters
+    ----------
+    names
+        What both are called in the report.
+    listen
+        Told what is being done.
+    """
+    listen(f"counting {reference.rows:,} rows of {names[0]}")
+    old, new = ({column.name: column for column in table.columns} for table in (reference, current))
+    shared = [name for name in old if name in new]
+    learnt = learn_distributions(reference, shared)
+    listen(f"counting {current.rows:,} rows of {names[1]}")
+    counted = count_like(current, learnt)
+    found = [(name, compare(learnt[name], one)) for name, one in counted.items()]
+    tests = sum(len(distances) for _, distances in found)
+    columns = [
+        ColumnDrift(
+            name=name, reference=learnt[name], current=counted[name], found=distances, level=LEVEL / max(1, tests)
+        )
+        for name, distances in found
+    ]
+    return DriftReport(
+        reference=names[0],
+        current=names[1],
+        reference_rows=reference.rows,
+        rows=current.rows,
+        columns=tuple(sorted(columns, key=lambda column: (not column.moved, -column.effect))),
+        gone=tuple(name for name in old if name not in new),
+        added=tuple(name for name in new if name not in old),
+        changed=tuple(name for name in shared if KINDS.get(old[name].kind) != KINDS.get(new[name].kind)),
+        skipped=tuple(name for name in shared if old[name].kind not in KINDS and new[name].kind not in KINDS),
+    )
+
+
+def timed(report: DriftReport, seconds: float) -> DriftReport:
+    """The report with how long it took."""
+    return replace(report, seconds=seconds)
+
+
+def told_p(value: float | None) -> str:
+    """A p-value as people read it."""
+    if value is None:
+        return "-"
+    return "< 0.0001" if value < 1e-4 else f"{value:.4f}"
+
+
+def head_lines(report: DriftReport) -> list[str]:
+    """What a reader must know before the columns."""
+    lines = []
+    moved = report.moved
+    if moved:
+        names = ", ".join(column.name for column in moved[:8]) + (", …" if len(moved) > 8 else "")
+        lines.append(f"{len(moved)} of {len(report.columns)} columns moved: {names}")
+    else:
+        lines.append(f"none of {len(report.columns)} columns moved farther than chance, and as far as matters")
+    for word, names_of in (
+        ("only in the reference", report.gone),
+        ("not in the reference", report.added),
+        ("of another kind now", report.changed),
+        ("not compared for their types", report.skipped),
+    ):
+        if names_of:
+            lines.append(f"{word}: {listed(names_of)}")
+    return lines
+
+
+def listed(names: Sequence[str], most: int = 12) -> str:
+    """Names in a line."""
+    more = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return ", ".join(names[:most]) + more

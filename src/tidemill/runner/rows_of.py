@@ -1,0 +1,167 @@
+"""The rows a person names: a table or view of the project, a query, or a file."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tidemill.core.connections import find_source
+from tidemill.core.errors import NotFoundError, SettingsError
+from tidemill.core.names import asset_key, did_you_mean, quote_path
+from tidemill.sources.patterns import quote_file
+
+if TYPE_CHECKING:
+    from tidemill.analysis.table import Table
+    from tidemill.core.settings import Settings
+    from tidemill.runner.stations import Stations
+    from tidemill.warehouse.protocol import Session
+
+ENDINGS = ("csv", "tsv", "txt", "parquet", "json", "jsonl", "ndjson")
+QUERY = ("select", "with", "from")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NamedRows:
+    """Rows that can be looked at.
+
+    Parameters
+    ----------
+    look
+        Opens them: a stored table is counted where it is, anything else is copied once.
+    notes
+        How a file was read.
+    """
+
+    name: str
+    look: Callable[[], Table]
+    notes: tuple[str, ...] = ()
+
+
+def is_file(name: str) -> bool:
+    """Whether it is a file by its place or its ending: a table's name has neither."""
+    bare = name.lower().removesuffix(".gz").removesuffix(".zst")
+    return os.sep in name or Path(name).is_file() or bare.rpartition(".")[2] in ENDINGS
+
+
+def is_query(name: str) -> bool:
+    """Whether it is a query: it begins as one, and goes on."""
+    words = name.split(maxsplit=1)
+    return len(words) == 2 and words[0].lower() in QUERY
+
+
+def rows_of_table(stations: Stations, session: Session, name: str) -> NamedRows:
+    """Rows of a table or view of the project, or of a connection.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such table or view.
+    """
+    name, stored = _find(stations, name)
+    text = f"SELECT * FROM {quote_path(name)}"
+    if not stored:
+        return rows_of_query(stations, session, text, dialect="duckdb", name=name)
+    stations.warehouse.require_intact([name], session.version)
+    return _opened(session, text, name=name, stored=True)
+
+
+def rows_of_query(stations: Stations, session: Session, text: str, *, dialect: str = "", name: str = "") -> NamedRows:
+    """Rows of a query in the dialect, ML functions among them.
+
+    Raises
+    ------
+    SettingsError
+        It is not one query.
+    """
+    from tidemill.runner.execute import open_query
+    from tidemill.runner.files import FileReads
+    from tidemill.runner.views import SavedViews
+    from tidemill.sql.parse import parse_text
+    from tidemill.sql.statements import Select
+    from tidemill.warehouse.control.assets import load_assets
+
+    statements = parse_text(text, file="<query>", dialect=dialect or stations.settings.dialect)
+    if len(statements) != 1 or not isinstance(statements[0], Select):
+        raise SettingsError("one query is looked at", hint="such as 'SELECT ... FROM ...'")
+    views = SavedViews(load_assets(stations.db))
+    files = FileReads(stations, session, sure=True)
+    bound = stations.bind(statements[0].query, views=views, files=files.sql)
+    stations.warehouse.require_intact(bound.tables, session.version)
+    opened = open_query(bound, stations.context(session))
+
+    def look() -> Table:
+        from tidemill.analysis.table import open_table
+
+        return open_table(session, opened.sql, opened.relations)
+
+    return NamedRows(name=name or " ".join(text.split()), look=look)
+
+
+def rows_of_file(session: Session, path: Path) -> NamedRows:
+    """Rows of a file, read as it was meant.
+
+    Raises
+    ------
+    SourceError
+        The file cannot be read.
+    """
+    from tidemill.sources.files import keep_rows
+    from tidemill.sources.scan import scan_file
+
+    scan = scan_file(session, path)
+    if scan.reader == "read_parquet":
+        text = f"SELECT * FROM read_parquet({quote_file(scan.path)})"
+        return _opened(session, text, name=path.name, stored=True, notes=scan.notes)
+    kept = scan if scan.kept else keep_rows(session, scan)
+    text = f"SELECT * EXCLUDE (tm_row) FROM {kept.kept}"
+    return _opened(session, text, name=path.name, stored=True, notes=scan.notes)
+
+
+@contextmanager
+def without_project(settings: Settings | None) -> Iterator[Session]:
+    """A session for files, when no project is needed."""
+    from tidemill.warehouse.duckdb.lake import open_lake
+
+    with tempfile.TemporaryDirectory(prefix="tidemill-files-") as scratch:
+        threads = settings.threads or None if settings else None
+        memory = f"{settings.memory_limit_mb}MB" if settings and settings.memory_limit_mb else None
+        lake = open_lake(Path(scratch), search_path=Path.cwd(), threads=threads, memory_limit=memory)
+        try:
+            with lake.session() as session:
+                yield session
+        finally:
+            lake.close()
+
+
+def _opened(session: Session, sql: str, *, name: str, stored: bool, notes: tuple[str, ...] = ()) -> NamedRows:
+    def look() -> Table:
+        from tidemill.analysis.table import open_table
+
+        return open_table(session, sql, stored=stored)
+
+    return NamedRows(name=name, look=look, notes=notes)
+
+
+def _find(stations: Stations, name: str) -> tuple[str, bool]:
+    """The name as the project has it, and whether it is a table whose rows are stored."""
+    from tidemill.warehouse.control.assets import load_assets
+
+    tables = {asset_key(table): table for table in stations.warehouse.tables()}
+    key = asset_key(name)
+    if key in tables:
+        return tables[key], True
+    views = {key: asset.name for key, asset in load_assets(stations.db).items() if asset.kind == "view"}
+    if key in views:
+        return views[key], False
+    if key.startswith("tidemill.") or find_source(name, stations.settings.connections) is not None:
+        return name, False
+    raise NotFoundError(
+        f"there is no table or view {name}",
+        hint=did_you_mean(name, [*tables.values(), *views.values()]) or "run makes the tables of a project",
+        name=name,
+    )
