@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
+from tidemill.analysis.distribution_arrays import distribution_of
 from tidemill.analysis.distributions import bin_edges, count_like, learn_distributions
 from tidemill.analysis.table import Table
 from tidemill.core.distances import compare
@@ -163,3 +165,16 @@ def test_false_alarms_of_learnt_bins_are_as_many_as_promised(table_of: TableOf) 
         assert len(values) == 300
         # Four standard errors above 0.05.
         assert np.mean(np.array(values) < 0.05) < 0.1
+
+
+def test_arrow_columns_have_the_distribution_that_the_engine_counts(table_of: TableOf) -> None:
+    table = table_of(ODD.replace("1::HUGEINT", "1::BIGINT"))
+    counted = learn_distributions(table)
+
+    for name, one in counted.items():
+        found = distribution_of(name, table.read(f"SELECT * FROM {table.relation}").column(name))
+        assert found is not None
+        assert found == replace(one, deviation=found.deviation, mean=found.mean)
+        assert found.mean == (None if one.mean is None else pytest.approx(one.mean))
+        assert found.deviation == (None if one.deviation is None else pytest.approx(one.deviation))
+    assert distribution_of("l", table.read(f"SELECT l FROM {table.relation}").column("l")) is None

@@ -119,7 +119,8 @@ def _counts(counted: Any, size: int) -> list[int]:
 
 
 def _edges(edges: Sequence[float]) -> str:
-    written = ", ".join("'-infinity'" if edge == -math.inf else f"{edge!r}" for edge in edges)
+    """Each number as a text: as a literal it would be a decimal, which loses the last digits of a double."""
+    written = ", ".join(f"'{'-infinity' if edge == -math.inf else repr(edge)}'" for edge in edges)
     return f"CAST([{written}] AS DOUBLE[])"
 
 

@@ -76,7 +76,7 @@ def learn_distributions(
             column,
             edges[column.name],
             counted[column.name],
-            _deviation(kept[column.name], edges[column.name], counted[column.name].counts),
+            deviation_of(kept[column.name], edges[column.name], counted[column.name].counts),
         )
         for column in numbers
     }
@@ -87,7 +87,7 @@ def learn_distributions(
         for name, values in many.items()
     }
     found |= count_texts(table, [column for column in texts if column.name in many], listed)
-    return {column.name: _short(found[column.name]) for column in wanted}
+    return {column.name: without_rare(found[column.name]) for column in wanted}
 
 
 def count_like(table: Table, references: Mapping[str, Distribution]) -> dict[str, Distribution]:
@@ -136,7 +136,8 @@ def bin_edges(values: Array, low: float | None, high: float | None, *, bins: int
     else:
         inner = np.quantile(values, np.arange(1, bins) / bins, method="lower")
         spikes = np.unique(inner[1:][np.diff(inner) == 0])
-        inner = np.unique(np.concatenate([inner, np.nextafter(spikes, -np.inf)]))
+        before = [math.nextafter(spike, -math.inf) for spike in spikes.tolist()]
+        inner = np.unique(np.concatenate([inner, before]))
     around = [math.nextafter(low, -math.inf), high]
     edges = np.unique(np.concatenate([inner, around]))
     return tuple(edges[np.isfinite(edges)].tolist())
@@ -170,7 +171,7 @@ def _values(table: Table, relation: str, columns: Sequence[Column]) -> dict[str,
     return found
 
 
-def _deviation(values: Array, edges: Sequence[float], counts: Sequence[int]) -> float | None:
+def deviation_of(values: Array, edges: Sequence[float], counts: Sequence[int]) -> float | None:
     """The deviation of all rows: how many stand in each bin is known, and how they are spread there is the sample's.
 
     In a table that is ordered by time, the deviation of the sample itself was 10 % off.
@@ -206,7 +207,7 @@ def _many(table: Table, relation: str, columns: Sequence[Column], most: int) -> 
     return {name: one.values for name, one in sampled.items()}
 
 
-def _short(found: Distribution) -> Distribution:
+def without_rare(found: Distribution) -> Distribution:
     """Without the values that are no categories: rare ones of very many, and long texts."""
     if found.kind != "text":
         return found

@@ -27,6 +27,10 @@ booster.json, weights.npz
 golden.json
     ``rows`` (at most 20, as `golden.golden_rows` makes them from the raw columns of training rows) and their
     ``scores``. Versions of before it had them do without.
+baseline.json
+    What the version's answers are compared with: ``inputs`` {name: distribution over the training rows of a raw
+    column}, ``label``, ``prediction`` (over the evaluated rows) and ``probabilities`` {class: distribution}, as
+    `core.distribution.Distribution.as_json` writes them. Versions of before it had them do without.
 
 Nothing here holds a time, a duration or a run's id: those are rows of the control database.
 """
@@ -42,6 +46,7 @@ FORMAT = 1
 MANIFEST, FEATURES, INFO = "manifest.json", "features.json", "info.json"
 EVALUATION, MODEL_ONNX, SCORES_ONNX = "evaluation.npz", "model.onnx", "scores.onnx"
 GOLDEN = "golden.json"
+BASELINE = "baseline.json"
 
 # Those that can change what a model answers.
 _LIBRARIES = ("numpy", "onnx", "onnxruntime", "pyarrow", "tidemill", "xgboost-cpu")

@@ -13,6 +13,7 @@ from tidemill.core.errors import EmptyDataError, SpaceError
 from tidemill.core.names import quote_name
 from tidemill.features.encode import BatchEncoder
 from tidemill.features.plan import FeaturePlan
+from tidemill.training.baseline import Spread
 from tidemill.training.labels import LabelFacts, encode_labels
 from tidemill.training.source import TrainingRows
 from tidemill.training.split import Split, changed_rows
@@ -43,7 +44,13 @@ class Loaded:
 
 
 def load_rows(
-    rows: TrainingRows, draft: FeaturePlan, label: LabelFacts, split: Split, *, computed: Mapping[str, str]
+    rows: TrainingRows,
+    draft: FeaturePlan,
+    label: LabelFacts,
+    split: Split,
+    *,
+    computed: Mapping[str, str],
+    spread: Spread | None = None,
 ) -> Loaded:
     """Read all rows once, encode them batch by batch and put each where it belongs.
 
@@ -53,6 +60,8 @@ def load_rows(
     ----------
     computed
         The columns of TRANSFORM: name to SQL. Empty without a TRANSFORM.
+    spread
+        Keeps some of the training rows as they came.
 
     Raises
     ------
@@ -73,6 +82,8 @@ def load_rows(
         if seen + count > total:
             raise changed_rows(rows)
         trains = None if split.trains is None else split.trains[seen : seen + count]
+        if spread is not None:
+            spread.take(batch, trains)
         size = count if trains is None else int(trains.sum())
         at = _places(trains, trained, split.rows_train + evaluated, count)
         _encode(encoder, batch, x, at, whole=trains is None or size in (0, count))

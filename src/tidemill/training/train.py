@@ -20,6 +20,7 @@ from tidemill.model_types._arrays import write_arrays
 from tidemill.model_types.base import FitData, FitRequest, Fitted, Iteration
 from tidemill.training.agreement import check_agreement
 from tidemill.training.artifact import (
+    BASELINE,
     EVALUATION,
     FEATURES,
     FORMAT,
@@ -31,6 +32,7 @@ from tidemill.training.artifact import (
     json_file,
     library_versions,
 )
+from tidemill.training.baseline import Spread, baseline, spread_of
 from tidemill.training.describe import describe_features, describe_inputs
 from tidemill.training.explain import explain_globally
 from tidemill.training.golden import golden_rows
@@ -129,6 +131,8 @@ class _Made:
     loaded: Loaded
     frozen: Sequence[FrozenColumn]
     listed: Sequence[str]
+    learned: dict[str, Learned]
+    spread: Spread
     feature_info: tuple[dict[str, Any], ...]
     weight: np.ndarray | None
     warnings: list[str]
@@ -160,10 +164,13 @@ def _prepare(rows: TrainingRows, label: LabelFacts, split: Split) -> _Made:
         names = tuple(schema.names)
     learned = learn_categories(task.session, sql, schema, features=names, where=task.where)
     draft = _draft(rows, label, schema, learned, names=names, frozen=frozen.columns, inputs=frozen.inputs)
-    loaded = load_rows(rows, draft, label, split, computed=frozen.sql_by_name())
+    spread = Spread(_spread_names(draft, learned), split.rows_train)
+    loaded = load_rows(rows, draft, label, split, computed=frozen.sql_by_name(), spread=spread)
     x = loaded.x[: split.rows_train]
     if frozen.columns:
         info = describe_inputs(rows, training_sql, frozen.inputs or ())
+        spread = spread_of(rows, [column.name for column in draft.inputs], split)
+        learned = {}
     else:
         info = describe_features(draft, learned, x, threads=task.threads)
     plan = settle(draft, x, y=loaded.y[: split.rows_train])
@@ -177,12 +184,22 @@ def _prepare(rows: TrainingRows, label: LabelFacts, split: Split) -> _Made:
         loaded=loaded,
         frozen=frozen.columns,
         listed=frozen.listed,
+        learned=learned,
+        spread=spread,
         feature_info=info,
         weight=None,
         warnings=_warnings(plan, label, loaded.y[: split.rows_train]),
     )
     made.weight = _weights(made)
     return made
+
+
+def _spread_names(draft: FeaturePlan, learned: dict[str, Learned]) -> list[str]:
+    """The raw columns that are loaded and not counted by value already; with a TRANSFORM none is loaded."""
+    if draft.transforms:
+        return []
+    texts = {feature.column for feature in draft.features if feature.kind == "text" and feature.name in learned}
+    return [name for name in dict.fromkeys(feature.column for feature in draft.features) if name not in texts]
 
 
 def _draft(
@@ -326,9 +343,22 @@ def _files(made: _Made, fitted: Fitted, evaluated: _Evaluated, info: dict[str, A
         EVALUATION: write_arrays(arrays),
         MODEL_ONNX: graph.data,
         GOLDEN: json_file(golden_rows(raw, fitted.scores(sample))),
+        BASELINE: json_file(_baseline(made, evaluated)),
         **fitted.files(),
     }
     return files if scores is None else files | {SCORES_ONNX: scores}
+
+
+def _baseline(made: _Made, evaluated: _Evaluated) -> dict[str, Any]:
+    return baseline(
+        [column.name for column in made.plan.inputs],
+        made.spread,
+        made.learned,
+        made.label.labels,
+        y=made.loaded.y[: made.split.rows_train],
+        scores=evaluated.scores,
+        rows_train=made.split.rows_train,
+    )
 
 
 def _raw_sample(made: _Made) -> pa.RecordBatch:
