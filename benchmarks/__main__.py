@@ -25,6 +25,7 @@ JOBS = {
     "profile": "profile",
     "cleaning": "cleaning",
     "alarms": "alarms",
+    "drift": "drift",
 }
 
 

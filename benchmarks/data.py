@@ -2,7 +2,8 @@
 
 ``mixed`` has 20 columns: an id, ten numbers, an integer, a boolean, six strings of 4 to 3,000 values, a label that
 depends on them; 2 % NULLs in every feature. ``timed`` has two timestamps more,
-``numbers`` the id, the numbers and the label.
+``numbers`` the id, the numbers and the label. ``features`` has the ten numbers, the six strings and two timestamps, and
+``shifted`` other such rows, with three of the numbers a tenth of a deviation higher.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from benchmarks.common import OUT, PYTHON, prepare
 
 NUMBERS = tuple(f"n{i}" for i in range(10))
 STRINGS = tuple(f"c{i}" for i in range(6))
+PAIR = ("features", "shifted")
 _SIZES = (4, 12, 50, 200, 1000, 3000)
 _CHUNK = 250_000
 _NULLS = 0.02
@@ -32,7 +34,7 @@ def write(kind: str, rows: int, path: Path) -> None:
     import numpy as np
     import pyarrow.parquet as pq
 
-    rng = np.random.default_rng(20)
+    rng = np.random.default_rng(21 if kind == "shifted" else 20)
     unfinished = path.with_suffix(".part")
     writer = None
     for start in range(0, rows, _CHUNK):
@@ -63,6 +65,9 @@ def _chunk(rng, start, count, kind):
         rng.poisson(4, count).astype(float),
         rng.beta(2, 5, count),
     ]
+    if kind == "shifted":
+        for at, by in ((0, 0.1), (1, 1.0), (9, 0.016)):
+            numbers[at] = numbers[at] + by
     codes = [np.minimum(rng.zipf(1.3, count) - 1, size - 1) for size in _SIZES]
     flag = rng.random(count) < 0.3
     whole = rng.integers(0, 1_000, count)
@@ -74,13 +79,17 @@ def _chunk(rng, start, count, kind):
     if kind in ("mixed", "timed"):
         made["i0"] = column(whole)
         made["b0"] = column(flag)
+    if kind in ("mixed", "timed", *PAIR):
         for name, values, size in zip(STRINGS, codes, _SIZES, strict=True):
             words = pa.array([f"{name} value {i:04d}" for i in range(size)])
             made[name] = pa.DictionaryArray.from_arrays(column(values), words).cast(pa.string())
-    if kind == "timed":
+    if kind in ("timed", *PAIR):
         for name in ("t0", "t1"):
             seconds = 1_600_000_000 + rng.integers(0, 10**8, count)
             made[name] = pa.array(seconds * 1_000_000, pa.timestamp("us"), mask=rng.random(count) < _NULLS)
+    if kind in PAIR:
+        del made["id"]
+        return pa.table(made)
     made["label"] = pa.array(label.astype(np.int64))
     return pa.table(made)
 

@@ -1,0 +1,113 @@
+"""tidemill drift: any two of tables, views, files and queries; for people, for programs, and as a page."""
+
+from __future__ import annotations
+
+import json
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+
+from tidemill.cli.main import run_command
+from tidemill.project import open_project
+
+EVIL = "<img src=x onerror=alert(1)> `a` **b**"
+
+
+@pytest.fixture
+def months(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "tidemill.toml").write_text("")
+    (tmp_path / "sql").mkdir()
+    rows = "SELECT i AS id, hash(i + {}) % 1000 / 10 AS price, ['a', 'b'][i % 2 + 1] AS kind FROM range(2000) t(i)"
+    (tmp_path / "sql" / "months.sql").write_text(
+        f"CREATE TABLE may AS {rows.format(0)};\nCREATE TABLE june AS {rows.format(5000)};\n"
+        "CREATE VIEW july AS SELECT price + 20 AS price, id, [1] AS list,"
+        " CASE WHEN id % 20 = 0 THEN 'new ' || kind ELSE kind END AS kind FROM june;\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert run_command(["run"]) == 0
+    return tmp_path
+
+
+def printed(capsys: pytest.CaptureFixture[str], *arguments: str) -> str:
+    capsys.readouterr()
+    assert run_command(["drift", *arguments]) == 0
+    return capsys.readouterr().out
+
+
+@pytest.mark.usefixtures("months")
+def test_nothing_is_told_of_tables_that_are_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "may", "june")
+
+    assert out.startswith("may: 2,000 rows, 2,000 rows against it\n  none of 3 columns moved farther than chance")
+
+
+@pytest.mark.usefixtures("months")
+def test_what_moved_is_told_first_and_with_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "May", "SELECT * EXCLUDE (id) FROM july")
+
+    lines = out.splitlines()
+    assert lines[1:4] == [
+        "  2 of 2 columns moved: price, kind",
+        "  only in the reference: id",
+        "  not in the reference: list",
+    ]
+    assert [line.split()[0] for line in lines[5:8]] == ["column", "price", "kind"]
+    assert lines[7].endswith(" new values")
+    assert max(map(len, lines)) <= 100
+
+
+def test_two_files_need_no_project(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("old.csv").write_text("x,y\n" + "1,a\n2,b\n" * 50)
+    Path("new.csv").write_text("x,y\n" + "1,a\n2,\n" * 50)
+
+    found = json.loads(printed(capsys, "old.csv", "new.csv", "--json"))
+
+    assert found["moved"] == ["y"]
+    y = next(column for column in found["columns"] if column["name"] == "y")
+    missing = next(one for one in y["distances"] if one["name"] == "missing")
+    assert (missing["value"], y["moved"]) == (0.5, ["values", "missing"])
+    assert y["reference"]["counts"] == [50, 50]
+
+
+def test_a_file_is_compared_with_a_table_from_another_folder(
+    months: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    inner = months / "inner"
+    inner.mkdir()
+    monkeypatch.chdir(inner)
+    Path("new.csv").write_text("id,price\n" + "".join(f"{i},{i % 100}\n" for i in range(500)))
+
+    assert "only in the reference: kind" in printed(capsys, "may", "new.csv")
+
+
+@pytest.mark.usefixtures("months")
+def test_the_page_stands_alone_and_shows_data_as_text(capsys: pytest.CaptureFixture[str]) -> None:
+    query = f"SELECT price, '{EVIL}' AS \"{EVIL}\" FROM may"
+
+    assert printed(capsys, query, f"{query} WHERE price > 50", "--html", "out.html").startswith("wrote ")
+    page = Path("out.html").read_text()
+
+    assert "<img" not in page
+    assert "<script" not in page
+    HTMLParser().feed(page)
+    assert page.count('class="panel"') == 2
+
+
+@pytest.mark.usefixtures("months")
+def test_a_name_that_is_nothing_is_told_with_its_nearest(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_command(["drift", "may", "jun"]) == 5
+    assert "did you mean june" in capsys.readouterr().err
+
+
+def test_no_rows_and_no_columns_in_common_are_no_error(months: Path) -> None:
+    with open_project(months) as project:
+        empty = project.drift("may", "SELECT * FROM may WHERE false")
+        apart = project.drift("SELECT 1 AS a", "SELECT 2 AS b")
+
+    assert empty.moved == ()
+    assert empty.rows == 0
+    assert (apart.columns, apart.gone, apart.added) == ((), ("a",), ("b",))
