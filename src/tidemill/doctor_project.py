@@ -1,4 +1,4 @@
-"""What `tidemill doctor` looks at in a project's folder: places, locks, leases, the spool, and whether it needs upkeep.
+"""What `tidemill doctor` looks at in a project's folder: places, locks, leases, the spool, schedules, upkeep.
 
 Each check yields what is wrong, and nothing where all is well.
 """
@@ -199,6 +199,18 @@ def upkeep(project: Project) -> Iterator[Finding]:
         yield Finding(check="upkeep", status="warning", detail=f"there is work: {what}", hint="tidemill maintain")
 
 
+def scheduler(project: Project) -> Iterator[Finding]:
+    """Schedules that are due, and that no scheduler comes to."""
+    for one in project.overview()["schedules"]:
+        if one["overdue"]:
+            yield Finding(
+                check="schedules",
+                status="warning",
+                detail=f"{one['schedule']} is due since {one['next']}, and no scheduler has come to it",
+                hint="tidemill schedule, or tidemill up, which brings it along",
+            )
+
+
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     places,
     shared,
@@ -210,6 +222,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     leases,
     control,
     spool,
+    scheduler,
     upkeep,
 )
 

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -20,6 +21,7 @@ from tests.schedule.conftest import make_due, slots, write_project
 from tidemill.core.clock import Clock, utc_now
 from tidemill.project import open_project
 from tidemill.schedule.perform import perform_due
+from tidemill.schedule.timer import Timer
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import held
 from tidemill.warehouse.control.parts import list_parts
@@ -160,6 +162,27 @@ def test_of_two_schedulers_one_does_the_slot(yearly: Path) -> None:
     assert len(one.words("begun") + other.words("begun")) == 1
     assert [(row.status, row.attempt) for row in slots(yearly)] == [("ok", 1)]
     assert built(yearly)
+
+
+def test_fault_67_however_many_are_due_one_of_a_kind_is_done_at_a_time(tmp_path: Path) -> None:
+    kinds = {"a": "check", "b": "check", "c": "check", "d": "collect"}
+    root = write_project(
+        tmp_path, "".join(f'[schedules.{name}]\ncron = "@yearly"\ndo = "{do}"\n' for name, do in kinds.items())
+    )
+    make_due(root)
+    with open_project(root) as project:
+        timer = Timer(
+            root=root, settings=project.settings, db=project.db, clock=Clock(), say=lambda _word, _facts: None
+        )
+        timer.look()
+        timer.look()
+        begun = sorted(timer.children)
+        stop = threading.Event()
+        stop.set()
+
+        assert timer.run(stop) == 0
+
+    assert begun == ["a", "d"]
 
 
 def test_a_slot_outlives_its_scheduler_and_the_next_scheduler_lets_it_be(yearly: Path) -> None:

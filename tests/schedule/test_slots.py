@@ -13,12 +13,15 @@ from tests.schedule.conftest import Moved, at
 from tidemill.core.clock import Clock
 from tidemill.core.errors import ConflictError, SettingsError
 from tidemill.core.schedules import ACTIONS, ScheduleSettings, one_schedule
+from tidemill.doctor_project import scheduler
 from tidemill.schedule.actions import PERFORM
 from tidemill.schedule.due import Due, again_at, due
+from tidemill.schedule.perform import note
 from tidemill.warehouse.control import schedules as records
 from tidemill.warehouse.control.database import open_database
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import acquire, release
+from tidemill.warehouse.control.parts import beating, list_parts
 from tidemill.warehouse.control.schedules import SlotRow
 
 HOURLY = '[schedules.hourly]\ncron = "@hourly"\ndo = "check"\n'
@@ -202,6 +205,18 @@ def test_a_schedule_that_left_the_settings_leaves_its_slots(moved: Make) -> None
         ]
 
 
+def test_upkeep_forgets_old_slots_but_not_the_newest_of_a_schedule(moved: Make) -> None:
+    it = moved(HOURLY + "[maintain]\nkeep_run_days = 30\n")
+    for moment in ("13:00", "14:00"):
+        it.look(at(f"2026-03-02 {moment}"))
+
+    it.moment = at("2026-05-02 14:00")
+    with it.open() as project:
+        assert ("forget slots", "1 older than 30 days") in [(act.action, act.detail) for act in project.maintain().acts]
+
+    assert it.rows("hourly") == [("03-02 14:00", "ok", 0)]
+
+
 def test_the_system_table_shows_the_next_slot_and_the_last(moved: Make) -> None:
     it = moved(HOURLY)
     it.look(at("2026-03-02 13:10"))
@@ -212,7 +227,7 @@ def test_the_system_table_shows_the_next_slot_and_the_last(moved: Make) -> None:
     assert found == [(*plain, "ok", "0 checks held")]
 
 
-def test_the_status_page_says_that_a_slot_waits_for_a_scheduler(moved: Make) -> None:
+def test_status_and_doctor_say_that_a_slot_waits_for_a_scheduler(moved: Make) -> None:
     it = moved(HOURLY)
 
     it.moment = at("2026-03-02 13:00:30")
@@ -224,6 +239,9 @@ def test_the_status_page_says_that_a_slot_waits_for_a_scheduler(moved: Make) -> 
 
     assert (soon["overdue"], soon["next"]) == (False, "2026-03-02T14:00:00+00:00")
     assert (late["overdue"], late["next"]) == (True, "2026-03-02T13:00:00+00:00")
+    with it.open() as project:
+        (found,) = scheduler(project)
+    assert found.detail == "hourly is due since 2026-03-02T13:00:00+00:00, and no scheduler has come to it"
 
 
 def test_what_fails_by_the_sql_is_said_and_not_tried_again(moved: Make) -> None:
@@ -260,6 +278,43 @@ def test_a_slot_is_claimed_once_in_either_database(control_url: str) -> None:
         with pytest.raises(ConflictError):
             records.finish_slot(db, claimed, status="ok", said="", lease=first)
         assert [found.status for found in records.list_slots(db, "a")] == ["lost"]
+
+
+def test_either_database_keeps_schedules_slots_and_who_is_up(control_url: str) -> None:
+    moment = at("2026-03-02 12:00")
+    hourly, me = schedule(), this_process()
+    with closing(open_database(control_url, clock=Clock(now=lambda: moment))) as db:
+        note(db, [hourly], moment)
+        note(db, [hourly], moment)
+        assert records.since_when(db) == {"hourly": moment}
+        assert records.next_slots(db) == {"hourly": at("2026-03-02 13:00")}
+
+        lease = acquire(db, "schedule hourly", me)
+        with db.write() as tx:
+            for hour in (13, 14):
+                records.miss_slot(
+                    tx,
+                    "hourly",
+                    at(f"2026-03-02 {hour}:00"),
+                    name="hourly",
+                    action="run",
+                    passed_over=0,
+                    said="",
+                    lease=lease,
+                )
+        newest = records.newest_slot(db, "hourly", until=at("2026-03-02 13:30"))
+        assert newest is not None
+        assert newest.slot == at("2026-03-02 13:00")
+        assert records.old_slots(db, before=at("2026-03-03 00:00")) == 1
+        assert records.delete_slots(db, before=at("2026-03-03 00:00")) == 1
+
+        with beating(db, "server", about="here"):
+            (row,) = list_parts(db)
+            assert (row.part, row.about, row.state(moment)) == ("server", "here", "up")
+        assert list_parts(db) == []
+
+        note(db, [], moment)
+        assert records.since_when(db) == {}
 
 
 @pytest.mark.parametrize(

@@ -49,7 +49,8 @@ MAINTAIN: tuple[Entry, ...] = (
         default=0,
         low=0,
         high=36_500,
-        doc="Records of runs older than this are deleted, in days, unless something refers to them; 0 keeps all.",
+        doc="Records of runs, and of the slots of schedules, older than this are deleted, in days, unless something "
+        "refers to them; 0 keeps all.",
     ),
 )
 

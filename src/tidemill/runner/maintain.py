@@ -23,6 +23,7 @@ from tidemill.warehouse.control.database import parse_time, writing
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import held, require
 from tidemill.warehouse.control.old_runs import delete_runs, old_runs, running_since
+from tidemill.warehouse.control.schedules import delete_slots, old_slots
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
@@ -38,7 +39,7 @@ class Act:
     Parameters
     ----------
     action
-        expire, clean up, sweep, compact, vacuum or forget runs.
+        expire, clean up, sweep, compact, vacuum, forget runs or forget slots.
     object
         What it was done to.
     detail
@@ -160,6 +161,7 @@ def _tasks(
         yield "compact", chosen.table, lambda one=chosen: _compact(stations, one, guard, dry_run=dry_run)  # type: ignore[misc]
     yield "vacuum", "catalogue", lambda: _vacuum("catalogue", lambda: stations.warehouse.upkeep.vacuum(dry_run=dry_run))
     yield "forget runs", "control database", lambda: _forget_runs(stations, dry_run=dry_run)
+    yield "forget slots", "control database", lambda: _forget_slots(stations, dry_run=dry_run)
     yield "vacuum", "control database", lambda: _vacuum("control database", lambda: stations.db.tidy(dry_run=dry_run))
 
 
@@ -232,6 +234,17 @@ def _forget_runs(stations: Stations, *, dry_run: bool) -> Act | None:
     if not dry_run:
         delete_runs(stations.db, found)
     return Act(action="forget runs", object="control database", detail=f"{len(found):,} older than {days} days")
+
+
+def _forget_slots(stations: Stations, *, dry_run: bool) -> Act | None:
+    days = stations.settings.maintain.keep_run_days
+    before = stations.clock.now() - timedelta(days=days)
+    found = old_slots(stations.db, before=before) if days else 0
+    if not found:
+        return None
+    if not dry_run:
+        found = delete_slots(stations.db, before=before)
+    return Act(action="forget slots", object="control database", detail=f"{found:,} older than {days} days")
 
 
 def _vacuum(what: str, work: Callable[[], int]) -> Act | None:

@@ -23,8 +23,6 @@ from tidemill.schedule.perform import Say, note, wanted
 from tidemill.warehouse.control.database import Database
 
 LOOK_S = 1.0
-MOST_AT_ONCE = 2
-"""Slots of different schedules that are done side by side: after an outage all may be due."""
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 
 
@@ -32,6 +30,7 @@ FIRST_PAUSE_S, LONGEST_PAUSE_S = 1.0, 60.0
 class _Child:
     process: subprocess.Popen[bytes]
     slot: datetime
+    do: str
 
 
 @dataclass(slots=True)
@@ -94,8 +93,10 @@ class Timer:
             slot = wanted(self.db, one, now)
             if slot is not None:
                 found.append((slot, key, one))
-        for slot, key, one in sorted(found, key=lambda it: it[:2])[: max(0, MOST_AT_ONCE - len(self.children))]:
-            self.children[key] = _Child(self._start(one), slot)
+        for slot, key, one in sorted(found, key=lambda it: it[:2]):
+            # One of a kind at a time, however many are due after an outage: runs would wait for each other anyway.
+            if all(child.do != one.do for child in self.children.values()):
+                self.children[key] = _Child(self._start(one), slot, one.do)
 
     def _start(self, schedule: ScheduleSettings) -> subprocess.Popen[bytes]:
         command = [sys.executable, "-m", "tidemill.cli.main", "schedule", "--once", "--project", str(self.root)]

@@ -203,7 +203,11 @@ class Tree:
         for child in self.children.values():
             child.process.send_signal(signal.SIGTERM)
         for child in self.children.values():
-            child.process.wait()
+            try:
+                child.process.wait(timeout=child.part.ends_s(self.options))
+            except subprocess.TimeoutExpired:
+                child.process.kill()
+                child.process.wait()
         for key in list(self.selector.get_map().values()):
             if key.data is not None:
                 os.close(key.fd)

@@ -7,6 +7,7 @@
 - ``newest_slot(db, key, until)``: the newest slot at or before a moment.
 - ``claim_slot(tx, ..., lease)``, ``retry_slot(tx, ..., lease)``, ``miss_slot(tx, ...)``: the row of a slot.
 - ``mark_lost(tx, key, lease)``: a slot that runs under an older fence has lost its process.
+- ``old_slots(db, before)``, ``delete_slots(db, before)``: for upkeep.
 - ``finish_slot(db, ..., lease)``: how it ended; `ConflictError` when the lease was lost meanwhile.
 """
 
@@ -153,6 +154,24 @@ def list_slots(db: Database | Tx, key: str, *, limit: int = 20) -> list[SlotRow]
             "SELECT * FROM slots WHERE schedule_key = :key ORDER BY slot DESC LIMIT :limit", key=key, limit=limit
         )
     return [_slot(row) for row in rows]
+
+
+_OLD = (
+    "FROM slots WHERE status <> 'running' AND slot < :before"
+    " AND slot < (SELECT max(s.slot) FROM slots s WHERE s.schedule_key = slots.schedule_key)"
+)
+
+
+def old_slots(db: Database | Tx, *, before: datetime) -> int:
+    """How many slots lie before a moment; the newest of a schedule is none of them: what is due follows from it."""
+    with reading(db) as tx:
+        return int(tx.value(f"SELECT count(*) {_OLD}", before=time_text(before)))
+
+
+def delete_slots(db: Database | Tx, *, before: datetime) -> int:
+    """Delete them; how many."""
+    with writing(db) as tx:
+        return tx.execute(f"DELETE {_OLD}", before=time_text(before))
 
 
 def claim_slot(

@@ -47,6 +47,8 @@ _SQL = (
         UNIQUE (schedule_key, slot)
     )
     """,
+    # Asked for at each look of each scheduler.
+    "CREATE INDEX running_slots ON slots (schedule_key) WHERE status = 'running'",
     """
     CREATE TABLE parts (
         part TEXT NOT NULL,
