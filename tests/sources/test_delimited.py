@@ -366,15 +366,31 @@ def test_a_column_that_the_engine_alone_would_round_keeps_its_fractions(
     assert 14.66666667 in found["TEMP"].to_pylist()
 
 
-@pytest.mark.parametrize("stray", ["", '"', "\r", "\0", "\udce9"])
-def test_parts_of_a_large_file_are_looked_at_as_the_whole_is(
+@pytest.mark.parametrize("stray", ["", '"', '"",""', "\r", "\0", "\udce9"])
+def test_what_a_file_holds_does_not_hang_on_where_its_blocks_end(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stray: str
 ) -> None:
-    lines = [f"{number},some té\n" for number in range(400_000)]
-    lines[300_000] = f"x,{stray}y\n"
+    lines = [f"{number},some té\n" for number in range(4_000)]
+    lines[3_000] = f"x,{stray}y\n"
     path = tmp_path / "x.csv"
     path.write_bytes("".join(lines).encode("utf-8", "surrogateescape"))
     whole = survey.survey_file(path)
-    monkeypatch.setattr(survey, "SPLIT_BYTES", 0)
-    assert survey.survey_file(path) == whole
-    assert whole.nul_line == (300_001 if stray == "\0" else 0)
+    for size in (7, 1_000):
+        monkeypatch.setattr(survey, "BLOCK", size)
+        assert survey.survey_file(path) == whole
+    assert whole.nul_line == (3_001 if stray == "\0" else 0)
+    assert whole.odd_quotes == (stray == '"')
+
+
+@pytest.mark.parametrize(
+    ("text", "newline"),
+    [("a\r\nb\r\n", "\r\n"), ("a\nb\r\nc\r\n", "mixed"), ("a\rb\r", "\r"), ("a\nb\n", "\n"), ("a\r\nb\n", "mixed")],
+)
+@pytest.mark.parametrize("size", [1, 2, 3, 1_000])
+def test_line_ends_are_told_wherever_blocks_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, newline: str, size: int
+) -> None:
+    path = tmp_path / "x.csv"
+    path.write_bytes(text.encode())
+    monkeypatch.setattr(survey, "BLOCK", size)
+    assert survey.survey_file(path).newline == newline

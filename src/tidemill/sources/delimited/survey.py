@@ -2,31 +2,23 @@
 
 The engine is asked to read only what this finds in order: it takes half a gzip file for a whole one, reads no row at
 all from a file with two kinds of line ends, and may swallow a hundred thousand rows between two stray quotes.
-A look costs about 0.6 ns a byte (numpy, in blocks that fit the cache), a fifteenth of what reading the rows costs.
+A look costs about 0.2 ns a byte, 0.6 where there are quotes: a thirtieth of what reading the rows costs.
 """
 
 from __future__ import annotations
 
 import codecs
-import functools
-import os
 import re
-import sys
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Literal
 
 from tidemill.core.errors import SourceError, Where
-from tidemill.sources.raw_bytes import blocks, is_compressed, open_bytes, what_it_is
-
-if TYPE_CHECKING:
-    import numpy as np
+from tidemill.sources.raw_bytes import blocks, open_bytes, what_it_is
 
 BLOCK = 1 << 20
 HEAD = 1 << 18
-SPLIT_BYTES = 64 << 20
-CR, LF, NUL = 13, 10, 0
+CR, LF, QUOTE = 13, 10, 34
 # Bytes that Windows-1252 leaves empty.
 UNDEFINED_1252 = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
 LETTERS_1252 = re.compile(rb"[\x80-\x9f]")
@@ -98,92 +90,66 @@ def survey_file(path: Path, *, encoding: str = "") -> Survey:
         also=also,
         other_line=other_line,
         newline=count.newline(),
-        nul_line=count.nul_line,
+        nul_line=_line_at(path, count.nul_at) if count.nul_at >= 0 else 0,
         odd_quotes=count.odd_quotes,
         head=_text(head, encoding, also),
     )
 
 
 def _count_all(path: Path) -> _Count:
-    """Count over a whole file; the parts of a large one side by side, as numpy leaves Python's lock."""
-    spans = _spans(path)
-    if len(spans) == 1:
-        return _count_span(path, *spans[0])
-    with ThreadPoolExecutor(max_workers=len(spans)) as pool:
-        counts = list(pool.map(lambda span: _count_span(path, *span), spans))
-    return functools.reduce(_Count.join, counts)
-
-
-def _spans(path: Path) -> list[tuple[int, int]]:
-    """Where to begin and how many bytes to look at; parts begin with a line."""
-    size, parts = path.stat().st_size, min(4, len(os.sched_getaffinity(0)))
-    if is_compressed(path):
-        return [(0, sys.maxsize)]
-    starts = [0]
-    for number in range(1, parts) if size >= SPLIT_BYTES else ():
-        with open_bytes(path) as file:
-            file.seek(size * number // parts)
-            place = file.read(BLOCK).find(b"\n")
-            if place >= 0:
-                starts.append(size * number // parts + place + 1)
-    # The last one goes to the end, wherever that is by then.
-    return [(start, stop - start) for start, stop in zip(starts, [*starts[1:], sys.maxsize], strict=True)]
-
-
-def _count_span(path: Path, start: int, length: int) -> _Count:
     count = _Count()
     with open_bytes(path) as file:
-        if start:
-            file.seek(start)
-        while length > 0 and (block := file.read(min(BLOCK, length))):
+        for block in blocks(file, BLOCK):
             count.add(block)
-            length -= len(block)
     count.finish()
     return count
 
 
+def _line_at(path: Path, place: int) -> int:
+    """The number of the line that a byte stands on."""
+    line = 1
+    with open_bytes(path) as file:
+        while place > 0 and (block := file.read(min(BLOCK, place))):
+            line += block.count(b"\n")
+            place -= len(block)
+    return line
+
+
 class _Count:
-    """Counts over the blocks of a file."""
+    """Counts over the blocks of a file.
+
+    Most blocks have no quote, no carriage return, no NUL and no byte above 127. C's ``memchr`` says so at a tenth of
+    what counting costs, so what is not there is not counted: ``lf`` is exact only where there are carriage returns.
+    """
 
     def __init__(self) -> None:
-        self.bytes = self.lf = self.cr = self.crlf = self.nul_line = 0
+        self.bytes = self.lf = self.cr = self.crlf = 0
+        self.nul_at = -1
         self.odd_quotes = self.bad_utf8 = False
         self._decoder = codecs.getincrementaldecoder("utf-8")()
         self._quotes_of_line = 0
-        self._last = -1
+        self._last = b""
 
     def add(self, block: bytes) -> None:
         """Count one block."""
-        import numpy as np
-
-        data: np.ndarray[Any, Any] = np.frombuffer(block, dtype=np.uint8)
-        ends = data == LF
-        if not self.nul_line and int(data.min()) == NUL:
-            self.nul_line = self.lf + block[: block.index(b"\0")].count(b"\n") + 1
-        self._count_returns(data, ends)
-        self.lf += int(np.count_nonzero(ends))
-        if not self.odd_quotes:
-            self._count_quotes(data == ord('"'), ends)
-        if not self.bad_utf8 and (int(data.max()) > 127 or self._decoder.getstate()[0]):
+        if self.nul_at < 0 and b"\0" in block:
+            self.nul_at = self.bytes + block.index(b"\0")
+        if b"\r" in block or self._last == b"\r":
+            self._count_returns(block)
+        else:
+            self.lf += b"\n" in block
+        if not self.odd_quotes and (b'"' in block or self._quotes_of_line % 2):
+            self._count_quotes(block)
+        if not self.bad_utf8 and (not block.isascii() or self._decoder.getstate()[0]):
             self._decode(block)
         self.bytes += len(block)
-        self._last = block[-1]
+        self._last = block[-1:]
 
     def finish(self) -> None:
         """Settle what the last bytes leave open."""
         if not self.bad_utf8:
             self._decode(b"", final=True)
         self.odd_quotes = self.odd_quotes or self._quotes_of_line % 2 == 1
-
-    def join(self, other: _Count) -> _Count:
-        """Add the counts of the part that follows."""
-        if not self.nul_line and other.nul_line:
-            self.nul_line = self.lf + other.nul_line
-        for name in ("bytes", "lf", "cr", "crlf"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.odd_quotes |= other.odd_quotes
-        self.bad_utf8 |= other.bad_utf8
-        return self
 
     def newline(self) -> Newline:
         """How the lines end."""
@@ -193,21 +159,22 @@ class _Count:
             return "\r\n"
         return "\r" if self.lf == 0 else "mixed"
 
-    def _count_returns(self, data: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]) -> None:
+    def _count_returns(self, block: bytes) -> None:
         import numpy as np
 
-        returns = data == CR
+        data = np.frombuffer(block, dtype=np.uint8)
+        returns, ends = data == CR, data == LF
         self.cr += int(np.count_nonzero(returns))
-        self.crlf += int(np.count_nonzero(returns[:-1] & ends[1:])) + int(self._last == CR and bool(ends[0]))
+        self.lf += int(np.count_nonzero(ends))
+        pairs = int(np.count_nonzero(returns[:-1] & ends[1:]))
+        self.crlf += pairs + (self._last == b"\r" and block.startswith(b"\n"))
 
-    def _count_quotes(self, quotes: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]) -> None:
+    def _count_quotes(self, block: bytes) -> None:
         """Whether a line that ends in this block has an odd number of quotes."""
         import numpy as np
 
-        places = np.flatnonzero(quotes)
-        if not places.size and not self._quotes_of_line % 2:
-            return
-        stops = np.flatnonzero(ends)
+        data = np.frombuffer(block, dtype=np.uint8)
+        places, stops = np.flatnonzero(data == QUOTE), np.flatnonzero(data == LF)
         if not stops.size:
             self._quotes_of_line += places.size
             return
