@@ -168,3 +168,23 @@ def test_several_failures_are_shown_each_at_its_place(lake: Warehouse) -> None:
     assert "  3. CHECK (sum(amount) > 0) does not hold: SUM(amount) is -3" in shown
     assert shown[-1].startswith("  try: mend the rows in the query")
     assert [check["line"] for check in raised.value.facts["checks"]] == [2, 3, 4]
+
+
+@pytest.mark.parametrize(
+    ("key", "repeats"),
+    [
+        ("i - 100_000", 0),  # as dense as can be: each value is one bit
+        ("i * 7", 0),
+        ("(i * 7 + 200)::UBIGINT", 0),
+        ("nullif(i, 5)", 0),  # a NULL repeats nothing
+        ("i * 1_000_000_000", 0),  # too far apart for bits
+        ("i - (i = 299_999)::BIGINT", 2),
+        ("NULL::BIGINT", 0),
+    ],
+)
+def test_a_unique_column_of_whole_numbers_is_counted_by_bits_or_by_values(
+    lake: Warehouse, key: str, repeats: int
+) -> None:
+    rows = f"SELECT {key} AS id FROM range(300_000) AS t (i)"
+    (result,) = check(lake, rows, Constraint(kind="unique", columns=("id",)))
+    assert result.rows_failing == repeats

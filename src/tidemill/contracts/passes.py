@@ -3,7 +3,8 @@
 What the first pass costs, measured on 10 million rows of 18 columns in Parquet files, two cores, with DuckDB 1.5.5:
 counts, least and greatest values come from the files' statistics (5 ms in all, while one aggregate beside them would
 make it 1 s: so they stand in a query of their own); the distinct values of a dictionary-encoded column take 15 ms
-where a regular expression on each row takes 600; a unique column takes 0.7 s, more than everything else together.
+where a regular expression on each row takes 600; a unique column takes 0.7 s, more than everything else together,
+and 0.1 s where its whole numbers lie close enough for one bit each.
 """
 
 from __future__ import annotations
@@ -22,6 +23,10 @@ SMALL_TABLE = 200_000
 SAMPLED_ROWS = 20_000
 # A column that shows more distinct values than this among the sampled rows is checked row by row.
 MOST_DISTINCT = 4_000
+# Keys from the least to the greatest are marked in a row of bits, as long as there are at most so many bits a row.
+BITS_PER_ROW = 8
+MOST_BITS = 1 << 29
+WHOLE = frozenset({"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +58,8 @@ class _Reader:
         self._alias = quote_name(staged.table.rsplit(".", 1)[-1])
         self._relation = staged.relation
         self._many: set[str] = set()
+        self._whole = {quote_name(column.name): column.type for column in staged.columns if column.type in WHOLE}
+        self._spans: dict[str, tuple[int, int]] = {}
         self.rows = staged.rows
 
     def first(self, rules: Sequence[Rule]) -> dict[int, Count]:
@@ -70,12 +77,20 @@ class _Reader:
             asked.append(
                 f"(SELECT {', '.join(distinct)} FROM (SELECT {listed} FROM {self._from} LIMIT {SAMPLED_ROWS}))"
             )
+        keys = self._keys_to_mark(rules)
+        if keys:
+            ends = [f"{end}({column})" for column in keys for end in ("min", "max")]
+            asked.append(f"(SELECT {', '.join(_named('u', ends))} FROM {self._from})")
         self.rows, *rest = self._ask(asked)
         answers = iter(rest)
         found = {number: Count(failing=next(answers)) for number, _ in nulls}
         for number, _ in bounds:
             found[number] = Count(failing=0 if next(answers) is not False else None)
         self._many = {column for column in sampled if next(answers) > MOST_DISTINCT}
+        for column in keys:
+            low, high = next(answers), next(answers)
+            if low is not None and high - low < min(BITS_PER_ROW * self.rows, MOST_BITS):
+                self._spans[column] = low, high
         return found
 
     def second(self, rules: Sequence[Rule], known: dict[int, Count]) -> dict[int, Count]:
@@ -161,6 +176,20 @@ class _Reader:
         ]
         return list(dict.fromkeys(rule.columns[0] for rule in looked_at))
 
+    def _keys_to_mark(self, rules: Iterable[Rule]) -> list[str]:
+        """Unique columns of whole numbers, whose different values a row of bits may count."""
+        if self.rows <= SMALL_TABLE:
+            return []
+        alone = [rule.columns[0] for rule in rules if rule.way == "unique" and len(rule.columns) == 1]
+        return [column for column in dict.fromkeys(alone) if column in self._whole]
+
+    def _different(self, column: str) -> str:
+        """How many different values a column has."""
+        if column not in self._spans:
+            return f"count(DISTINCT {column})"
+        low, high = (f"({end})::{self._whole[column]}" for end in self._spans[column])
+        return f"coalesce(bit_count(bitstring_agg({column}, {low}, {high})), 0)"
+
     def _is_wide(self, rule: Rule) -> bool:
         return rule.way == "values" and rule.columns[0] in self._many
 
@@ -185,7 +214,7 @@ class _Reader:
         nulls = f"count(*) FILTER (WHERE {rule.nulls})" if strict else "0"
         if len(rule.columns) == 1:
             column = rule.columns[0]
-            return f"SELECT count({column}) - count(DISTINCT {column}) + ({nulls}) FROM {self._from}"
+            return f"SELECT count({column}) - {self._different(column)} + ({nulls}) FROM {self._from}"
         distinct = f"SELECT DISTINCT {', '.join(rule.columns)} FROM {self._from} WHERE NOT ({rule.nulls})"
         present = f"count(*) FILTER (WHERE NOT ({rule.nulls}))"
         return f"SELECT {present} - (SELECT count(*) FROM ({distinct})) + ({nulls}) FROM {self._from}"

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from tidemill.warehouse.duckdb.engine import Engine
 
 # Measured on 5 M rows of six mixed columns: of snappy, lz4 and zstd in versions 1 and 2, this is the smallest and as
-# fast as any. Level 1 of zstd costs a third less than the default 3 and is as small (within 1 %, texts smaller); a
-# smaller limit of dictionaries is faster on numbers and makes texts of 15,000 values three times as large. One file keeps the query's order (several do not, DuckDB writes them side by side); it is read in
-# parallel all the same, by row groups.
+# fast as any. Level 1 of zstd costs a third less than the default 3 and is as small. A smaller limit of dictionaries is
+# faster on numbers, and makes texts of 15,000 values three times as large. One file keeps the query's order (several do
+# not, DuckDB writes them side by side); it is read in parallel all the same, by row groups.
 _FORMAT = (
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880, RETURN_STATS"
 )
