@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import tempfile
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -61,7 +62,7 @@ def create_project(
     root
         Its folder: new, or without files of the same names.
     file
-        A CSV or Parquet file to begin with.
+        A data file to begin with, or a pattern of files.
     predict
         The column of the file that a model should predict.
     dbt
@@ -138,7 +139,9 @@ def _draft(root: Path, file: Path, predict: str) -> tuple[NewProject, dict[str, 
         finally:
             lake.close()
     folder = root.resolve().name
-    table_name = name_table(file.name.split(".")[0], folder)
+    # Of a pattern what stands in all names is left: sales of sales_*.csv, and data of data/*.csv.
+    stem = re.sub(r"\[[^]]*\]|[*?]", " ", file.name.split(".")[0]).strip()
+    table_name = name_table(stem or file.absolute().parent.name, folder)
     label = choice.label.name if choice else ""
     path = shown_path(file, root)
     statements = {f"sql/{table_name}.sql": draft_table(table, name=table_name, path=path, label=label)}

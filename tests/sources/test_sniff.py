@@ -118,7 +118,7 @@ def test_long_whole_numbers_are_not_rounded(reader: Reader, write_file: WriteFil
     table = _sniff(reader, path)
     assert [column.type for column in table.columns] == ["BIGINT", "UBIGINT", "DECIMAL(38,0)", "DOUBLE"]
     assert [value for value, _ in table.columns[1].values] == [2**63 - 1, 2**63]
-    assert "types = {'v': 'UBIGINT', 'w': 'DECIMAL(38,0)'}" in table.scan.sql("edge.csv")
+    assert table.scan.sql("edge.csv") == "'edge.csv'"  # a run finds the same types
 
 
 def test_long_whole_numbers_of_json_are_not_rounded(reader: Reader, write_file: WriteFile) -> None:

@@ -15,7 +15,9 @@ from tidemill.sources.choose import Choice
 
 def init(
     folder: Annotated[Path, argument(metavar="DIR", about="The project's folder; it may exist.")],
-    file: Annotated[Path | None, option("--from", metavar="FILE", about="A CSV or Parquet file to begin with.")] = None,
+    file: Annotated[
+        Path | None, option("--from", metavar="FILE", about="A data file to begin with, or a pattern of files.")
+    ] = None,
     predict: Annotated[str, option("--predict", metavar="COLUMN", about="The column a model should predict.")] = "",
     dbt: Annotated[
         Path | None, option("--from-dbt", metavar="DIR", about="A dbt project whose tables to take in.")

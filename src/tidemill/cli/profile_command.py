@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def profile(
     source: Annotated[
         str,
-        argument(metavar="TABLE|FILE", about="A table or view of the project, or a file; no project is needed then."),
+        argument(metavar="TABLE|FILE", about="A table or view of the project, or a file or a pattern of files."),
     ] = "",
     execute: Annotated[
         str, option("--execute", "-e", metavar="SQL", about="A query whose rows are looked at, instead.")

@@ -55,7 +55,7 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
 
 
 def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | None, listen: Listener) -> Profile:
-    """Profile a file; no project is needed, and none is opened.
+    """Profile a file, or the files of a pattern; no project is needed, and none is opened.
 
     Raises
     ------

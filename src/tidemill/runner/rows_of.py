@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.connections import find_source
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path
-from tidemill.sources.patterns import quote_file
+from tidemill.sources.formats import format_of
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Table
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.protocol import Session
 
-ENDINGS = ("csv", "tsv", "txt", "parquet", "json", "jsonl", "ndjson")
 QUERY = ("select", "with", "from")
 
 
@@ -44,8 +43,7 @@ class NamedRows:
 
 def is_file(name: str) -> bool:
     """Whether it is a file by its place or its ending: a table's name has neither."""
-    bare = name.lower().removesuffix(".gz").removesuffix(".zst")
-    return os.sep in name or Path(name).is_file() or bare.rpartition(".")[2] in ENDINGS
+    return os.sep in name or Path(name).is_file() or format_of(name) is not None
 
 
 def is_query(name: str) -> bool:
@@ -103,23 +101,17 @@ def rows_of_query(stations: Stations, session: Session, text: str, *, dialect: s
 
 
 def rows_of_file(session: Session, path: Path) -> NamedRows:
-    """Rows of a file, read as it was meant.
+    """Rows of a file, or of the files of a pattern, read as they were meant.
 
     Raises
     ------
     SourceError
         The file cannot be read.
     """
-    from tidemill.sources.files import keep_rows
     from tidemill.sources.scan import scan_file
 
     scan = scan_file(session, path)
-    if scan.reader == "read_parquet":
-        text = f"SELECT * FROM read_parquet({quote_file(scan.path)})"
-        return _opened(session, text, name=path.name, stored=True, notes=scan.notes)
-    kept = scan if scan.kept else keep_rows(session, scan)
-    text = f"SELECT * EXCLUDE (tm_row) FROM {kept.kept}"
-    return _opened(session, text, name=path.name, stored=True, notes=scan.notes)
+    return _opened(session, f"SELECT * FROM {scan.rows}", name=path.name, stored=True, notes=scan.notes)
 
 
 @contextmanager

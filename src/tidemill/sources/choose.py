@@ -69,7 +69,7 @@ def choose(reader: Reader, table: TableProfile, predict: str) -> Choice:
     LabelError
         The column cannot be predicted: it is missing, constant, a name or a date.
     """
-    file = table.scan.path.name
+    file = table.scan.name
     if not table.rows:
         raise EmptyDataError(f"{file} has no rows", hint="give a file with rows under its header")
     label = table.column(predict)

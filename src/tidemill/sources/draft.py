@@ -57,12 +57,15 @@ def draft_table(table: TableProfile, *, name: str, path: str, label: str = "") -
     """The statement that makes the table: types, constraints that hold today, and what was mended."""
     size = f"{_count(table.rows, 'row')}, {_count(len(table.columns), 'column')}"
     lines = [
-        f"-- {table.scan.path.name} as a checked table: {size}.",
+        f"-- {table.scan.name} as a checked table: {size}.",
         *_comment("Every check below holds on the file as it is. New rows that break one are not published:"
                   " the last good version stays. A check that is NOT ENFORCED warns."),
         *(line for note in table.scan.notes for line in _comment(f"Note: {note}.")),
     ]  # fmt: skip
-    lines += [f"CREATE TABLE {sql_name(name)} (", *_column_lines(table, label), ") AS", *_select(table, path)]
+    lines += [f"CREATE TABLE {sql_name(name)} (", *_column_lines(table, label)]
+    bad = table.scan.bad_count
+    lines += [")", f"OPTIONS (max_bad_rows = {bad})  -- those of the file as it is", "AS"] if bad else [") AS"]
+    lines += _select(table, path)
     return "\n".join(lines) + "\n"
 
 

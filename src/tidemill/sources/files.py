@@ -1,4 +1,4 @@
-"""One file on this machine, as SQL reads it: the reader, its options, and what is worth saying of them."""
+"""Files of this machine, as SQL reads them: the reader, its options, and what is worth saying of them."""
 
 from __future__ import annotations
 
@@ -31,44 +31,53 @@ class Reader(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FileScan:
-    """How SQL reads a file.
+    """How SQL reads a file, or the files of a pattern.
 
     Parameters
     ----------
+    path
+        As a person gave it, which may be a pattern.
+    files
+        What it names.
     options
         Names and SQL texts of the reader's options.
     notes
         What a person should know of them.
+    bad_count
+        How many rows do not fit, and are left out.
     kept
         The relation in the session that holds exactly these rows, after `ROW_NUMBER`; '' when they are not kept.
     """
 
     path: Path
+    files: tuple[Path, ...]
     reader: str
     options: tuple[tuple[str, str], ...] = ()
     notes: tuple[str, ...] = ()
+    bad_count: int = 0
     kept: str = ""
 
     @property
-    def encoding(self) -> str:
-        """The file's encoding."""
-        return dict(self.options).get("encoding", "'utf-8'").strip("'")
+    def name(self) -> str:
+        """What a person calls it: the file's name, or the pattern's."""
+        return self.path.name
 
-    def sql(self, path: str = "") -> str:
-        """The relation: ``'file.csv'`` where that is enough, else a call of the reader."""
-        shown = quote_text(path) if path else quote_file(self.path)
-        bare = self.path.name.lower().endswith((".csv", ".tsv", ".parquet", ".json", ".jsonl", ".ndjson"))
-        if not self.options and bare:
+    @property
+    def rows(self) -> str:
+        """The relation of its rows in the session."""
+        if self.kept:
+            return f"(SELECT * EXCLUDE ({ROW_NUMBER}) FROM {self.kept})"
+        return f"{self.reader}([{', '.join(map(quote_file, self.files))}])"
+
+    def sql(self, path: str) -> str:
+        """The relation as a statement names it: ``'file.csv'`` where that is enough, else a call of the reader."""
+        shown = quote_text(path)
+        if not self.options:
             return shown
         if len(self.options) < 3:
             return f"{self.reader}({', '.join([shown, *(f'{name} = {value}' for name, value in self.options)])})"
         lines = [shown, *(f"{name} = {value}" for name, value in self.options)]
         return f"{self.reader}(\n  " + ",\n  ".join(lines) + "\n)"
-
-    def with_options(self, *options: tuple[str, str], note: str = "") -> FileScan:
-        """The same scan with more options."""
-        notes = (*self.notes, note) if note else self.notes
-        return FileScan(path=self.path, reader=self.reader, options=(*self.options, *options), notes=notes)
 
 
 def first_row(reader: Reader, sql: str) -> tuple[Any, ...]:
@@ -84,14 +93,13 @@ def rows(reader: Reader, sql: str) -> list[tuple[Any, ...]]:
 
 def keep_rows(reader: Reader, scan: FileScan, source: str = "") -> FileScan:
     """Read the whole file into the session, once; ``source`` is another way to read it."""
-    name = reader.materialise(f"SELECT row_number() OVER () AS {ROW_NUMBER}, * FROM {source or scan.sql()}")
+    name = reader.materialise(f"SELECT row_number() OVER () AS {ROW_NUMBER}, * FROM {source or scan.rows}")
     return replace(scan, kept=name)
 
 
 def describe(reader: Reader, scan: FileScan) -> list[tuple[str, str]]:
     """Names and types of the columns."""
-    source = f"SELECT * EXCLUDE ({ROW_NUMBER}) FROM {scan.kept}" if scan.kept else f"SELECT * FROM {scan.sql()}"
-    found = rows(reader, f"SELECT column_name, column_type FROM (DESCRIBE {source})")
+    found = rows(reader, f"SELECT column_name, column_type FROM (DESCRIBE FROM {scan.rows})")
     return [(str(name), str(type_)) for name, type_ in found]
 
 

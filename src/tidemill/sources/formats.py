@@ -103,7 +103,7 @@ def open_files(
     reader: Reader,
     *,
     scratch: Path,
-    max_bad_rows: int,
+    max_bad_rows: int | None,
     types: Mapping[str, str],
 ) -> FileRelation | None:
     """Files of one format as a relation; None when they are told something that only the engine understands.
@@ -117,7 +117,7 @@ def open_files(
     scratch
         A folder for copies, which must stay until the relation was read.
     max_bad_rows
-        More bad rows make it fail.
+        More bad rows make it fail; None takes any number, and tells the first ones.
     types
         Declared types of columns.
 

@@ -8,6 +8,7 @@ is read as text and made what it is; where one line is no object, it makes one c
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 
 LONG = r"[:\[,]\s*-?(\d{17,}|9\d{15})\s*[,\]}]"  # in JSON's text: a whole number that a DOUBLE may not have
 
+NUMBER = r"\s*:\s*-?([0-9.]+)"  # behind a key
+DIGITS = 17  # of a DOUBLE
+
 
 @dataclass(slots=True)
 class _File:
@@ -43,11 +47,14 @@ class JsonRead:
         A file is empty, or a compressed one is cut.
     """
 
-    def __init__(self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: Path, max_bad_rows: int) -> None:
+    def __init__(
+        self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: Path, max_bad_rows: int | None
+    ) -> None:
         self._files = [_File(path, shown, path) for path, shown in paths]
         self._reader = reader
         self._scratch = scratch
         self._limit = max_bad_rows
+        self._told = max(SHOWN_BAD_ROWS, max_bad_rows or 0)
         self._looked = False
         self._found = ""
         self.notes: tuple[str, ...] = ()
@@ -107,9 +114,14 @@ class JsonRead:
             if column.type != "DOUBLE"
         }
         kept = self._with_long_numbers(texts, nested)
+        rounded = self._with_long_fractions([name for name in numbers if name not in made])
+        self.notes = tuple(
+            f"column {name} is DOUBLE, which rounds its fractions of more than 17 digits" for name in rounded
+        )
         if not made and not kept:
             return plain
         self.notes = (
+            *self.notes,
             *(column.note for column in made.values() if column.note),
             *(f"column {name} is JSON: as numbers its long ones would be rounded" for name in kept),
         )
@@ -128,6 +140,23 @@ class JsonRead:
             for name, long in zip(names, first_row(self._reader, f"SELECT {tests} FROM {texts}"), strict=True)
             if long
         ]
+
+    def _with_long_fractions(self, names: Sequence[str]) -> list[str]:
+        """The columns with a number of more digits than a DOUBLE tells apart, leading zeros left out.
+
+        The engine rounds such a number even where it is asked for text: only the row as a whole has its digits.
+        """
+        if not names:
+            return []
+        tests = []
+        for name in names:
+            key = re.escape(json.dumps(name, ensure_ascii=False))
+            number = f"regexp_extract(json, {quote_text(key + NUMBER)}, 1)"
+            tests.append(f"bool_or(length(replace(ltrim({number}, '0.'), '.', '')) > {DIGITS})")
+        places = ", ".join(quote_file(file.place) for file in self._files)
+        relation = f"read_json_objects([{places}]) WHERE regexp_matches(json, '[0-9.]{{{DIGITS + 1}}}')"
+        found = first_row(self._reader, f"SELECT {', '.join(tests)} FROM {relation}")
+        return [name for name, long in zip(names, found, strict=True) if long]
 
     def _read(self, options: str) -> str:
         places = ", ".join(quote_file(file.place) for file in self._files)
@@ -152,7 +181,7 @@ class JsonRead:
                 array = data.read(1 << 16).lstrip().startswith(b"[")
             if not array:
                 self._mend(file, self._scratch / f"{number}.ndjson")
-        if self.bad_count > self._limit:
+        if self._limit is not None and self.bad_count > self._limit:
             raise BadRowsError.of(self._bad, self.bad_count, self._limit)
 
     def _mend(self, file: _File, copy: Path) -> None:
@@ -168,7 +197,7 @@ class JsonRead:
                     out.write(line if line.endswith(b"\n") else line + b"\n")
                     continue
                 self.bad_count += 1
-                if len(self._bad) < max(SHOWN_BAD_ROWS, self._limit):
+                if len(self._bad) < self._told:
                     raw = line.decode("utf-8", "backslashreplace").rstrip("\r\n")[:1_000_000]
                     self._bad.append(BadRow(file=file.shown, line=number, column="", reason=reason, raw=raw))
         if not good:

@@ -36,5 +36,10 @@ def is_literal(pattern: str, root: Path) -> bool:
 
 
 def quote_file(path: Path | str) -> str:
-    """One file for the engine, which takes every path for a pattern."""
-    return quote_text(glob.escape(str(path)))
+    """One file for the engine, which takes every path for a pattern.
+
+    In a pattern a backslash takes the meaning from what follows, and no bracket takes its own: such a name goes as it
+    is, since the engine looks for a file of that very name first.
+    """
+    name = str(path)
+    return quote_text(name if "\\" in name else glob.escape(name))

@@ -1,56 +1,97 @@
-"""Look at a file and say how SQL reads all of it."""
+"""Look at files and say how SQL reads all of them: by the readers that a run uses, so that both find the same."""
 
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
-from tidemill.core.errors import SourceError
-from tidemill.sources.csv_files import scan_csv
+from tidemill.core.errors import SourceError, TidemillError
+from tidemill.core.names import quote_text
+from tidemill.sources.bad_rows import BadRow
 from tidemill.sources.files import FileScan, Reader, keep_rows
-from tidemill.sources.json_files import JsonRead
+from tidemill.sources.formats import COMPRESSED, FORMATS, Format, format_of, open_files
+from tidemill.sources.patterns import files_of
+from tidemill.sources.spellings import find_spellings
 
-READERS = {
-    ".csv": "read_csv",
-    ".tsv": "read_csv",
-    ".txt": "read_csv",
-    ".parquet": "read_parquet",
-    ".json": "read_json",
-    ".jsonl": "read_json",
-    ".ndjson": "read_json",
-}
+SHOWN = 3  # bad rows that a note tells
 
 
 def scan_file(reader: Reader, path: Path) -> FileScan:
-    """Look at a file and say how SQL reads all of it.
+    """Look at a file, or at the files of a pattern, and keep their rows. Rows that do not fit are left out and told.
 
     Raises
     ------
     SourceError
-        There is no such file, its kind is unknown, it is empty, or its rows do not fit one another.
+        There is no such file, its kind is unknown, it is empty or damaged, or files of a pattern do not go together.
     """
-    name = path.name.lower()
-    suffix = Path(name[:-3]).suffix if name.endswith(".gz") else Path(name).suffix
-    if not path.is_file():
+    files = files_of(str(path), Path.cwd())
+    if not files:
         what = "is a folder, not a file" if path.is_dir() else "does not exist"
-        raise SourceError(f"{path} {what}", hint="give the path of a CSV or Parquet file")
-    if suffix not in READERS:
-        known = ", ".join(READERS)
+        raise SourceError(f"{path} {what}", hint="give the path of a data file, or a pattern in quotes: 'data/*.csv'")
+    format_ = format_of(path.name)
+    if format_ is None:
+        known = ", ".join(ending for one in FORMATS for ending in one.endings)
         raise SourceError(
-            f"cannot tell what kind of file {path.name} is", hint=f"its name should end in one of {known}"
+            f"cannot tell what kind of file {path.name} is",
+            hint=f"its name should end in one of {known}, with {' or '.join(COMPRESSED)} where it is compressed",
         )
-    if path.stat().st_size == 0:
-        raise SourceError(f"{path} is empty", hint="give a file with at least one row")
-    scan = FileScan(path=path.resolve(), reader=READERS[suffix])
-    if scan.reader == "read_json":
-        return _scan_json(reader, scan)
-    return scan_csv(reader, scan) if scan.reader == "read_csv" else scan
+    scan = FileScan(path=path.absolute(), files=tuple(files), reader=format_.reader)
+    with tempfile.TemporaryDirectory(prefix="tidemill-scan-") as scratch:
+        scan, options = _kept(reader, scan, format_, {}, Path(scratch) / "1")
+        if format_.name != "CSV":
+            return scan
+        spelt, notes = find_spellings(reader, scan.kept)
+        if not spelt:
+            return scan
+        mended, _ = _kept(reader, scan, format_, options | spelt, Path(scratch) / "2")
+        return replace(mended, notes=(*mended.notes, *notes))
 
 
-def _scan_json(reader: Reader, scan: FileScan) -> FileScan:
-    """Keep the rows as a statement would read them, which rounds no long number."""
-    with tempfile.TemporaryDirectory(prefix="tidemill-json-") as scratch:
-        read = JsonRead([(scan.path, scan.path.name)], reader, scratch=Path(scratch), max_bad_rows=0)
+def _kept(
+    reader: Reader, scan: FileScan, format_: Format, options: Mapping[str, Any], scratch: Path
+) -> tuple[FileScan, Mapping[str, Any]]:
+    """Read all rows into the session, and say by which options."""
+    paths = [(file, file.name) for file in scan.files]
+    notes: tuple[str, ...] = ()
+    try:
+        read = open_files(format_, paths, options, reader, scratch=scratch, max_bad_rows=None, types={})
+    except SourceError as error:
+        # A title above the header: in a run a person says so, here we do.
+        said = error.facts.get("options")
+        if not said or len(paths) > 1:
+            raise
+        options, notes = options | said, (f"what stands above the header is passed over: {error.message}",)
+        read = open_files(format_, paths, options, reader, scratch=scratch, max_bad_rows=None, types={})
+    assert read is not None  # noqa: S101 - None is for options that only the engine knows
+    if format_.name == "PARQUET":  # is read in place, as often as needed
+        return scan, options
+    try:
         kept = keep_rows(reader, scan, f"({read.sql()})")
-        return replace(kept, notes=read.notes)
+    except TidemillError as error:
+        if not read.may_mend(error):
+            raise
+        read.look_closer()
+        kept = keep_rows(reader, scan, f"({read.sql()})")
+    bad = _bad_rows(read.bad_rows, read.bad_count)
+    told = {name: _literal(value) for name, value in options.items()}
+    found = replace(kept, options=tuple(told.items()), notes=(*notes, *read.notes, *bad), bad_count=read.bad_count)
+    return found, options
+
+
+def _bad_rows(rows: Sequence[BadRow], count: int) -> tuple[str, ...]:
+    if not count:
+        return ()
+    shown = "; ".join(f"line {row.line} of {row.file}: {row.reason}" for row in rows[:SHOWN])
+    more = f"; and {count - SHOWN:,} more" if count > SHOWN else ""
+    are = "bad rows are" if count > 1 else "bad row is"
+    return (f"{count:,} {are} left out: {shown}{more}",)
+
+
+def _literal(value: Any) -> str:
+    """A value of an option, as SQL."""
+    if isinstance(value, list):
+        return f"[{', '.join(quote_text(one) for one in value)}]"
+    return quote_text(value) if isinstance(value, str) else str(value)

@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import did_you_mean, quote_name, quote_text
-from tidemill.sources.delimited.cells import Column, Known, find_types
+from tidemill.sources.delimited.cells import EXACT_DOUBLE, Column, Known, find_types
 from tidemill.sources.files import first_row, rows
 
 if TYPE_CHECKING:
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 MAIN = "{http://schemas.openxmlformats.org/spreadsheetml/2006/main}"
 LINK = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}id"
 FIRST_DAY, FIRST_DAY_1904 = "1899-12-30", "1904-01-01"
+NUMBERS = ("BIGINT", "UBIGINT", "DOUBLE", "DECIMAL")
 NUMBER = r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?"
 
 
@@ -111,6 +112,7 @@ class SheetRead:
         kept = self._reader.materialise(f"SELECT * FROM {raw}")
         columns = find_types(self._reader, kept, [str(name) for name, _ in natural], Known(types={}))
         day = FIRST_DAY_1904 if early else FIRST_DAY
+        self._tell_rounded(kept, [column.name for column in columns if column.type.startswith(NUMBERS)])
         made = [
             sql
             for column, (name, type_) in zip(columns, natural, strict=True)
@@ -120,18 +122,33 @@ class SheetRead:
         replaced = f" REPLACE ({', '.join(made)})" if made else ""
         return f"SELECT *{replaced} FROM {raw} WHERE {filled}"
 
+    def _tell_rounded(self, kept: str, names: Sequence[str]) -> None:
+        """A workbook holds numbers as DOUBLE: what was typed beyond 2^53 was rounded before it came here."""
+        if not names:
+            return
+        texts = (quote_name(name) for name in names)
+        tests = ", ".join(f"bool_or(abs(TRY_CAST({text} AS DOUBLE)) >= {EXACT_DOUBLE})" for text in texts)
+        found = first_row(self._reader, f"SELECT {tests} FROM {kept}")
+        self._notes += [
+            f"column {name} has numbers above 2^53, of which Excel keeps 15 digits: the last ones may not be what was"
+            " typed; such numbers need to be text in the workbook"
+            for name, long in zip(names, found, strict=True)
+            if long
+        ]
+
     def _area(self, path: Path, shown: str, name: str) -> str:
         sheet = _measure(path, name)
         if not sheet.rows:
             raise SourceError(f"sheet {name} of {shown} is empty", hint="name another: sheet = '...'", file=shown)
         if sheet.in_first < sheet.columns and "header" not in self._options:
-            last = f"{_letters(sheet.columns)}{sheet.rows}"
+            below = f"A{sheet.first + 1}:{_letters(sheet.columns)}{sheet.rows}"
             raise SourceError(
                 f"row {sheet.first} of sheet {name} of {shown} has {sheet.in_first} filled"
                 f" cell{'s' * (sheet.in_first != 1)}, the sheet has {sheet.columns} columns",
                 hint="if it is a title, say where the header is:"
-                f" FROM read_xlsx('FILE', sheet = '{name}', range = 'A{sheet.first + 1}:{last}')",
+                f" FROM read_xlsx('FILE', sheet = '{name}', range = '{below}')",
                 file=shown,
+                options={"sheet": name, "range": below},
             )
         return f"A{sheet.first}:{_letters(sheet.columns)}{sheet.rows}"
 

@@ -12,8 +12,8 @@ from tidemill.analysis.profile.personal import LEAST_CHECKED, PERSONAL, share_pa
 from tidemill.analysis.profile.result import Suspect, Value
 from tidemill.analysis.table import Column, Sample, Table
 from tidemill.core.names import quote_text
-from tidemill.sources.csv_files import MISSING_NUMBER
 from tidemill.sources.sniff import DATE_FORMATS
+from tidemill.sources.spellings import MISSING_NUMBER
 
 MOST_GROUPS = 50_000  # different texts counted in all rows of a table that is larger than its sample
 TOP = 10

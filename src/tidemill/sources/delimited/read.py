@@ -19,7 +19,7 @@ from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
 from tidemill.sources.delimited.cells import GUARD, Column, Known, find_types
 from tidemill.sources.delimited.layout import Layout, look
 from tidemill.sources.delimited.mend import BadCell, mend
-from tidemill.sources.delimited.request import Request
+from tidemill.sources.delimited.request import NO_LIMIT, Request
 from tidemill.sources.files import first_row, rows
 from tidemill.sources.patterns import quote_file
 
@@ -64,19 +64,28 @@ class DelimitedRead:
         A session to look at rows with.
     scratch
         A folder for copies, which must stay until the relation was read.
+    max_bad_rows
+        More bad rows make it fail; None takes any number, and tells the first ones.
     """
 
     def __init__(
-        self, paths: Sequence[tuple[Path, str]], request: Request, reader: Reader, *, scratch: Path, max_bad_rows: int
+        self,
+        paths: Sequence[tuple[Path, str]],
+        request: Request,
+        reader: Reader,
+        *,
+        scratch: Path,
+        max_bad_rows: int | None,
     ) -> None:
         self._request = request
         self._reader = reader
         self._scratch = scratch
-        self._limit = request.max_bad_rows if request.max_bad_rows is not None else max_bad_rows
+        limit = request.max_bad_rows if request.max_bad_rows is not None else max_bad_rows
+        self._limit = NO_LIMIT if limit is None else limit
+        self._told = SHOWN_BAD_ROWS if limit is None else max(limit, SHOWN_BAD_ROWS)
         self._sure = False
         self._closer = False
         looked = [look(path, shown, request) for path, shown in paths]
-        self._notes = list(dict.fromkeys(note for layout in looked for note in layout.notes))
         self._files = [_File(layout=layout) for layout in looked if layout.shape is not None]
         if not self._files:
             raise SourceError(f"{paths[0][1]} is empty", hint="give a file with a header or a row", file=paths[0][1])
@@ -84,6 +93,8 @@ class DelimitedRead:
             if file.layout.needs_copy:
                 self._mend(file, {})
         self._settle_headers()
+        told = [file.layout for file in self._files] + [layout for layout in looked if layout.shape is None]
+        self._notes = list(dict.fromkeys(note for layout in told for note in layout.notes))
         self._names = self._common_names()
         self._known = self._what_is_known()
         self._small = sum(file.layout.survey.bytes for file in self._files) <= SMALL_BYTES
@@ -199,7 +210,7 @@ class DelimitedRead:
             layout.shape,
             shown=layout.shown,
             cells=cells,
-            keep=max(self._limit, SHOWN_BAD_ROWS),
+            keep=self._told,
         )
         file.copy, file.bad, file.bad_count, file.longest = copy, done.bad, done.bad_count, done.longest
 

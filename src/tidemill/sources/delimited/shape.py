@@ -191,6 +191,7 @@ def _refuse_preamble(best: _Try, said: Said, name: str) -> None:
         where=Where(file=name, line=first.line + said.skip, column=1, text=first.text[:200]),
         hint=f"if the header stands on line {rest}, say so: FROM read_csv('FILE', skip = {rest - 1})",
         file=name,
+        options={"skip": rest - 1},
     )
 
 
