@@ -126,3 +126,8 @@ def test_long_whole_numbers_of_json_are_not_rounded(reader: Reader, write_file: 
     table = _sniff(reader, path)
     assert [column.type for column in table.columns] == ["DECIMAL(38,0)"]
     assert table.columns[0].distinct == 2
+
+
+def test_text_with_a_number_beyond_a_double_is_not_cast(reader: Reader, write_file: WriteFile) -> None:
+    table = _sniff(reader, write_file("big.csv", "id,x\n1,2e400\n2,5\n3,7\n"))
+    assert (table.columns[1].type, table.columns[1].expression) == ("VARCHAR", "")

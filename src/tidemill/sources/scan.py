@@ -46,7 +46,7 @@ def scan_file(reader: Reader, path: Path) -> FileScan:
         spelt, notes = find_spellings(reader, scan.kept)
         if not spelt:
             return scan
-        mended, _ = _kept(reader, scan, format_, options | spelt, Path(scratch) / "2")
+        mended, _ = _kept(reader, scan, format_, {**options, **spelt}, Path(scratch) / "2")
         return replace(mended, notes=(*mended.notes, *notes))
 
 
@@ -63,7 +63,8 @@ def _kept(
         said = error.facts.get("options")
         if not said or len(paths) > 1:
             raise
-        options, notes = options | said, (f"what stands above the header is passed over: {error.message}",)
+        options = {**options, **said}
+        notes = (f"what stands above the header is passed over: {error.message}",)
         read = open_files(format_, paths, options, reader, scratch=scratch, max_bad_rows=None, types={})
     assert read is not None  # noqa: S101 - None is for options that only the engine knows
     if format_.name == "PARQUET":  # is read in place, as often as needed

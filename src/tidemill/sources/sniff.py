@@ -211,7 +211,7 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         reader, f"SELECT {_readings(column)} FROM {relation}"
     )
     written = filled - blank
-    if written >= 2 and not zeros and numbers >= 0.95 * written:
+    if written >= 2 and not zeros and numbers >= 0.95 * written and not _has_beyond(reader, relation, column):
         odd = rows(
             reader,
             f"SELECT DISTINCT {column} FROM {relation} WHERE TRY_CAST({column} AS DOUBLE) IS NULL"
@@ -231,6 +231,13 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
             note = f"text in the file, all of it dates written {form}"
             return replace(draft, type="DATE", kind="date", expression=made, note=note)
     return draft
+
+
+def _has_beyond(reader: Reader, relation: str, column: str) -> bool:
+    """Whether a number is beyond a DOUBLE: a cast would make infinity of it."""
+    value = f"TRY_CAST({column} AS DOUBLE)"
+    sql = f"SELECT coalesce(bool_or(isinf({value}) AND regexp_matches({column}, '\\d')), false) FROM {relation}"
+    return bool(first_row(reader, sql)[0])
 
 
 def _readings(column: str) -> str:
