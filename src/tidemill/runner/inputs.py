@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,26 +14,20 @@ from tidemill.planner.make import MISSING_FILES
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.warehouse.control.input_files import InputFile, load_input_files, save_input_files
 
+WORTH_THREADS = 1_000_000  # bytes, which take a millisecond to hash
+
 if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
 
 
 def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, str]:
     """For each pattern of files of this machine, a token that changes when a file behind it changes, comes or goes."""
-    wanted = list(dict.fromkeys(patterns))
-    if not wanted:
-        return {}
-    known = load_input_files(db)
-    fresh: dict[str, InputFile] = {}
-    tokens: dict[str, str] = {}
-    for pattern in wanted:
-        if is_remote(pattern):
-            continue
-        # Paths as seen from the project: a project that is copied or moved with its data has nothing to do.
-        digests = [[os.path.relpath(path, root), _digest(path, known, fresh)] for path in files_of(pattern, root)]
-        tokens[pattern] = digest_value(digests) if digests else MISSING_FILES
-    save_input_files(db, fresh.values())
-    return tokens
+    here = [pattern for pattern in patterns if not is_remote(pattern)]
+    found = file_digests(here, root=root, db=db)
+    return {
+        pattern: digest_value([[path, digest] for path, digest in files.items()]) if files else MISSING_FILES
+        for pattern, files in found.items()
+    }
 
 
 def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, dict[str, str]]:
@@ -43,23 +38,33 @@ def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[s
     wanted = list(dict.fromkeys(patterns))
     if not wanted:
         return {}
+    paths = {pattern: files_of(pattern, root) for pattern in wanted}
+    digests = _digests([path for files in paths.values() for path in files], db)
+    # Paths as seen from the project: a project that is copied or moved with its data has nothing to do.
+    return {pattern: {os.path.relpath(path, root): digests[path] for path in files} for pattern, files in paths.items()}
+
+
+def _digests(paths: Iterable[Path], db: Database) -> dict[Path, str]:
+    """The SHA-256 of each file, as recorded where nobody touched it since; several are hashed side by side."""
     known = load_input_files(db)
-    fresh: dict[str, InputFile] = {}
-    found = {
-        pattern: {os.path.relpath(path, root): _digest(path, known, fresh) for path in files_of(pattern, root)}
-        for pattern in wanted
-    }
-    save_input_files(db, fresh.values())
-    return found
+    stats = {path: path.stat() for path in paths}
+    digests: dict[Path, str] = {}
+    new: list[Path] = []
+    for path, stat in stats.items():
+        entry = known.get(str(path))
+        if entry is not None and entry.matches(stat):
+            digests[path] = entry.sha256
+        else:
+            new.append(path)
 
-
-def _digest(path: Path, known: dict[str, InputFile], fresh: dict[str, InputFile]) -> str:
-    if str(path) in fresh:  # nobody trusts the times of a file written just now; one plan hashes it once all the same
-        return fresh[str(path)].sha256
-    stat = path.stat()
-    entry = known.get(str(path))
-    if entry is None or not entry.matches(stat):
+    def hashed(path: Path) -> InputFile:
         hashed_ns = time.time_ns()
-        entry = InputFile.of(str(path), stat, digest_file(path), hashed_ns=hashed_ns)
-        fresh[str(path)] = entry
-    return entry.sha256
+        return InputFile.of(str(path), stats[path], digest_file(path), hashed_ns=hashed_ns)
+
+    if len(new) > 1 and sum(stats[path].st_size for path in new) >= WORTH_THREADS:
+        with ThreadPoolExecutor(max_workers=min(len(new), len(os.sched_getaffinity(0)))) as pool:
+            fresh = list(pool.map(hashed, new))
+    else:
+        fresh = [hashed(path) for path in new]
+    save_input_files(db, fresh)
+    return digests | {path: entry.sha256 for path, entry in zip(new, fresh, strict=True)}

@@ -1,9 +1,7 @@
-"""What the cells of a column are: the type that loses nothing of them, and the SQL that turns text into it.
+"""What the cells of a column are: the type that loses nothing of them.
 
-The engine's own reader rounds ``1.5`` to 2 in a column that it took for whole numbers, cuts the time off a timestamp
-in a column of dates, drops the zeros of ``007`` and the last digit of ``9007199254740993`` beside fractions. So types
-are told from the cells here. From a sample, they are guarded: a cell that would lose something stops the reading,
-which begins again with types told from all rows.
+Types are told from the cells here, never by the engine. From a sample, they are guarded: a cell that would lose
+something stops the reading, which begins again with types told from all rows.
 """
 
 from __future__ import annotations
@@ -14,125 +12,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import quote_name, quote_text
+from tidemill.sources.delimited.columns import KINDS, Column, with_cell
 from tidemill.sources.files import first_row
 
 if TYPE_CHECKING:
     from tidemill.sources.files import Reader
 
 FIRST_ROWS = 512
-GUARD = "found types"
-EXACT_DOUBLE = 9_007_199_254_740_992  # 2 ** 53: whole numbers from here on are not all had as DOUBLE
-DAY = r"\d{4}[-/]\d{1,2}[-/]\d{1,2}"
-CLOCK = r"\d{1,2}:\d{2}(:\d{2}(\.\d{1,6})?)?"
-ZONE = r" ?(Z|z|[+-]\d{2}(:?\d{2})?)"
-MONTH_OR_DAY = rf"\d{{1,2}}[-/.]\d{{1,2}}[-/.]\d{{4}}( {CLOCK})?"
 ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
-
-# Per kind: is a cell (the placeholder) of it? Each is a condition over text that is not empty.
-KINDS: dict[str, str] = {
-    # Not IN (...): the engine makes a join of a long list, and a join loses the order of the rows.
-    "bool": "regexp_full_match({0}, '(?i)true|false|t|f|yes|no|y|n')",
-    "whole": r"regexp_full_match({0}, '\s*[+-]?(0|[1-9]\d*)\s*')",
-    "number": r"regexp_full_match({0}, '(?i)\s*[+-]?((\d+\.?\d*|\.\d+)(e[+-]?\d+)?|nan|inf|infinity)\s*')",
-    "date": f"regexp_full_match({{0}}, '{DAY}') AND TRY_CAST({{0}} AS DATE) IS NOT NULL",
-    "stamp": f"regexp_full_match({{0}}, '{DAY}([ T]{CLOCK})?') AND TRY_CAST({{0}} AS TIMESTAMP) IS NOT NULL",
-    "zoned": f"regexp_full_match({{0}}, '{DAY}[ T]{CLOCK}{ZONE}') AND TRY_CAST({{0}} AS TIMESTAMPTZ) IS NOT NULL",
-    "time": r"regexp_full_match({0}, '\d{1,2}:\d{2}:\d{2}(\.\d{1,6})?') AND TRY_CAST({0} AS TIME) IS NOT NULL",
-    "short year": r"regexp_full_match({0}, '\d{1,2}[-/.]\d{1,2}[-/.]\d{2}')",
-    "written": f"regexp_full_match({{0}}, '{MONTH_OR_DAY}')",
-}
 ZERO_LED = r"regexp_full_match({0}, '\s*[+-]?0\d+(\.\d*)?\s*')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Column:
-    """A column of a file: its type, and how a cell's text becomes it.
-
-    Parameters
-    ----------
-    form
-        How a date is written, for strptime; '' for ISO 8601.
-    declared
-        Whether a person said the type: a cell that is none of it makes its row bad. A type that was found gives way.
-    note
-        What a person should know of the column.
-    """
-
-    name: str
-    type: str = "VARCHAR"
-    form: str = ""
-    declared: bool = False
-    note: str = ""
-
-    def as_text(self, *, guarded: bool) -> bool:
-        """Whether the engine hands the cell over as text, to be turned into the type by `sql`."""
-        if self.type == "VARCHAR":
-            return False
-        return bool(self.form) or self.declared or (guarded and self.type != "DOUBLE")
-
-    def sql(self, *, guarded: bool) -> str:
-        """The value, for a select list over the engine's reader; '' where the reader's own is right."""
-        name = quote_name(self.name)
-        stop = f"error({quote_text(self.stop())})"
-        if self.type == "VARCHAR" or not (guarded or self.as_text(guarded=False)):
-            return ""
-        if self.type == "DOUBLE" and not self.declared:
-            # Two comparisons cost a sixth of abs(): 1 ns a cell.
-            return f"CASE WHEN {name} >= {EXACT_DOUBLE} OR {name} <= -{EXACT_DOUBLE} THEN {stop} ELSE {name} END"
-        value = self.value(name)
-        if not guarded:
-            return value
-        common = "" if self.declared else _filled(_COMMON.get(self.type, ""), name)
-        return f"CASE {common}WHEN {self.fits(name)} THEN {value} WHEN {name} IS NULL THEN NULL ELSE {stop} END"
-
-    def stop(self) -> str:
-        """What is said of a cell by which the type would lose something."""
-        return f"{GUARD}: column {self.name} is {self.type} in the first rows, and a later value is not"
-
-    def value(self, text: str) -> str:
-        """The typed value of a text."""
-        if self.form:
-            return f"CAST(try_strptime({text}, {quote_text(self.form)}) AS {self.type})"
-        return f"TRY_CAST({text} AS {self.type})"
-
-    def fits(self, text: str) -> str:
-        """Whether a text is a value of the type and loses nothing by it."""
-        value = self.value(text)
-        if self.form or self.type not in _LOSSLESS:
-            return f"({value} IS NOT NULL)"
-        told, said = _LOSSLESS[self.type]
-        return f"({_filled(said if self.declared else told, text, value)})"
-
-
-# For types whose casts round or cut: when a cell loses nothing, found (quick and strict) and declared (to the letter).
-_WHOLE = (
-    "CAST({1} AS VARCHAR) = {0}",
-    "{1} IS NOT NULL AND (NOT regexp_matches({0}, '[.eE_x]') OR CAST({1} AS DOUBLE) = TRY_CAST({0} AS DOUBLE))",
-)
-# The engine makes infinity of 2e400: only the word is infinity.
-_FINITE = "{1} IS NOT NULL AND (NOT isinf({1}) OR NOT regexp_matches({0}, '\\d'))"
-_LOSSLESS: dict[str, tuple[str, str]] = {
-    **dict.fromkeys(("BIGINT", "INTEGER", "SMALLINT", "TINYINT", "HUGEINT"), _WHOLE),
-    **dict.fromkeys(("UBIGINT", "UINTEGER", "USMALLINT", "UTINYINT"), _WHOLE),
-    "BOOLEAN": (KINDS["bool"], "{1} IS NOT NULL"),
-    **dict.fromkeys(("DOUBLE", "FLOAT"), (_FINITE, _FINITE)),
-    "DATE": (
-        "length({0}) BETWEEN 8 AND 10 AND {1} IS NOT NULL",
-        "{1} IS NOT NULL AND {1} = TRY_CAST({0} AS TIMESTAMP)",
-    ),
-    "TIMESTAMP": (
-        "(length({0}) = 19 AND {0}[17] = ':' OR length({0}) = 10 OR " + KINDS["stamp"] + ") AND {1} IS NOT NULL",
-        "{1} IS NOT NULL AND NOT regexp_full_match({0}, '.*:\\d{2}(\\.\\d*)?" + ZONE + "')",
-    ),
-    "TIME": ("length({0}) BETWEEN 7 AND 15 AND {1} IS NOT NULL", "{1} IS NOT NULL"),
-}
-# Cells that most columns of the type have, told by comparing: a pattern and a cast cost eight times as much.
-_COMMON = {"BOOLEAN": "WHEN {0} = 'true' THEN TRUE WHEN {0} = 'false' THEN FALSE "}
-
-
-def _filled(condition: str, text: str, value: str = "") -> str:
-    return condition.replace("{0}", text).replace("{1}", value)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -189,7 +78,7 @@ def _possible(
     items: list[str] = []
     for name, tried in kinds.items():
         text = _text(name, known.decimal)
-        items += [f"count({text})", *(f"count(*) FILTER ({_filled(KINDS[kind], text)})" for kind in tried)]
+        items += [f"count({text})", *(f"count(*) FILTER ({with_cell(KINDS[kind], text)})" for kind in tried)]
     if not items:
         return {}
     counts = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
@@ -245,7 +134,7 @@ def _numbers(reader: Reader, relation: str, names: Mapping[str, bool], decimal: 
     for name, whole in names.items():
         text = _text(name, decimal)
         items += [
-            f"any_value(trim({text})) FILTER ({_filled(ZERO_LED, text)})",
+            f"any_value(trim({text})) FILTER ({with_cell(ZERO_LED, text)})",
             *(f"{whole} AND count(TRY_CAST({text} AS {type_})) = count({text})" for type_ in ("BIGINT", "UBIGINT")),
             rf"count(*) FILTER (length({text}) >= 16 AND regexp_matches({text}, '^\s*[+-]?\d{{16,}}'))",
             f"count(*) FILTER ({_beyond(text)})",

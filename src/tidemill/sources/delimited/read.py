@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
-from tidemill.sources.delimited.cells import GUARD, Column, Known, find_types
+from tidemill.sources.delimited.cells import Known, find_types
+from tidemill.sources.delimited.columns import GUARD, Column
 from tidemill.sources.delimited.layout import Layout, look
 from tidemill.sources.delimited.mend import BadCell, mend
 from tidemill.sources.delimited.request import NO_LIMIT, Request

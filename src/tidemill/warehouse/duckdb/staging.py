@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -86,16 +87,18 @@ def stage(
         with session.connection(sql, relations, prefix=len(_COPY_HEAD)) as cursor:
             rows = _copy(session, cursor, sql, path)
             fault("stage.before_sync")
-            sync(path)
-            sync(folder)
-            size, digest = path.stat().st_size, digest_file(path)
+            with ThreadPoolExecutor(max_workers=1) as pool:  # the disk writes while a core hashes
+                digest = pool.submit(digest_file, path)
+                sync(path)
+                sync(folder)
+            size = path.stat().st_size
             relation = f"read_parquet([{quote_text(str(path))}])"
             columns = _columns(cursor.sql(f"FROM {relation}"))
     except BaseException:
         path.unlink(missing_ok=True)
         raise
     fault("stage.after_sync")
-    file = DataFile(path=places.relative(path), sha256=digest, bytes=size, rows=rows)
+    file = DataFile(path=places.relative(path), sha256=digest.result(), bytes=size, rows=rows)
     return Staged(table=table, columns=columns, files=(file,), rows=rows, relation=relation)
 
 
