@@ -17,6 +17,7 @@ from tidemill.planner.graph import SYSTEM_SCHEMA, sources_of
 from tidemill.planner.known import Known
 from tidemill.planner.make import State, make_plan
 from tidemill.planner.plan import Plan
+from tidemill.runner.column_notes import require_columns, require_notes
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
 from tidemill.runner.source_states import Looker
@@ -176,6 +177,7 @@ class Project:
             statement=lambda summary: self.statements.statement(summary.file, summary.ordinal),
             views=Views(self.statements, summaries),
             stations=lambda: self.stations,
+            notes=self.settings.tables,
         )
         return check_tables(asked, tables)
 
@@ -640,6 +642,7 @@ class Project:
     @cached_property
     def stations(self) -> Stations:
         """All stations, opened, for the runner."""
+        from tidemill.runner.column_notes import columns_table
         from tidemill.runner.dispatch import TABLE_FUNCTIONS
         from tidemill.runner.stations import Stations
         from tidemill.serving.log.tables import log_views
@@ -652,7 +655,13 @@ class Project:
             db=self.db,
             warehouse=self.warehouse,
             store=self.store,
-            system={**system_tables(self.db), **log_views(self.keep / "spool")},
+            system={
+                **system_tables(self.db),
+                **log_views(self.keep / "spool"),
+                "columns": lambda: columns_table(
+                    self.statements.summaries, self.settings.tables, lambda: self.warehouse
+                ),
+            },
             functions=TABLE_FUNCTIONS,
         )
 
@@ -695,8 +704,16 @@ class Project:
 
     def _plan(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, list[Summary]]:
         summaries = self.statements.summaries()
+        if self.settings.tables:
+            require_notes(summaries, self.settings.tables)
         state = self._state(summaries)
-        return make_plan(summaries, state, selectors=selectors, full_refresh=full_refresh), summaries
+        plan = make_plan(summaries, state, selectors=selectors, full_refresh=full_refresh)
+        for step in plan.steps:
+            # Of what is built the step says it: it may get the column now.
+            there = step.kind in {"table", "load"} and step.action in {"skip", "check"}
+            if there and asset_key(step.asset) in self.settings.tables:
+                require_columns(step.asset, self.warehouse.columns(step.asset), self.settings.tables)
+        return plan, summaries
 
     def _state(self, summaries: Sequence[Summary]) -> State:
         assets = load_assets(self.db)

@@ -255,7 +255,7 @@ def test_a_label_that_is_not_there_gets_a_suggestion(profile_of: ProfileOf) -> N
 def test_the_json_has_only_facts_of_the_table_of_statistics(profile_of: ProfileOf) -> None:
     found = as_json(profile_of(EVERY_TYPE))
 
-    general = {"name", "type", "kind", "rows", "approximate", "sampled"}
+    general = {"name", "type", "kind", "rows", "approximate", "sampled", "description", "declared_personal"}
     kinds = {row.name: row.kinds for row in STATISTICS}
     for column in found["columns"]:
         for name in column.keys() - general:

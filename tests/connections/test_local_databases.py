@@ -119,6 +119,17 @@ def test_a_misspelt_name_is_told_when_planning(open_with: OpenWith, crm: Path, s
     assert caught.value.hint == hint
 
 
+def test_the_tables_beside_it_are_named_where_a_table_of_a_connection_is_not_there(
+    open_with: OpenWith, crm: Path
+) -> None:
+    project = open_with(TOML, t="CREATE TABLE zz AS SELECT 1 AS a")
+    project.run()
+    for name in ("crm.zzz", "crm.main.zzz"):
+        with pytest.raises(BindError) as caught:
+            project.sql(f"SELECT * FROM {name}")
+        assert caught.value.hint == "known: crm.orders"
+
+
 def test_nothing_can_be_made_in_a_connection(open_with: OpenWith, crm: Path) -> None:
     project = open_with(TOML, t="CREATE TABLE crm.copies AS SELECT 1 AS a")
     with pytest.raises(BindError, match="crm is a connection, which is only read"):

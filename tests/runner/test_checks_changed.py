@@ -133,3 +133,19 @@ def test_a_plan_refuses_options_that_a_run_would_refuse(shop: Shop, options: str
     (step,) = shop.try_run().steps  # not even where nothing else changed
     assert step.error is not None
     assert step.error.message == caught.value.message
+
+
+def test_an_assertion_that_is_not_enforced_warns_and_the_run_goes_on(root: Path, project: Project) -> None:
+    write(root, "")
+    (root / "sql" / "few.sql").write_text("ASSERT (SELECT count(*) FROM visits) < 5 AS 'few visits' NOT ENFORCED;")
+
+    report = project.run()
+
+    assert report.status == "ok"
+    assert [step.warnings for step in report.steps if step.kind == "assert"] == [("does not hold: few visits",)]
+    assert project.sql("SELECT status, enforced FROM tidemill.checks WHERE kind = 'assert'").fetchall() == [
+        ("warned", False)
+    ]
+    checked = project.check()
+    assert checked.held
+    assert project.run().status == "nothing"

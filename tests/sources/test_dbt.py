@@ -87,7 +87,7 @@ def test_a_project_from_dbt_holds_statements_that_are_read_and_a_connection(tmp_
         ("check", (), "country IN ('NL', 'DE')", True),
         ("check", (), "NOT (country = 'NL') OR orders IS NOT NULL", True),
     ]
-    assert {column.name: column.options for column in customers.columns}["spent"] == {"description": "Euros"}
+    assert [one.value for column in customers.columns if column.name == "spent" for one in column.options] == ["Euros"]
     assert customers.options[0].value == 'One row a customer, with what they bought. It\'s "final".'
     assert 'FROM dbt.shop."Fact Orders"' in (tmp_path / "shop/sql/fact_orders.sql").read_text()
     assert (
@@ -173,7 +173,7 @@ def test_odd_names_and_texts_stay_names_and_texts(name: str) -> None:
     )
 
     assert said(statement) == [("not_null", (name,), "", True)]
-    assert statement.columns[0].options == {"description": "it's; -- */ 'x'"}
+    assert [one.value for one in statement.columns[0].options] == ["it's; -- */ 'x'"]
     assert statement.options[0].value == "'; DROP TABLE y"
 
 

@@ -177,7 +177,7 @@ def test_table_columns_may_be_a_few_with_or_without_types() -> None:
         ("tags", "VARCHAR[]"),
         ("place", "STRUCT(x DOUBLE, y DOUBLE)"),
     ]
-    assert table.columns[1].options == {"description": "in euro"}
+    assert [(one.name, one.value) for one in table.columns[1].options] == [("description", "in euro")]
     found = [(rule.kind, rule.name, rule.columns, rule.expression, rule.enforced) for rule in table.constraints]
     assert found == [
         ("primary_key", "", ("id",), "", True),

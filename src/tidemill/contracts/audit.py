@@ -15,7 +15,8 @@ from tidemill.contracts.result import CheckResult
 from tidemill.contracts.rules import Relations, Rule, compile_rule, key_columns
 from tidemill.contracts.sample import Shown, plain_value, sample_of, source
 from tidemill.contracts.table_rules import Past, check_rules
-from tidemill.core.names import quote_path
+from tidemill.core.columns import HIDDEN, hide
+from tidemill.core.names import name_key, quote_path
 from tidemill.sql.contract import Contract
 from tidemill.sql.statements import Constraint
 from tidemill.warehouse.protocol import Session, Staged
@@ -82,9 +83,21 @@ def check_contract(
     results = audit(
         session, staged, contract.constraints, dialect=dialect, engine=engine, file=file, relations=relations
     )
-    if not contract.rules:
-        return results
-    return [*results, *check_rules(session, staged, contract, past=past, keys=key_columns(contract.constraints))]
+    if contract.rules:
+        results += check_rules(session, staged, contract, past=past, keys=key_columns(contract.constraints))
+    return [_hidden(result, contract.hidden) for result in results] if contract.hidden else results
+
+
+def _hidden(result: CheckResult, hidden: frozenset[str]) -> CheckResult:
+    """A result without values of columns that hold personal data; numbers that were measured stay."""
+    about = any(name in name_key(result.check) for name in hidden)
+    observed = {name: HIDDEN if about and isinstance(value, str) else value for name, value in result.observed.items()}
+    return replace(
+        result,
+        sample=tuple(hide(row, hidden) for row in result.sample),
+        sample_keys=tuple(hide(key, hidden) for key in result.sample_keys),
+        observed=observed,
+    )
 
 
 def _understood(constraint: Constraint, *, dialect: str, engine: str) -> Constraint:

@@ -92,7 +92,13 @@ def _one(path: str, value: Any, kind: type, entry: Entry, place: Place) -> Any:
     if not right or (isinstance(value, bool) and kind is not bool):
         raise SettingsError(f"{path} must be {_NAMES[kind]}; got {value!r}", where=place(path))
     if entry.choices and value not in entry.choices:
-        raise SettingsError(f"{path} must be one of {', '.join(entry.choices)}; got {value!r}", where=place(path))
+        known = [choice for choice in entry.choices if choice]
+        near = did_you_mean(str(value), known)
+        raise SettingsError(
+            f"{path} must be one of {', '.join(known)}; got {value!r}",
+            where=place(path),
+            hint=near if near.startswith("did") else "",
+        )
     low, high = entry.low, entry.high
     if kind in (int, float) and not ((low is None or value >= low) and (high is None or value <= high)):
         bounds = f"at least {low}" if high is None else f"between {low} and {high}"

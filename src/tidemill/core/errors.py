@@ -43,6 +43,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+WINDOW = 110
+"""How much of a long line is shown around its carets."""
+
+BEFORE = 40
+"""How much of it stands before them."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Where:
@@ -62,11 +68,24 @@ class Where:
         shown = [f"  {self}"]
         if self.text:
             number = str(self.line)
+            text, start = self._window()
             # A tab before the caret stays a tab, so that the caret stands under its token.
-            pad = "".join("\t" if char == "\t" else " " for char in self.text[: self.column - 1])
-            shown.append(f"  {number} | {self.text}")
-            shown.append(f"  {' ' * len(number)} | {pad}{'^' * max(1, self.length)}")
+            pad = "".join("\t" if char == "\t" else " " for char in text[: self.column - 1 - start])
+            carets = "^" * max(1, min(self.length, len(text) - len(pad)))
+            shown.append(f"  {number} | {text}")
+            shown.append(f"  {' ' * len(number)} | {pad}{carets}")
         return shown
+
+    def _window(self) -> tuple[str, int]:
+        """The part of the line around the carets, and where in the line it starts; a line that is not long is whole."""
+        if len(self.text) <= WINDOW:
+            return self.text, 0
+        wanted = self.column - 1 - BEFORE
+        start = max(0, min(wanted, len(self.text) - WINDOW))
+        text = self.text[start : start + WINDOW]
+        if start:
+            text = f"…{text[1:]}"
+        return (f"{text[:-1]}…" if start + WINDOW < len(self.text) else text), start
 
 
 class TidemillError(Exception):

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.alerting import SinkSettings, sink_settings
+from tidemill.core.columns import Notes, table_notes
 from tidemill.core.connections import ConnectionSettings, connection_settings
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.maintain import MaintainSettings, maintain_settings
@@ -75,7 +76,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "schedules", "alerts")
+SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "tables", "schedules", "alerts")
 """Tables of the file; their rows stand in `core.sections` and in the modules of `core` that are called as they are."""
 
 
@@ -101,6 +102,7 @@ class Settings:
     maintain: MaintainSettings
     schedules: Mapping[str, ScheduleSettings]
     alerts: Mapping[str, SinkSettings]
+    tables: Notes
 
 
 def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Settings:
@@ -152,6 +154,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         maintain=maintain_settings(given.get("maintain", {}), lambda path: _place(text, path)),
         schedules=schedule_settings(given.get("schedules", {}), lambda path: _place(text, path)),
         alerts=sink_settings(given.get("alerts", {}), lambda path: _place(text, path)),
+        tables=table_notes(given.get("tables", {}), lambda path: _place(text, path)),
     )
 
 

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
 
 DEFINITION = "definition of "
 GENERATION = "generation"
-"""Parts of an incremental table beside those of its statement: how what it reads is made, and its last whole build."""
+TOLD = "told"
+"""Parts of an incremental table beside those of its statement: how what it reads is made, its last whole build, and
+what was said of its files already."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,7 +65,8 @@ def decide(
     why_whole
         Why it must be built whole, found before; '' when nothing was.
     """
-    parts = {**summary.parts, **{f"{DEFINITION}{name}": digest for name, digest in upstream.items()}}
+    told = {TOLD: known.parts[TOLD]} if known is not None and TOLD in known.parts else {}
+    parts = {**summary.parts, **told, **{f"{DEFINITION}{name}": digest for name, digest in upstream.items()}}
     why_whole = why_whole or (_why_whole(known, parts) if known else "new")
     before = known.fingerprint if known else ""
     if why_whole or known is None:

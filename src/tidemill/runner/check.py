@@ -15,11 +15,12 @@ from tidemill.contracts.audit import check_contract
 from tidemill.contracts.result import CheckResult
 from tidemill.contracts.table_rules import Past
 from tidemill.contracts.verdict import sentence
+from tidemill.core.columns import Notes, hidden_names
 from tidemill.core.errors import NotFoundError, TidemillError, Where
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.runner.checking import assertion_result, past_of
 from tidemill.runner.placing import line_at, place
-from tidemill.sql.contract import Contract, contract_from_json, contract_of
+from tidemill.sql.contract import Contract, contract_from_json, contract_of, hiding
 from tidemill.sql.statements import Assert, CreateTable, Statement, Summary
 from tidemill.warehouse.control.checks import save_checks
 
@@ -98,7 +99,10 @@ class CheckReport:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a check needs of the project. ``stations`` is called for what needs more than the tables' files."""
+    """What a check needs of the project. ``stations`` is called for what needs more than the tables' files.
+
+    ``notes`` are those of the settings.
+    """
 
     db: Database
     warehouse: Warehouse
@@ -107,6 +111,7 @@ class Asked:
     statement: Callable[[Summary], Statement]
     views: Mapping[str, Query]
     stations: Callable[[], Stations]
+    notes: Notes
 
 
 def check_tables(asked: Asked, names: Sequence[str] = ()) -> CheckReport:
@@ -150,7 +155,7 @@ def _check_table(asked: Asked, summary: Summary) -> TableReport:
     version = tables[asset_key(summary.name)]
     staged = asked.warehouse.resting(summary.name)
     try:
-        contract = _contract(asked, summary)
+        contract = hiding(_contract(asked, summary), hidden_names(asked.notes.get(asset_key(summary.name))))
         now = asked.clock.now()
         past = past_of(asked.warehouse, summary.name, now=now, published=True) if contract.rules else Past(now=now)
         referenced = _referenced(contract)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -12,9 +12,11 @@ from tidemill.contracts.audit import check_contract
 from tidemill.contracts.result import CheckResult
 from tidemill.contracts.table_rules import Past
 from tidemill.contracts.verdict import require
+from tidemill.core.columns import hidden_names
 from tidemill.core.errors import ContractError, NotFoundError
+from tidemill.core.names import asset_key
 from tidemill.runner.placing import line_at
-from tidemill.sql.contract import contract_of
+from tidemill.sql.contract import contract_of, hiding
 from tidemill.sql.statements import Assert, CreateTable, LoadData
 from tidemill.warehouse.control.checks import save_checks
 
@@ -76,7 +78,7 @@ def check_rows(
         results = check_contract(
             session,
             staged,
-            contract,
+            hiding(contract, hidden_names(stations.settings.tables.get(asset_key(staged.table)))),
             past=past,
             dialect=source.dialect,
             engine=engine,
@@ -110,7 +112,7 @@ def check_assertion(
     statement: Assert, *, stations: Stations, session: Session, opened: OpenQuery, tables: Sequence[str], run_id: str,
     step: str,
 ) -> Checked:  # fmt: skip
-    """Check that an assertion is true; NULL is not.
+    """Check that an assertion is true; NULL is not. One that is not enforced warns.
 
     Raises
     ------
@@ -119,6 +121,8 @@ def check_assertion(
     """
     result = assertion_result(statement, session=session, opened=opened)
     checked = Checked(run_id=run_id, step=step, table=", ".join(tables), results=(result,))
+    if not result.passed and not result.enforced:
+        return replace(checked, warnings=(f"does not hold: {result.check}",))
     if not result.passed:
         save_checks(stations.db, run_id, step, table=checked.table, results=checked.results)
         raise ContractError(result.check, where=line_at(statement.source, result.line, result.column))
@@ -132,7 +136,7 @@ def assertion_result(statement: Assert, *, session: Session, opened: OpenQuery) 
     return CheckResult(
         check=statement.message or f"the assertion {statement.query.source.text} does not hold",
         kind="assert",
-        enforced=True,
+        enforced=statement.enforced,
         rows_seen=table.num_rows,
         rows_failing=0 if held else 1,
         whole=True,

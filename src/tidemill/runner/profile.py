@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
+from tidemill.core.columns import ColumnNote
+from tidemill.core.names import asset_key
 from tidemill.runner.rows_of import NamedRows, rows_of_file, rows_of_query, rows_of_table, without_project
 
 if TYPE_CHECKING:
@@ -16,6 +19,8 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
 
 Listener = Callable[[str], None]
+Declared = Mapping[str, ColumnNote]
+NOTHING: Declared = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,12 +51,13 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
     NotFoundError
         There is no such table or view.
     """
+    declared = {} if request.query else _notes(stations, request.name)
     with stations.session() as session:
         if request.query:
             rows = rows_of_query(stations, session, request.query, dialect=request.dialect)
         else:
             rows = rows_of_table(stations, session, request.name)
-        return _made(rows, request, clock=stations.clock, listen=listen)
+        return _made(rows, request, clock=stations.clock, declared=declared, listen=listen)
 
 
 def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | None, listen: Listener) -> Profile:
@@ -67,9 +73,43 @@ def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | No
         return _made(rows_of_file(session, path), request, clock=Clock(), listen=listen)
 
 
-def _made(rows: NamedRows, request: ProfileRequest, *, clock: Clock, listen: Listener) -> Profile:
+def _made(
+    rows: NamedRows, request: ProfileRequest, *, clock: Clock, declared: Declared = NOTHING, listen: Listener
+) -> Profile:
     from tidemill.analysis.profile.make import make_profile
 
     started, now = clock.monotonic(), clock.now()
-    found = make_profile(rows.look(), name=rows.name, now=now, label=request.label, notes=rows.notes, listen=listen)
+    found = make_profile(
+        rows.look(),
+        name=rows.name,
+        now=now,
+        label=request.label,
+        notes=rows.notes,
+        declared=declared,
+        listen=listen,
+    )
     return replace(found, seconds=clock.monotonic() - started)
+
+
+def _notes(stations: Stations, name: str) -> dict[str, ColumnNote]:
+    """What the statements as they are now and the settings say of a table's columns, by their keys."""
+    from tidemill.runner.column_notes import noted
+    from tidemill.runner.statements import ProjectStatements
+    from tidemill.warehouse.control.assets import load_assets
+
+    asset = load_assets(stations.db).get(asset_key(name))
+    if asset is not None and asset.origin == "sql" and asset.statement:
+        from tidemill.sql.parse import parse_text
+        from tidemill.sql.summarise import summarise
+
+        summaries = [summarise(one, 0) for one in parse_text(asset.statement, file="<sql>", dialect=asset.dialect)]
+    else:
+        summaries = ProjectStatements(stations.root, stations.settings.dialect, stations.db).summaries()
+    found: dict[str, ColumnNote] = {}
+    for summary in summaries:
+        if asset_key(summary.name) == asset_key(name):
+            found |= noted(summary)
+    for key, note in stations.settings.tables.get(asset_key(name), {}).items():
+        before = found[key].said if key in found else {}
+        found[key] = replace(note, said={**before, **note.said})
+    return found

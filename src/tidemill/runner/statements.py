@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
 
 # Raised when the parser would find something else in the same text: what is remembered is read anew.
-PARSER_VERSION = f"3.{sum(VERSIONS.values())}"
+PARSER_VERSION = f"4.{sum(VERSIONS.values())}"
 SQL_FOLDER = "sql"
 
 

@@ -16,16 +16,18 @@ from tidemill.core.errors import (
     UnsupportedError,
 )
 from tidemill.core.names import asset_key
+from tidemill.planner.increments import TOLD
 from tidemill.planner.plan import Step
 from tidemill.registry.lineage import name_of
 from tidemill.runner.checking import check_assertion, check_rows
 from tidemill.runner.column_changes import tell_changes
+from tidemill.runner.column_notes import hidden_in, require_columns
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.files import FileReads, Made
 from tidemill.runner.placing import place
 from tidemill.runner.shape import load_limit, load_read, start_of, typed_query, types_of
 from tidemill.runner.stations import Stations
-from tidemill.sources.bad_rows import BadRowsError
+from tidemill.sources.bad_rows import BadRowsError, without_values
 from tidemill.sql.statements import (
     CHECKS,
     Assert,
@@ -203,6 +205,7 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
     options = check_table_options(statement)
     rule = incremental_of(statement, options.values)
     if rule is not None:
+        rule = replace(rule, hidden=hidden_in(statement, job.stations.settings.tables))
         return _build_incremental(step, statement, job, rule, options=options)
     types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
     with job.session() as session:
@@ -309,13 +312,17 @@ def _build_incremental(
             forget_gone_files=job.forget_gone_files,
             again=_again(step, known),
         )
-        built = _kept_apart(step, job, lambda: files.attempt(at_work.build))
+        built = _kept_apart(step, job, lambda: files.attempt(at_work.build), hidden=rule.hidden)
         checked = built.checked
         if checked is None and at_work.again != "none":
             _, checked = _check_published(step, statement, job, session)
+    told = {note.key: note.text for note in built.notes}
+    before = set(known.parts.get(TOLD, "").split()) if known is not None else set()
+    step = replace(step, parts={**step.parts, TOLD: " ".join(sorted(told))})
     warnings = (
         *options.notes,
         *files.warnings,
+        *(text for key, text in told.items() if key not in before),
         *built.warnings,
         *(checked.warnings if checked is not None else ()),
     )
@@ -332,20 +339,28 @@ def _build_incremental(
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=built.landed)
-        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=files.bad_rows)
+        rows = without_values(files.bad_rows, rule.hidden)
+        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows)
         if checked is not None:
             checked.save(tx, version=built.landed.version)
 
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
-def _kept_apart(step: Step, job: Job, make: Callable[[], Made]) -> Made:
-    """Do something that reads files; when too many of their rows are bad, those can be looked at afterwards."""
+def _kept_apart(step: Step, job: Job, make: Callable[[], Made], *, hidden: frozenset[str]) -> Made:
+    """Do something that reads files; when too many of their rows are bad, those can be looked at afterwards.
+
+    Parameters
+    ----------
+    hidden
+        Keys of columns with personal data: what stands in the rows is not shown then.
+    """
     try:
         return make()
     except BadRowsError as error:
-        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=error.rows)
-        raise
+        told = error.hiding(hidden)
+        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=told.rows)
+        raise told from None
 
 
 def _publish(
@@ -366,8 +381,10 @@ def _publish(
         attempt = f"{job.run_id}-{step.ordinal}"
         return warehouse.stage(session, opened.sql, opened.relations, table=step.asset, attempt=attempt)
 
-    staged = _kept_apart(step, job, lambda: files.attempt(stage))
+    hidden = hidden_in(statement, job.stations.settings.tables)
+    staged = _kept_apart(step, job, lambda: files.attempt(stage), hidden=hidden)
     try:
+        require_columns(step.asset, staged.columns, job.stations.settings.tables)
         files.require_same()
         checked = check_rows(
             statement, stations=job.stations, session=session, staged=staged, run_id=job.run_id, step=step.name
@@ -381,7 +398,8 @@ def _publish(
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=landed)
         checked.save(tx, version=landed.version)
-        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=files.bad_rows)
+        rows = without_values(files.bad_rows, hidden)
+        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows)
 
     warnings = (*files.warnings, *checked.warnings)
     return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
@@ -528,7 +546,7 @@ def _check_assert(step: Step, statement: Assert, job: Job) -> Outcome:
         save_asset(tx, asset_of(step, statement, job, version=None))
         checked.save(tx)
 
-    return Outcome(record=record)
+    return Outcome(record=record, warnings=checked.warnings)
 
 
 def _drop(step: Step, job: Job) -> Outcome:

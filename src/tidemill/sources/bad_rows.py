@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
+from tidemill.core.columns import HIDDEN
 from tidemill.core.errors import SourceError, Where
 
 # Bad rows that are told one by one when there are too many of them.
 SHOWN_BAD_ROWS = 1_000
+_QUOTED = re.compile(r"'.*'", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +29,19 @@ class BadRow:
     column: str
     reason: str
     raw: str
+
+
+def without_values(rows: Sequence[BadRow], columns: frozenset[str]) -> tuple[BadRow, ...]:
+    """Bad rows of a table some of whose columns hold personal data: where they stand, and not what they say.
+
+    Parameters
+    ----------
+    columns
+        Keys of these columns; nothing is hidden when there are none.
+    """
+    if not columns:
+        return tuple(rows)
+    return tuple(replace(row, raw=HIDDEN, reason=_QUOTED.sub(HIDDEN, row.reason)) for row in rows)
 
 
 class BadRowsError(SourceError):
@@ -51,6 +67,12 @@ class BadRowsError(SourceError):
             where=Where(file=first.file, line=first.line, column=1, length=max(1, min(len(text), 100)), text=text),
             hint=f"mend the file, or let OPTIONS (max_bad_rows = {count}) keep such rows apart in tidemill.rejects",
             bad_rows=count,
+            limit=limit,
         )
         error.rows = tuple(rows)
         return error
+
+    def hiding(self, columns: frozenset[str]) -> BadRowsError:
+        """The error without what stands in the rows; with no such columns as it is."""
+        rows = without_values(self.rows, columns)
+        return BadRowsError.of(rows, self.facts["bad_rows"], self.facts["limit"]) if columns else self

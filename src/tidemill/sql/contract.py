@@ -6,9 +6,10 @@ It is kept with the summary of its statement, so that a check of an unchanged pr
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
+from tidemill.core.columns import hidden_names
 from tidemill.core.errors import TidemillError
 from tidemill.sql.statements import Constraint, CreateTable
 
@@ -29,12 +30,15 @@ class Contract:
         Line and column of each of these options.
     columns
         The names in the statement's column list.
+    hidden
+        Keys of columns whose values are shown nowhere: see `core.columns`.
     """
 
     constraints: tuple[Constraint, ...] = ()
     rules: Mapping[str, Any] = field(default_factory=dict)
     places: Mapping[str, tuple[int, int]] = field(default_factory=dict)
     columns: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
     def __bool__(self) -> bool:
         return bool(self.constraints or self.rules)
@@ -51,6 +55,7 @@ class Contract:
             "rules": dict(self.rules),
             "places": {name: list(place) for name, place in self.places.items()},
             "columns": list(self.columns),
+            "hidden": sorted(self.hidden),
         }
 
 
@@ -62,6 +67,7 @@ def contract_of(statement: CreateTable, *, engine: str = ENGINE) -> Contract:
     StatementError
         An option is wrong, or a condition cannot be said in the engine's SQL.
     """
+    from tidemill.sql.column_options import column_notes
     from tidemill.sql.conditions import understand
     from tidemill.sql.contract_options import CONTRACT_OPTIONS
     from tidemill.sql.table_options import check_table_options
@@ -78,7 +84,13 @@ def contract_of(statement: CreateTable, *, engine: str = ENGINE) -> Contract:
         if given
         else {},
         columns=tuple(column.name for column in statement.columns),
+        hidden=hidden_names(column_notes(statement.columns, statement.source)[0]),
     )
+
+
+def hiding(contract: Contract, hidden: frozenset[str]) -> Contract:
+    """A contract that shows no values of some columns besides its own hidden ones."""
+    return replace(contract, hidden=contract.hidden | hidden) if hidden - contract.hidden else contract
 
 
 def contract_json(statement: CreateTable) -> dict[str, Any]:
@@ -102,4 +114,5 @@ def contract_from_json(data: Mapping[str, Any]) -> Contract:
         rules=dict(data.get("rules", {})),
         places={name: (line, column) for name, (line, column) in data.get("places", {}).items()},
         columns=tuple(data.get("columns", ())),
+        hidden=frozenset(data.get("hidden", ())),
     )

@@ -53,6 +53,8 @@ class Incremental:
         Whether columns that are new in the query are added to the table; otherwise they are an error.
     not_null
         Whether the statement declares that the column has no NULL.
+    hidden
+        Keys of columns whose values are shown nowhere.
     """
 
     column: str
@@ -61,6 +63,7 @@ class Incremental:
     deleted_when: str = ""
     adds_columns: bool = False
     not_null: bool = False
+    hidden: frozenset[str] = frozenset()
 
 
 def incremental_of(statement: CreateTable, values: Mapping[str, Any]) -> Incremental | None:

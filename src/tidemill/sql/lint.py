@@ -15,6 +15,7 @@ from tidemill.model_types.remote import REMOTE
 from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
 from tidemill.sql.check_transform import check_passed, check_transform
+from tidemill.sql.column_options import column_notes
 from tidemill.sql.dialects import MLArg, MLCall
 from tidemill.sql.functions import FUNCTIONS, ML_FUNCTIONS
 from tidemill.sql.missing import check_functions
@@ -254,6 +255,7 @@ def _setting_names(call: MLCall) -> list[str]:
 
 
 def _check_load(statement: LoadData) -> None:
+    column_notes(statement.columns, statement.source)
     where = Where(
         file=statement.source.file,
         line=statement.source.line,

@@ -9,7 +9,7 @@ from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 from tidemill.sql.dialects import full_path_of, path_of, placed
 from tidemill.sql.parse_literals import STRINGS, expect, read_options, read_value
-from tidemill.sql.statements import ColumnDef, Constraint
+from tidemill.sql.statements import ColumnDef, Constraint, OptionValue
 from tidemill.sql.text import Text
 
 # sqlglot reads PRIMARY KEY and FOREIGN KEY as one token each.
@@ -84,12 +84,12 @@ def _read_column(p: Any, text: Text, result: ColumnList) -> None:
     kind = ""
     if p._curr and p._curr.text not in (",", ")") and p._curr.text.upper() not in COLUMN_WORDS:
         kind = _read_type(p, text)
-    options: dict[str, Any] = {}
+    options: tuple[OptionValue, ...] = ()
     while p._curr and p._curr.text not in (",", ")"):
         word = p._curr.text.upper()
         if word == "OPTIONS":
             p._advance()
-            options |= {option.name.lower(): option.value for option in read_options(p, text, literal=False)}
+            options += read_options(p, text, literal=False)
         elif word == "COLLATE":
             p._advance()
             read_value(p, text)

@@ -214,7 +214,9 @@ def _read_assert(p: Any, text: Text, source: Source) -> Assert:
             raise placed(p, "expected a message in quotes after AS")
         message = token.text
         p._advance()
-    read_end(p, hint="ASSERT condition AS 'message'")
+    # Only behind the message: after a condition NOT would begin another part of it (a NOT IN ...).
+    enforced = not (message and p._match_text_seq("NOT", "ENFORCED"))
+    read_end(p, hint="ASSERT condition AS 'message' [NOT ENFORCED]")
     written = text.text[first.start : stop]
     query = make_query(exp.select(exp.alias_(condition, "holds", copy=False), copy=False), text, first.start, stop)
     verbatim = Source(
@@ -225,7 +227,8 @@ def _read_assert(p: Any, text: Text, source: Source) -> Assert:
         dialect=text.dialect,
     )
     query.tree.meta.pop("span")
-    return Assert(source=source, query=type(query)(source=verbatim, tree=query.tree), message=message or written)
+    asked = type(query)(source=verbatim, tree=query.tree)
+    return Assert(source=source, query=asked, message=message or written, enforced=enforced)
 
 
 def _read_insert(p: Any, text: Text, source: Source) -> Statement:

@@ -68,7 +68,7 @@ class ColumnDef:
 
     name: str
     type: str = ""
-    options: dict[str, Any] = field(default_factory=dict)
+    options: tuple[OptionValue, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -203,11 +203,12 @@ class InsertInto:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Assert:
-    """ASSERT expression AS 'message': true, or the run fails."""
+    """ASSERT expression AS 'message': true, or the run fails; with NOT ENFORCED it is told and the run goes on."""
 
     source: Source
     query: Query  # SELECT <expression>
     message: str
+    enforced: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,4 +265,5 @@ class Summary:
     incremental: bool = False
     parts: dict[str, str] = field(default_factory=dict)  # digests by part: query, options, transform, checks
     project: str = ""  # what stands in front of the name, which is no part of it: a BigQuery project
+    columns: dict[str, Any] = field(default_factory=dict)  # what is said of columns: see `sql.column_options`
     contract: dict[str, Any] = field(default_factory=dict)  # what is checked of a table: see `sql.contract`

@@ -10,8 +10,10 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.digest import digest_value
+from tidemill.core.errors import TidemillError
 from tidemill.core.names import name_key
 from tidemill.sql.canonical import canonical_sql
+from tidemill.sql.column_options import column_notes
 from tidemill.sql.conditions import tables_read
 from tidemill.sql.contract import contract_json
 from tidemill.sql.contract_options import CONTRACT_OPTIONS
@@ -88,6 +90,7 @@ def summarise(statement: Statement, ordinal: int) -> Summary:
         incremental=_is_incremental(statement),
         parts=parts,
         project=getattr(statement, "project", ""),
+        columns=_notes(statement),
         contract=contract,
     )
 
@@ -159,7 +162,8 @@ def _facts(statement: Statement) -> tuple[str, str, dict[str, str]]:
         case DropTable():
             return "drop_table", statement.name, {"kind": digest_value(statement.kind)}
         case Assert():
-            return "assert", "", {"query": _query(statement.query), "message": digest_value(statement.message)}
+            parts = {"query": _query(statement.query), "message": digest_value(statement.message)}
+            return "assert", "", parts | ({} if statement.enforced else {"enforced": digest_value(False)})
         case Select():
             return "select", "", {"query": _query(statement.query)}
         case _:
@@ -206,8 +210,23 @@ def _descriptions(statement: Statement) -> dict[str, Any]:
         "options": {
             option.name.lower(): _plain(option.value) for option in options if option.name.lower() in DESCRIPTIVE
         },
-        "columns": {column.name: _plain(column.options) for column in columns if column.options},
+        "columns": {
+            column.name: {option.name.lower(): _plain(option.value) for option in column.options}
+            for column in columns
+            if column.options
+        },
     }
+
+
+def _notes(statement: Statement) -> dict[str, Any]:
+    """What is said of columns; of what is wrong nothing: who carries the statement out tells why."""
+    if not isinstance(statement, CreateTable | LoadData):
+        return {}
+    try:
+        found, _ = column_notes(statement.columns, statement.source)
+    except TidemillError:
+        return {}
+    return {key: {"name": one.name, "said": dict(one.said), "lines": dict(one.lines)} for key, one in found.items()}
 
 
 def _referenced(tables: tuple[str, ...], statement: CreateTable) -> tuple[str, ...]:

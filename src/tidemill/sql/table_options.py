@@ -14,6 +14,7 @@ from typing import Any
 from tidemill.core.errors import OptionError
 from tidemill.core.names import did_you_mean
 from tidemill.model_types.base import Option
+from tidemill.sql.column_options import column_notes
 from tidemill.sql.contract_options import CONTRACT_OPTIONS, CONTRACT_RULES
 from tidemill.sql.options import ReadOptions, at_name, at_value, read_options
 from tidemill.sql.statements import CreateTable
@@ -174,7 +175,8 @@ def check_table_options(statement: CreateTable) -> TableOptions:
     read = read_options(rows, statement.options, source=statement.source, unknown=unknown)
     _check_rules(statement, read)
     _check_condition(statement, read)
-    return TableOptions(values=read.values, given=frozenset(read.places), notes=read.notes)
+    _, told = column_notes(statement.columns, statement.source)
+    return TableOptions(values=read.values, given=frozenset(read.places), notes=(*read.notes, *told))
 
 
 def _check_condition(statement: CreateTable, read: ReadOptions) -> None:

@@ -14,6 +14,7 @@ from click import Context
 from tidemill.cli.main import COMMANDS, command_line
 from tidemill.core import errors
 from tidemill.core.alerting import SINK, SINK_KINDS
+from tidemill.core.columns import COLUMN
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
 from tidemill.core.entries import Entry
@@ -23,8 +24,9 @@ from tidemill.core.openlineage import OPENLINEAGE
 from tidemill.core.schedules import ACTIONS, SCHEDULE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import SETTINGS, Setting
+from tidemill.runner.column_notes import COLUMN_KINDS
 from tidemill.warehouse.control.log_tables import LOG_TABLES
-from tidemill.warehouse.control.system import TABLES
+from tidemill.warehouse.control.system import TABLES, SystemTable
 
 GENERATED = "<!-- Generated from the code. Write it anew with: make docs -->\n\n"
 
@@ -67,6 +69,7 @@ ABOUT_TABLES = {
     "parts": "Each process that is up: server, collector, scheduler. One that was killed leaves its row for a day.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
     " are read from the servers' segments.",
+    "columns": "Each column of each table in the lake, and each that something is said of: what, and where.",
     "received_labels": "Every label as it was received; nothing is taken away and nothing written over. `batch` is the"
     " number of the collector's commit that brought it into the lake, NULL while it waits in the spool.",
     "label_revisions": "The labels that said something new of their prediction, or of their key and time, numbered.",
@@ -110,6 +113,7 @@ def _sections() -> Iterator[str]:
         "maintain": MAINTAIN,
         "schedules.NAME": SCHEDULE,
         "alerts.NAME": SINK,
+        "tables.NAME.columns.COLUMN": COLUMN,
         "deployments.NAME": DEPLOYMENT,
     }
     parts |= {f"deployments.NAME.{name}": entries for name, entries in PARTS.items()}
@@ -150,6 +154,8 @@ ABOUT_SECTIONS = {
     "openlineage": "Where the lineage events of runs go; nowhere, unless a file or a server is named.",
     "connections.NAME": "One section for each database or storage elsewhere. SQL reads its tables as "
     "`NAME.schema.table`, or as `NAME.table` in its default schema; nothing is ever written there.",
+    "tables.NAME.columns.COLUMN": "One section for each column that there is something to say of. Column OPTIONS "
+    "say the same in SQL; see [how to describe your columns](../how-to/describe-your-columns.md).",
     "maintain": "What `tidemill maintain` keeps, and what it finds worth doing.",
     "server": "How `tidemill serve` listens, and what it refuses.",
     "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
@@ -166,7 +172,7 @@ def _takes_values(entry: Entry) -> str:
     if entry.default is None:
         return "any value"
     if entry.choices:
-        return ", ".join(entry.choices)
+        return ", ".join(choice for choice in entry.choices if choice)
     if isinstance(entry.default, tuple):
         return "a list of numbers" if entry.default else "a list of texts"
     if entry.span:
@@ -228,7 +234,8 @@ def system_tables_page() -> str:
         '`tidemill query "SELECT * FROM tidemill.runs"`. They are read from the control database when a query asks.\n',
         "`CREATE TABLE` may read them too; a change in them makes nothing stale.\n",
     ]
-    for name, table in {**TABLES, **LOG_TABLES}.items():
+    columns = SystemTable(columns=COLUMN_KINDS, sql="")
+    for name, table in {**TABLES, **LOG_TABLES, "columns": columns}.items():
         lines.append(f"\n## tidemill.{name}\n\n{ABOUT_TABLES[name]}\n\n| column | holds |\n|---|---|\n")
         lines += [_row(f"`{column}`", KINDS[kind]) for column, kind in table.columns.items()]
     return "".join(lines)

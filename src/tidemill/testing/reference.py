@@ -10,6 +10,7 @@ from tidemill.contracts.anomalies import TFDV
 from tidemill.contracts.expectations import GREAT_EXPECTATIONS
 from tidemill.model_types.base import ModelType, Option
 from tidemill.model_types.table import ALL_MODEL_TYPES
+from tidemill.sql.column_options import COLUMN_OPTIONS
 from tidemill.sql.functions import GROUPS, ML_FUNCTIONS
 from tidemill.sql.functions_base import MLFunction
 from tidemill.sql.table_options import STORAGE_OPTIONS, TABLE_OPTIONS
@@ -187,6 +188,12 @@ def table_options_page() -> str:
         "| option | takes | default | status | what it does |\n|---|---|---|---|---|\n",
     ]
     lines += [_option(option) for option in (*TABLE_OPTIONS, *STORAGE_OPTIONS)]
+    lines += [
+        "\n## Options of a column\n\n",
+        "`column [type] [constraints] OPTIONS (option = value, ...)` in the column list.\n\n",
+        "| option | takes | default | status | what it does |\n|---|---|---|---|---|\n",
+    ]
+    lines += [_option(option) for option in COLUMN_OPTIONS]
     return "".join(lines)
 
 

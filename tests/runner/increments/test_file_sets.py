@@ -138,6 +138,22 @@ def test_rows_of_a_file_that_is_gone_stay_and_that_is_said(shop: Shop) -> None:
     assert shop.rows() == [(1, 10), (2, 20)]
 
 
+def test_what_is_said_of_a_file_is_said_once_for_each_change_of_it(shop: Shop) -> None:
+    shop.orders()
+    shop.write("CREATE TABLE other AS SELECT 1 AS a", "other")
+    shop.deliver("data/a.parquet", [(1, 10, 0), (2, 20, 1)])
+    shop.run()
+    said = []
+    for rows in ([(2, 20, 1), (1, 10, 0)], [(2, 20, 1), (1, 10, 0), (1, 10, 0)]):  # other bytes, and nothing new
+        shop.deliver("data/a.parquet", rows)
+        said.append(shop.run().steps[0].warnings)
+        shop.deliver(f"data/{len(said)}.parquet", [(1, 10, 0)] * len(said))
+        said.append(shop.run().steps[0].warnings)
+
+    changed = ("data/a.parquet changed after it was loaded: its rows are merged again",)
+    assert said == [changed, (), changed, ()]
+
+
 def test_rows_that_say_so_take_their_key_away(shop: Shop) -> None:
     shop.orders(f"{KEYED}, deleted_when = 'gone'")
     shop.deliver("data/a.parquet", [(1, 10, 0), (2, 20, 0), (3, 30, 0)], gone=[False, False, True])

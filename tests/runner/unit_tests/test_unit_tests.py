@@ -345,3 +345,17 @@ def test_bigquery_sql_is_tested_in_its_own_dialect(root: Path) -> None:
         (result,) = project.test()
 
     assert (result.error, result.status) == (None, "passed")
+
+
+def test_an_incremental_table_is_tested_as_a_build_of_all_rows_makes_it(root: Path, run: RunTest) -> None:
+    options = "incremental_by = 'at', unique_key = ['id'], deleted_when = 'gone'"
+    (root / "sql" / "orders.sql").write_text(
+        f"CREATE TABLE orders (id BIGINT, at DATE, gone BOOLEAN) OPTIONS ({options}) AS SELECT * FROM flights_in;"
+        "CREATE TABLE flights_in AS SELECT * FROM 'data/in.csv';"
+    )
+    result = run(
+        "CREATE TEST t FOR orders GIVEN flights_in (id, at, gone) AS (VALUES (1, '2026-01-01', false), "
+        "(1, '2026-01-02', false), (2, '2026-01-01', false), (2, '2026-01-03', true)) "
+        "EXPECT (id, at) AS (VALUES (1, '2026-01-02'))"
+    )
+    assert (result.error, result.status) == (None, "passed")

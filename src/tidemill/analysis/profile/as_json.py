@@ -49,6 +49,8 @@ def _column(column: ColumnProfile) -> dict[str, Any]:
         "rows": column.rows,
         "approximate": sorted(column.approximate),
         "sampled": sorted(column.sampled),
+        "description": column.description or None,
+        "declared_personal": column.declared or None,
         **facts,
     }
 

@@ -12,9 +12,12 @@ GONE = ("quantiles", "histogram", "mean", "sd", "skew", "kurtosis", "min", "max"
 
 
 def hidden(column: ColumnProfile) -> ColumnProfile:
-    """The column without its values, when it may hold personal data."""
-    if not column.suspects:
+    """The column without its values, when it may hold personal data or is declared to."""
+    if not column.suspects and not column.declared:
         return column
     facts: dict[str, Any] = {name: value for name, value in column.facts.items() if name not in GONE}
+    if column.declared:
+        facts.pop("top", None)
+        return replace(column, facts=facts)
     facts["top"] = tuple(Value(value=masked(value.value), rows=value.rows) for value in facts.get("top", ()))
     return replace(column, facts=facts)

@@ -7,9 +7,10 @@ quarter of a hand-written profile).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from tidemill.analysis.profile.associations import MOST_COLUMNS, Sides, associate, read_categories
@@ -25,7 +26,8 @@ from tidemill.analysis.profile.texts import TOP, read_texts
 from tidemill.analysis.profile.times import read_times
 from tidemill.analysis.profile.words import MEASURE_WORDS
 from tidemill.analysis.table import Sample, Table, draw_sample
-from tidemill.core.names import quote_name
+from tidemill.core.columns import ColumnNote
+from tidemill.core.names import name_key, quote_name
 
 if TYPE_CHECKING:
     import numpy as np
@@ -34,6 +36,7 @@ if TYPE_CHECKING:
 
 MOST_DETAILED = 500  # columns beyond it get the facts of the scan only
 SAME = 0.999
+NOTHING: Mapping[str, ColumnNote] = MappingProxyType({})
 
 Listener = Callable[[str], None]
 
@@ -45,6 +48,7 @@ def make_profile(
     now: datetime,
     label: str = "",
     notes: Sequence[str] = (),
+    declared: Mapping[str, ColumnNote] = NOTHING,
     listen: Listener = lambda _: None,
 ) -> Profile:
     """Look at all rows of a table, and say what its columns hold.
@@ -57,6 +61,8 @@ def make_profile(
         What is later lies in the future.
     label
         A column that is to be predicted: columns that give it away are named.
+    declared
+        What is said of columns, by their keys.
     listen
         Told what is being done.
 
@@ -86,7 +92,7 @@ def make_profile(
         _details(table, sample, draft, now)
     for draft in drafts:
         draft.count_distinct(table)
-    columns = [_finish(draft, table.rows) for draft in drafts]
+    columns = [_declared(_finish(draft, table.rows), declared) for draft in drafts]
     listen("looking for keys and relations")
     keys, counts = find_keys(table, sample, columns[:MOST_DETAILED])
     columns = [_with_distinct(column, counts.get(column.name)) for column in columns]
@@ -168,6 +174,14 @@ def _finish(draft: Draft, rows: int) -> ColumnProfile:
         sampled=frozenset(draft.sampled - draft.approximate),
         approximate=frozenset(draft.approximate),
     )
+
+
+def _declared(column: ColumnProfile, notes: Mapping[str, ColumnNote]) -> ColumnProfile:
+    note = notes.get(name_key(column.name))
+    if note is None:
+        return column
+    said = note.said
+    return replace(column, declared=str(said.get("pii", "")), description=str(said.get("description", "")))
 
 
 def _with_distinct(column: ColumnProfile, count: int | None) -> ColumnProfile:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from tidemill.analysis.profile.personal import masked
 from tidemill.analysis.profile.result import ColumnProfile, Notice, Value
+from tidemill.core.columns import HIDDEN
 
 MOSTLY = 0.95
 MANY_NULLS = 0.5
@@ -53,7 +54,7 @@ def count_of(number: int, what: str) -> str:
 
 def shown(column: ColumnProfile, value: object) -> str:
     """A value of a column as a message quotes it; hidden when the column may hold personal data."""
-    text = masked(value) if column.suspects else str(value)
+    text = HIDDEN if column.declared else masked(value) if column.suspects else str(value)
     text = text if len(text) <= 40 else f"{text[:39]}…"
     return repr(text) if column.kind == "text" else text
 
@@ -252,6 +253,8 @@ def _gaps(column: ColumnProfile) -> str:
 
 
 def _personal(column: ColumnProfile) -> str:
+    if column.declared:
+        return f"is declared to hold personal data ({column.declared}): its values are not shown"
     if not column.suspects:
         return ""
     found = column.suspects[0]

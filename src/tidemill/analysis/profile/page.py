@@ -139,7 +139,8 @@ def _panel(column: ColumnProfile, profile: Profile) -> Panel:
 
 def _facts(column: ColumnProfile) -> tuple[tuple[str, str], ...]:
     facts = column.facts
-    found = [("missing", missing_word(column)), ("distinct", distinct_word(column))]
+    found = [("is", plain(column.description))] if column.description else []
+    found += [("missing", missing_word(column)), ("distinct", distinct_word(column))]
     for name, word in (
         ("min", "smallest"),
         ("max", "largest"),
@@ -167,6 +168,7 @@ def _facts(column: ColumnProfile) -> tuple[tuple[str, str], ...]:
     for name, word in (("items_mean", "items, mean"), ("items_max", "items, most"), ("bytes_mean", "bytes, mean")):
         if facts.get(name) is not None:
             found.append((word, number(facts[name])))
+    found += [("declared to hold", f"personal data: {column.declared}")] if column.declared else []
     found += [(f"looks like {one.kind}", share(one.share, 1)) for one in column.suspects]
     return tuple(found)
 

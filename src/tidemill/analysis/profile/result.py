@@ -62,6 +62,10 @@ class ColumnProfile:
         Names of the facts that were read from the sample.
     approximate
         Names of the facts that are estimates over all rows.
+    declared
+        The kind of personal data that the project declares of it; its values are hidden then.
+    description
+        What the project says that it is.
     """
 
     name: str
@@ -71,6 +75,8 @@ class ColumnProfile:
     facts: Mapping[str, Any] = field(default_factory=dict)
     sampled: frozenset[str] = frozenset()
     approximate: frozenset[str] = frozenset()
+    declared: str = ""
+    description: str = ""
 
     @property
     def nulls(self) -> int:

@@ -55,6 +55,8 @@ def summary(column: ColumnProfile, width: int = 48) -> str:
     facts = column.facts
     if not column.filled:
         return "nothing"
+    if column.declared:
+        return f"values hidden: {column.declared}, as declared"
     if column.suspects:
         return f"values hidden: {column.suspects[0].kind}, {share(column.suspects[0].share, 1)}"
     if column.kind == "number" and "quantiles" in facts:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import BindError
 from tidemill.core.names import quote_name, quote_path
+from tidemill.runner.column_notes import require_columns
 from tidemill.runner.increments.checks import check_increment
 from tidemill.runner.increments.deletions import at_once, deleted_later, deletions, too_many, without_gone
 from tidemill.runner.increments.deltas import (
@@ -23,7 +24,7 @@ from tidemill.runner.increments.deltas import (
     require_clear,
     require_none,
 )
-from tidemill.runner.increments.files import FileNews, file_news, require_same
+from tidemill.runner.increments.files import FileNews, FileNote, file_news, require_same
 from tidemill.runner.increments.gone_files import Losing, gone_files
 from tidemill.runner.increments.matching import Matched, changed_values, match
 from tidemill.runner.increments.measures import Measures
@@ -52,6 +53,7 @@ class Built:
     rows: int
     checked: Checked | None = None
     warnings: tuple[str, ...] = ()
+    notes: tuple[FileNote, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,6 +104,7 @@ class IncrementalStep:
             measures = self._measures(staged.columns)
             shape = measures.shape(staged.relation, engine=warehouse.dialect)
             watermark, nulls = measures.watermark(staged.relation, shape, "")
+            require_columns(self.step.asset, staged.columns, self.stations.settings.tables)
             staged, gone, notes = self._settled(staged, shape)
             if files is not None:
                 require_same(files, stations=self.stations)
@@ -113,14 +116,15 @@ class IncrementalStep:
             warehouse.discard(staged)
             raise
         warnings = (*self._warnings(files, nulls), *notes)
-        return Built(landed=landed, rows=staged.rows, checked=checked, warnings=warnings)
+        of_files = files.notes if files is not None else ()
+        return Built(landed=landed, rows=staged.rows, checked=checked, warnings=warnings, notes=of_files)
 
     def _increment(self, base: TableVersion, state: dict[str, Any]) -> Built:
         """Take in what is new since the table's version ``base``."""
         session, table = self.session, self.step.asset
         files = self._files(state.get("files") or {})
         if files is not None and not files.read:
-            return Built(landed=base, rows=0, warnings=self._warnings(files, 0))
+            return Built(landed=base, rows=0, notes=files.notes)
         there = self.stations.warehouse.columns(table, base.version)
         query = self._open(files)
         fresh = session.columns(query.sql, query.relations)
@@ -141,7 +145,8 @@ class IncrementalStep:
             news = rows if files is not None else self._news_without_key(rows, shape, measures, there, low)
         gone = deletions(session, news, shape)
         built = self._merge(news, shape, measures, base, state=self._state(watermark, files, gone))
-        return replace(built, warnings=(*self._warnings(files, nulls), *self._forgotten(news, shape)))
+        warnings = (*self._warnings(files, nulls), *self._forgotten(news, shape))
+        return replace(built, warnings=warnings, notes=files.notes if files is not None else ())
 
     def _read(self, query: OpenQuery, matched: Matched, low: str) -> tuple[str, str]:
         """Read the new rows, from a value on; where they are kept, as they were read and as rows of the table."""
@@ -342,8 +347,7 @@ class IncrementalStep:
         return state | ({"deleted": gone} if gone else {})
 
     def _warnings(self, files: FileNews | None, nulls: int) -> tuple[str, ...]:
-        notes = files.notes if files is not None else ()
         if not nulls:
-            return notes
+            return ()
         again = "each run reads such rows again" if files is None else "they count as older than any other"
-        return (*notes, f"{nulls:,} rows have no {self.rule.column}: {again}; declare it NOT NULL to refuse them")
+        return (f"{nulls:,} rows have no {self.rule.column}: {again}; declare it NOT NULL to refuse them",)

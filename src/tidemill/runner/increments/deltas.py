@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tidemill.core.columns import hide
 from tidemill.core.errors import ContractError
 from tidemill.core.names import name_key, quote_name
 
@@ -100,7 +101,8 @@ def require_none(session: Session, ties: str, rule: Incremental, *, table: str) 
     unclear = session.query(f"{ties} LIMIT {SHOWN}").read_all().to_pylist()
     if unclear:
         key = ", ".join(rule.keys)
-        such = ", ".join(f"({', '.join(f'{name}={value!r}' for name, value in row.items())})" for row in unclear)
+        shown = [hide(row, rule.hidden) for row in unclear]
+        such = ", ".join(f"({', '.join(f'{name}={value!r}' for name, value in row.items())})" for row in shown)
         by = f" with the same {rule.column}" if rule.column else ""
         raise ContractError(
             f"{table}: rows of one unique_key ({key}) differ{by}, such as {such}; the old version stays",

@@ -6,11 +6,25 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from tidemill.core.digest import digest_value
 from tidemill.core.errors import SourceError, UnavailableError
 from tidemill.runner.inputs import file_digests
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FileNote:
+    """What is to be said of a file, once: the same note of other bytes is another one."""
+
+    text: str
+    digest: str = ""
+
+    @property
+    def key(self) -> str:
+        """What tells the note from others."""
+        return digest_value([self.text, self.digest])[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +48,7 @@ class FileNews:
     noted: Mapping[str, str]
     empty: bool
     amends: bool = False
-    notes: tuple[str, ...] = ()
+    notes: tuple[FileNote, ...] = ()
 
     @property
     def state(self) -> dict[str, str]:
@@ -61,14 +75,14 @@ def file_news(pattern: str, loaded: Mapping[str, str], *, keyed: bool, table: st
     first = {digest: path for path, digest in loaded.items()}
     read: dict[str, str] = {}
     noted: dict[str, str] = {}
-    notes: list[str] = []
+    notes: list[FileNote] = []
     changed: list[str] = []
     for path, digest in sorted(now.items()):
         if loaded.get(path) == digest:
             continue
         if digest in first:
             noted[path] = digest
-            notes.append(f"{path} holds the same bytes as {first[digest]}: it is not loaded again")
+            notes.append(FileNote(text=f"{path} holds the same bytes as {first[digest]}: it is not loaded again"))
             continue
         if path in loaded:
             changed.append(path)
@@ -81,11 +95,13 @@ def file_news(pattern: str, loaded: Mapping[str, str], *, keyed: bool, table: st
             hint=f"add unique_key = [...], or: tidemill run --full-refresh {table}",
             files=changed,
         )
-    notes += [f"{path} changed after it was loaded: its rows are merged again" for path in changed]
+    again = "changed after it was loaded: its rows are merged again"
+    notes += [FileNote(text=f"{path} {again}", digest=now[path]) for path in changed]
     gone = [path for path in loaded if path not in now]
     if gone:
         more = f" and {len(gone) - 3} more" if len(gone) > 3 else ""
-        notes.append(f"{', '.join(gone[:3])}{more} {'is' if len(gone) == 1 else 'are'} gone: the rows stay")
+        text = f"{', '.join(gone[:3])}{more} {'is' if len(gone) == 1 else 'are'} gone: the rows stay"
+        notes.append(FileNote(text=text))
     amends = bool(changed or gone)
     return FileNews(pattern=pattern, read=read, noted=noted, empty=not now, amends=amends, notes=tuple(notes))
 

@@ -15,13 +15,14 @@ from urllib.parse import urlsplit
 
 from tidemill.core.connections import SourceTable, find_source, kind_of
 from tidemill.core.errors import NotFoundError
-from tidemill.core.names import asset_key
+from tidemill.core.names import asset_key, name_key
 from tidemill.core.secrets import expand
 from tidemill.planner.plan import Step
 from tidemill.runner.openlineage.columns import column_facet
 from tidemill.runner.openlineage.message import Dataset, facet
 from tidemill.runner.report import StepReport
 from tidemill.sources.patterns import is_remote
+from tidemill.sql.column_options import column_notes
 from tidemill.sql.statements import CreateModel, CreateTable, Statement
 from tidemill.warehouse.control.models import get_version
 
@@ -171,10 +172,12 @@ def _documentation(statement: Statement | None) -> dict[str, Any]:
 def _schema(table: str, statement: Statement | None, stations: Stations) -> dict[str, Any]:
     """The table's columns, with what the statement says of each."""
     declared = statement.columns if isinstance(statement, CreateTable) else ()
-    about: Mapping[str, Any] = {asset_key(column.name): column.options.get("description") for column in declared}
+    notes = column_notes(declared, statement.source)[0] if isinstance(statement, CreateTable) else {}
+    notes = {**notes, **stations.settings.tables.get(asset_key(table), {})}
+    about: Mapping[str, Any] = {key: note.said.get("description") for key, note in notes.items()}
     fields: Sequence[Mapping[str, Any]] = [
         {"name": column.name, "type": column.type, "ordinal_position": position}
-        | ({"description": str(said)} if (said := about.get(asset_key(column.name))) else {})
+        | ({"description": str(said)} if (said := about.get(name_key(column.name))) else {})
         for position, column in enumerate(stations.warehouse.columns(table), 1)
     ]
     return facet("schema", fields=fields)

@@ -239,7 +239,25 @@ class Bench:
         if not cte and isinstance(statement, CreateTable) and statement.columns:
             schema = self.session.schema(sql)
             sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
-        return self.session.materialise(sql)
+        rows = self.session.materialise(sql)
+        return rows if cte or not isinstance(statement, CreateTable) else self._settled(statement, rows)
+
+    def _settled(self, statement: CreateTable, rows: str) -> str:
+        """Of an incremental table what a build of all keeps: the newest row of each key, and none that is deleted."""
+        from tidemill.runner.increments.deltas import one_row_a_key
+        from tidemill.runner.increments.measures import Measures
+        from tidemill.sql.incremental import incremental_of
+        from tidemill.sql.table_options import check_table_options
+
+        rule = incremental_of(statement, check_table_options(statement).values)
+        if rule is None:
+            return rows
+        columns = self.session.columns(f"SELECT * FROM {rows}")
+        measures = Measures(statement=statement, rule=rule, columns=columns, session=self.session)
+        shape = measures.shape(rows, engine=self.lake.dialect)
+        newest = one_row_a_key(self.session, rows, shape, rule, table=statement.name) or f"SELECT * FROM {rows}"
+        gone = f" WHERE {shape.gone} IS NOT TRUE" if shape.gone else ""
+        return self.session.materialise(f"SELECT * FROM ({newest}){gone}")
 
     def _compare(self, test: UnitTest, expected: Expected, relation: str) -> Difference:
         what = expected.cte or test.of

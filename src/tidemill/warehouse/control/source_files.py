@@ -18,7 +18,7 @@ from tidemill.sql.statements import Summary
 from tidemill.warehouse.control.database import Database, Tx, reading, to_json, writing
 
 _FIELDS = tuple(field.name for field in fields(Summary))
-_TUPLES = ("tables", "models", "files")
+_TUPLES = ("tables", "checked", "models", "files")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -224,12 +224,20 @@ def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str,
         hint = did_you_mean(name, candidates)
         return BindError(f"there is no column {name}", hint=hint, candidates=candidates, **facts)
     if missing == "MISSING_ENTRY" and details.get("type") == "Table":
-        return BindError(f"there is no table {name}", hint=did_you_mean(name, asked.names()), **facts)
+        return BindError(
+            f"there is no table {name}", hint=did_you_mean(name, _beside(name, list(asked.names()))), **facts
+        )
     if missing == "MISSING_ENTRY" and str(details.get("type", "")).endswith("Function"):
         candidates = [part.strip() for part in details.get("candidates", "").split(",") if part.strip()]
         hint = f"did you mean {candidates[0]}?" if candidates else ""
         return BindError(f"there is no function {name}", hint=hint, candidates=candidates, **facts)
     return BindError(short, **facts)
+
+
+def _beside(name: str, known: list[str]) -> list[str]:
+    """The names that may have been meant: of a table of a connection, or of a schema, those beside it."""
+    first, dot, _ = name.casefold().partition(".")
+    return [one for one in known if dot and one.casefold().partition(".")[0] == first] or known
 
 
 def _place(details: dict[str, Any], asked: Asked) -> dict[str, Any]:
