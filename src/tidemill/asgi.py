@@ -23,7 +23,6 @@ import msgspec
 from tidemill.api.access import make_policy
 from tidemill.api.app import App
 from tidemill.api.context import Context
-from tidemill.api.counters import Counters
 from tidemill.api.idempotency import Answered
 from tidemill.api.ids import Ids
 from tidemill.api.metrics import gauges
@@ -33,6 +32,7 @@ from tidemill.api.traces import make_tracer
 from tidemill.core.clock import Clock
 from tidemill.core.errors import TidemillError
 from tidemill.core.settings import read_settings
+from tidemill.serving.counters import Counters
 from tidemill.serving.live import Live
 from tidemill.serving.log.redact import log_key
 from tidemill.serving.log.writer import LogWriter

@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
     from tidemill.runner.unit_tests.result import TestResult
+    from tidemill.runner.watch.monitor import Monitored
     from tidemill.serving.log.collect import Collected
     from tidemill.serving.log.follow import LogPlaces
     from tidemill.serving.online.explain import Explanation
@@ -580,6 +581,27 @@ class Project:
         from tidemill.serving.log.follow import follow
 
         follow(self._log_places(), stop=stop, report=report)
+
+    def monitor(
+        self, names: Sequence[str] = (), *, listen: Callable[[str], None] = lambda _: None, wait_s: float = 0
+    ) -> list[Monitored]:
+        """Measure and judge the windows that are over, of some deployments or of all that are watched.
+
+        Parameters
+        ----------
+        listen
+            Told of each window.
+        wait_s
+            How long to wait for another monitor to end.
+
+        Raises
+        ------
+        BusyError
+            Another monitor is at work.
+        """
+        from tidemill.runner.watch.monitor import monitor
+
+        return monitor(self.stations, names, listen=listen, wait_s=wait_s)
 
     def close(self) -> None:
         """Close what was opened."""

@@ -6,9 +6,9 @@ import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from tidemill.api.counters import Counters
 from tidemill.api.ids import Ids, row_ids
 from tidemill.api.labels import PREDICTION_ID
+from tidemill.serving.counters import Counters
 
 NOON_NS = 1_790_000_000_000_000_000
 

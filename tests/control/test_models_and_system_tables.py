@@ -189,11 +189,13 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "checks",
         "deployment_versions",
         "deployments",
+        "drift",
         "gates",
         "metrics",
         "model_versions",
         "models",
         "parts",
+        "performance",
         "rejects",
         "runs",
         "schedules",
@@ -203,6 +205,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "steps",
         "tables",
         "training_info",
+        "windows",
     ]
     for read in found.values():
         table = read()

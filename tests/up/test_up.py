@@ -64,7 +64,7 @@ class Up:
         return {one["part"]: one["state"] for one in self.overview()["parts"]}
 
     def until_up(self) -> None:
-        until(lambda: self.states() == dict.fromkeys(("collector", "scheduler", "server"), "up"), seconds=60)
+        until(lambda: self.states() == dict.fromkeys(("collector", "monitor", "scheduler", "server"), "up"), seconds=60)
 
 
 @contextmanager
@@ -90,7 +90,8 @@ def test_every_part_is_up_and_ends_in_its_turn(root: Path, capsys: pytest.Captur
 
     assert status == 0
     assert address in shown
-    assert [facts["child"] for facts in it.facts("up", "ended")] == ["scheduler", "server", "collector"]
+    ended = [facts["child"] for facts in it.facts("up", "ended")]
+    assert (set(ended[:2]), ended[2:]) == ({"monitor", "scheduler"}, ["server", "collector"])
     assert it.states() == {}
     assert all(not Path(f"/proc/{pid}").exists() for pid in it.pids().values())
 
@@ -146,7 +147,12 @@ def test_every_part_runs_alone_too_and_the_scheduler_ends_first(root: Path) -> N
     from tidemill.up.parts import UpOptions
 
     assert {part.words(UpOptions(root=root))[0] for part in PARTS} <= COMMANDS.keys()
-    assert [part.name for part in sorted(PARTS, key=lambda part: part.turn)] == ["scheduler", "server", "collector"]
+    assert [part.name for part in sorted(PARTS, key=lambda part: part.turn)] == [
+        "monitor",
+        "scheduler",
+        "server",
+        "collector",
+    ]
 
 
 def test_every_section_of_the_page_can_be_shown() -> None:

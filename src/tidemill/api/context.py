@@ -9,12 +9,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from tidemill.api.access import Policy
-from tidemill.api.counters import Counters
 from tidemill.api.ids import Ids
 from tidemill.core.clock import Clock
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean
 from tidemill.core.sections import ServerSettings
+from tidemill.serving.counters import Counters
 
 if TYPE_CHECKING:
     from tidemill.api.idempotency import Answered

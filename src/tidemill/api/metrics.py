@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 from tidemill.api.context import Context
-from tidemill.api.counters import BOUNDS_S, SEPARATOR, Totals
 from tidemill.api.health import degraded
 from tidemill.api.request import Request, Response
+from tidemill.serving.counters import BOUNDS_S, SEPARATOR, Totals
 
 if TYPE_CHECKING:
     from prometheus_client.metrics_core import Metric

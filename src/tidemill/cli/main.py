@@ -48,12 +48,13 @@ COMMANDS: dict[str, str] = {
     "audit": "Show who changed what, or verify the trail.",
     "token": "List, make or revoke tokens of the server.",
     "serve": "Answer over HTTP with what is deployed.",
-    "up": "Run server, collector and scheduler together.",
+    "up": "Run server, collector, monitor and scheduler together.",
     "schedule": "Do what is due by the clock, once or for as long as this runs.",
     "export": "Ship a deployment as a container image or manifests; write a project's CI.",
     "maintain": "Merge small files, forget old snapshots, free what nothing names.",
     "doctor": "Check this machine and this project.",
     "collect": "Carry the prediction log into the lake.",
+    "monitor": "Measure what deployments answered, window by window, and judge it.",
 }
 """Each command is the function of its own name in `tidemill.cli.<name>_command`, imported when it is called."""
 

@@ -1,4 +1,4 @@
-"""tidemill up: server, collector and scheduler in one tree of processes."""
+"""tidemill up: server, collector, monitor and scheduler in one tree of processes."""
 
 from __future__ import annotations
 

@@ -34,6 +34,7 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="check", doc="Check what is in the lake, as `tidemill check` does.", selects=True),
     Action(name="maintain", doc="Look after the lake, as `tidemill maintain` does."),
     Action(name="collect", doc="Carry the prediction log into the lake, as `tidemill collect --once` does."),
+    Action(name="monitor", doc="Measure and judge what deployments answered, as `tidemill monitor --once` does."),
     Action(name="verify", doc="Check every file against its digest, as `tidemill verify` does."),
 )
 

@@ -67,6 +67,14 @@ def collect(project: Project, _: Sequence[str]) -> Done:
     return Done(said=f"{found.predictions} predictions and {found.labels} labels")
 
 
+def monitor(project: Project, names: Sequence[str]) -> Done:
+    """Measure the windows that are over."""
+    found = project.monitor(names)
+    errors = [one.error for one in found if one.error is not None]
+    said = f"{sum(len(one.windows) for one in found)} windows, {sum(one.measurements for one in found)} figures"
+    return Done(said=said, error=errors[0] if errors else None)
+
+
 def verify(project: Project, _: Sequence[str]) -> Done:
     """Check every file against its digest."""
     problems = project.verify()
@@ -81,5 +89,6 @@ PERFORM: Mapping[str, Callable[[Project, Sequence[str]], Done]] = {
     "check": check,
     "maintain": maintain,
     "collect": collect,
+    "monitor": monitor,
     "verify": verify,
 }

@@ -66,7 +66,11 @@ ABOUT_TABLES = {
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
     "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",
-    "parts": "Each process that is up: server, collector, scheduler. One that was killed leaves its row for a day.",
+    "parts": "Each process that is up. One that was killed leaves its row for a day.",
+    "windows": "Each window of a deployment that was measured: its answers, their labels by now, when it was judged.",
+    "drift": "What each window's inputs and predictions were like beside training and the same period before: the"
+    " effect, its interval, the test. Figures with a limit are judged, the others are shown.",
+    "performance": "How each window's answers came out, with and without labels, and how fast and how often they came.",
     "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
     " are read from the servers' segments.",
     "columns": "Each column of each table in the lake, and each that something is said of: what, and where.",

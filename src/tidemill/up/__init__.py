@@ -1,1 +1,1 @@
-"""Everything in one tree of processes: server, collector, scheduler; started, watched, ended in order."""
+"""Everything in one tree of processes: server, collector, monitor, scheduler; started, watched, ended in order."""

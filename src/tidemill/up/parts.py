@@ -59,6 +59,13 @@ PARTS: tuple[Part, ...] = (
         environment=COLLECTOR_MEMORY,
     ),
     Part(
+        name="monitor",
+        doc="Measures and judges what was answered, as `tidemill monitor`.",
+        words=lambda _: ["monitor"],
+        turn=1,
+        ends_s=lambda _: 30.0,
+    ),
+    Part(
         name="scheduler",
         doc="Does what is due by the clock, as `tidemill schedule`.",
         words=lambda options: ["schedule", "--drain", f"{options.slots_end_s:g}"],

@@ -7,7 +7,7 @@ timestamps in UTC without a zone; structures are JSON text.
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -405,6 +405,67 @@ TABLES: dict[str, SystemTable] = {
             "beat_at": "time",
         },
         sql="SELECT * FROM parts ORDER BY part, host, pid",
+    ),
+}
+_MEASURED = {
+    "deployment": "text",
+    "window_start": "time",
+    "window_end": "time",
+    "version": "int",
+    "family": "text",
+}
+_FIGURES = {
+    "reference": "text",
+    "test": "text",
+    "value": "float",
+    "low": "float",
+    "high": "float",
+    "p_value": "float",
+    "limit": "float",
+    "rows": "int",
+    "reference_rows": "int",
+}
+
+
+def _measurements(families: Sequence[str], subject: str) -> str:
+    """The measurements of some families. Names of families are ours, never somebody's text."""
+    listed = ", ".join(f"'{family}'" for family in families)
+    return (
+        f'SELECT deployments.name AS deployment, w.window_end, m.*, m.subject AS {subject}, m.effect_limit AS "limit",'
+        " m.row_count AS rows, m.weight AS importance"
+        " FROM measurements m JOIN monitor_windows w"
+        " ON w.deployment_key = m.deployment_key AND w.window_start = m.window_start"
+        " JOIN deployments ON deployments.deployment_key = m.deployment_key"
+        f" WHERE m.family IN ({listed}) ORDER BY m.deployment_key, m.window_start, m.part, m.number"
+    )
+
+
+DRIFT_FAMILIES = ("contract", "missing", "new_category", "feature", "prediction")
+PERFORMANCE_FAMILIES = ("quality", "estimate", "calibration", "staleness", "latency", "errors", "traffic")
+
+TABLES |= {
+    "windows": SystemTable(
+        columns={
+            "deployment": "text",
+            "window_start": "time",
+            "window_end": "time",
+            "version": "int",
+            "answers": "int",
+            "labelled": "int",
+            "inputs_judged_at": "time",
+            "quality_judged_at": "time",
+            "measured_at": "time",
+        },
+        sql=f"SELECT deployments.name AS deployment, v.* FROM monitor_windows v {_DEPLOYMENT}"
+        " ORDER BY v.deployment_key, v.window_start",
+    ),
+    "drift": SystemTable(
+        columns={**_MEASURED, "column": "text", **_FIGURES, "importance": "float", "source": "text", "note": "text"},
+        sql=_measurements(DRIFT_FAMILIES, '"column"'),
+    ),
+    "performance": SystemTable(
+        columns={**_MEASURED, "metric": "text", "slice": "text", **_FIGURES, "note": "text"},
+        sql=_measurements(PERFORMANCE_FAMILIES, "metric"),
     ),
 }
 

@@ -92,6 +92,19 @@ class Counters:
         return _sum([self.totals(gauges), *(one for one in others if one is not None)])
 
 
+def totals_in(folder: Path) -> Totals:
+    """The sum over all workers that ever counted there, as they wrote it last."""
+    return _sum(one for path in folder.glob("*.json") if (one := _read(path)) is not None)
+
+
+def requests_of(totals: Totals, deployment: str) -> tuple[int, int]:
+    """How many requests a deployment had, and how many of them failed by our fault (5xx)."""
+    found = [
+        (status, count) for key, count in totals.requests.items() for name, status in [_pair(key)] if name == deployment
+    ]
+    return sum(count for _, count in found), sum(count for status, count in found if status >= 500)
+
+
 def _read(path: Path) -> Totals | None:
     try:
         return _decoder.decode(path.read_bytes())

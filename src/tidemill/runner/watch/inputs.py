@@ -1,0 +1,72 @@
+"""A window's columns, counted in the lake in one scan, in the bins of what the version was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from tidemill.core.distribution import Distribution
+from tidemill.monitoring.inputs import Reference, measure_inputs, shape_to_count, watched
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.runner.watch.relation import PREDICTION, SCORE, answers_table, inputs_of
+
+if TYPE_CHECKING:
+    from tidemill.core.sections import DeploymentSettings
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.warehouse.protocol import Session
+
+ANSWERS = {PREDICTION: "prediction", SCORE: "score"}
+"""Names of the answers' columns in the relation, and as people see them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """What was measured of a window's columns, and the counts behind it."""
+
+    measurements: tuple[Measurement, ...] = ()
+    distributions: tuple[Distribution, ...] = ()
+
+
+def measured_columns(
+    session: Session,
+    settings: DeploymentSettings,
+    window: Window,
+    model: LoadedModel,
+    reference: Reference,
+    previous: Mapping[str, Distribution],
+    *,
+    rows: int,
+) -> Measured:
+    """Count a window and compare it.
+
+    Parameters
+    ----------
+    rows
+        How many answers the window has.
+    previous
+        The same period before, as it was counted then.
+    """
+    from tidemill.analysis.distributions import count_like
+
+    # What the log has only as digests cannot be compared with what training saw.
+    hidden = (*settings.hash_columns, *settings.omit_columns)
+    inputs = inputs_of(model.manifest, without=hidden)
+    names = set(watched(settings.monitor, [one.name for one in inputs]))
+    reference = Reference(
+        version=reference.version,
+        features={name: one for name, one in reference.features.items() if name in names},
+        answers=reference.answers,
+        weights=reference.weights,
+        sources=reference.sources,
+    )
+    read = [one for one in inputs if one.name in reference.features]
+    table = answers_table(session, settings.name, window, read, rows=rows)
+    shapes = shape_to_count(reference)
+    columns = {seen: column for column, seen in ANSWERS.items()}
+    counted = count_like(table, {columns.get(name, name): shape for name, shape in shapes.items()})
+    found = {ANSWERS.get(name, name): one for name, one in counted.items()}
+    return Measured(
+        measurements=tuple(measure_inputs(settings.monitor, reference, found, previous)),
+        distributions=tuple(found.values()),
+    )

@@ -1,0 +1,331 @@
+"""One pass of the monitor: every window that is over and was not measured, and those that labels came for.
+
+Inputs of a window are judged once, when it is over; its quality once, when enough of its labels are there. What is
+measured may be measured anew as often as rows come late, what is judged is judged once: a budget of false alarms counts
+looks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.monitor import MonitorSettings
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.monitoring.operations import measure_errors, measure_latency, measure_staleness, measure_traffic
+from tidemill.monitoring.windows import period_before, windows_between
+from tidemill.runner.alerts import deliver_alerts, record_alerts
+from tidemill.runner.deploy import deployment_of
+from tidemill.runner.watch.facts import Facts, first_answer, window_facts
+from tidemill.runner.watch.inputs import Measured, measured_columns
+from tidemill.runner.watch.quality import measured_quality, read_outcomes
+from tidemill.runner.watch.reference import reference_of
+from tidemill.serving.counters import requests_of, totals_in
+from tidemill.serving.labels.affected import affected
+from tidemill.serving.labels.maturity import Maturity, learn_maturity
+from tidemill.warehouse.control.database import Tx
+from tidemill.warehouse.control.deployments import list_deployments
+from tidemill.warehouse.control.holders import this_process
+from tidemill.warehouse.control.leases import Lease, held, require
+from tidemill.warehouse.control.models import get_version
+from tidemill.warehouse.control.monitoring import (
+    CounterSample,
+    Part,
+    WindowRow,
+    load_distributions,
+    load_windows,
+    samples_around,
+    save_distributions,
+    save_measurements,
+    save_sample,
+    save_seen_batch,
+    save_window,
+    seen_batch,
+)
+
+if TYPE_CHECKING:
+    from tidemill.core.sections import DeploymentSettings
+    from tidemill.monitoring.alert import Transition
+    from tidemill.monitoring.inputs import Reference
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.runner.stations import Stations
+    from tidemill.warehouse.protocol import Session
+
+LEASE = "monitor"
+DELIVER_S = 30.0
+"""How long a pass may take to send alerts; what is not sent by then waits for the next."""
+
+Listener = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Monitored:
+    """What a pass did for one deployment.
+
+    Parameters
+    ----------
+    windows
+        Windows that were measured because they were over.
+    labelled
+        Windows whose quality was measured because labels had come.
+    happened
+        Alerts that opened, widened, came back or were resolved.
+    """
+
+    deployment: str
+    windows: tuple[Window, ...] = ()
+    labelled: tuple[Window, ...] = ()
+    measurements: int = 0
+    rows: int = 0
+    seconds: float = 0.0
+    notes: tuple[str, ...] = ()
+    happened: tuple[Transition, ...] = ()
+    error: TidemillError | None = None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        return {
+            "deployment": self.deployment,
+            "windows": [one.start.isoformat() for one in self.windows],
+            "labelled": [one.start.isoformat() for one in self.labelled],
+            "measurements": self.measurements,
+            "answers": self.rows,
+            "seconds": round(self.seconds, 3),
+            "alerts": [{"id": one.alert.id, "cause": one.alert.cause, "what": one.happening} for one in self.happened],
+            "notes": list(self.notes),
+            "error": None if self.error is None else self.error.as_json(),
+        }
+
+
+def monitor(
+    stations: Stations, names: Sequence[str] = (), *, listen: Listener = lambda _: None, wait_s: float = 0.0
+) -> list[Monitored]:
+    """Measure what is over and was not measured yet, for some deployments or for all that are watched.
+
+    Raises
+    ------
+    BusyError
+        Another process is at it.
+    NotFoundError
+        There is no such deployment.
+    """
+    with held(stations.db, LEASE, this_process(), wait_s=wait_s) as lease:
+        found = [_monitored(stations, one, lease, listen) for one in _chosen(stations, names)]
+    deliver_alerts(stations, deadline_s=DELIVER_S)
+    return found
+
+
+def _chosen(stations: Stations, names: Sequence[str]) -> list[DeploymentSettings]:
+    if names:
+        return [deployment_of(stations, name) for name in names]
+    settings = [deployment_of(stations, one.name) for one in list_deployments(stations.db)]
+    return [one for one in settings if one.monitor.enabled]
+
+
+def _monitored(stations: Stations, settings: DeploymentSettings, lease: Lease, listen: Listener) -> Monitored:
+    """One deployment's pass. What is wrong with one does not keep the others from being watched."""
+    began = stations.clock.monotonic()
+    try:
+        found = _Pass(stations=stations, settings=settings, lease=lease, now=stations.clock.now()).run(listen)
+    except TidemillError as error:
+        return Monitored(deployment=settings.name, error=error)
+    return replace(found, seconds=stations.clock.monotonic() - began)
+
+
+@dataclass(slots=True, kw_only=True)
+class _Pass:
+    """The pass of one deployment."""
+
+    stations: Stations
+    settings: DeploymentSettings
+    lease: Lease
+    now: datetime
+    models: dict[int, LoadedModel] = field(default_factory=dict)
+    references: dict[int, tuple[LoadedModel, Reference] | None] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+    happened: list[Transition] = field(default_factory=list)
+
+    def run(self, listen: Listener) -> Monitored:
+        self._sample()
+        done: list[Window] = []
+        count = rows = 0
+        for window in self._due():
+            facts, measurements = self._measure(window)
+            done.append(window)
+            count += len(measurements)
+            rows += facts.answers
+            listen(f"{self.settings.name}: {window.start:%Y-%m-%d %H:%M}, {facts.answers:,} answers")
+        quality = self._measure_labelled(listen)
+        return Monitored(
+            deployment=self.settings.name,
+            labelled=quality,
+            windows=tuple(done),
+            measurements=count,
+            rows=rows,
+            notes=tuple(dict.fromkeys(self.notes)),
+            happened=tuple(one for one in self.happened if one.happening != "continuing"),
+        )
+
+    @property
+    def watch(self) -> MonitorSettings:
+        return self.settings.monitor
+
+    def _sample(self) -> None:
+        """Write down what the servers on this machine counted until now."""
+        folder = self.stations.store.root.parent / "serve" / "counters"
+        requests, failed = requests_of(totals_in(folder), self.settings.name)
+        if requests:
+            save_sample(
+                self.stations.db, self.settings.name, CounterSample(at=self.now, requests=requests, failed=failed)
+            )
+
+    def _due(self) -> list[Window]:
+        """Windows that are over and were not measured."""
+        known = load_windows(self.stations.db, self.settings.name)
+        if known:
+            first: datetime | None = known[-1].end
+        else:
+            with self.stations.session() as session:
+                first = first_answer(session, self.settings.name)
+        if first is None:
+            return []
+        found = windows_between(first, self.now - self.watch.wait, self.watch.window)
+        return [window for window in found if not known or window.start >= first]
+
+    def _measure(self, window: Window) -> tuple[Facts, list[Measurement]]:
+        """Measure and judge what is known of a window when it is over."""
+        with self.stations.session() as session:
+            facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
+            inputs = self._inputs(session, window, facts)
+        measurements = [*inputs.measurements, *self._operations(window, facts)]
+        row = WindowRow(
+            start=window.start,
+            end=window.end,
+            version=facts.main_version,
+            answers=facts.answers,
+            inputs_judged=True,
+        )
+        with self.stations.db.write() as tx:
+            require(tx, self.lease)
+            save_window(tx, self.settings.name, row)
+            self._save(tx, window, "inputs", measurements)
+            save_distributions(tx, self.settings.name, window.start, facts.main_version, inputs.distributions)
+        self._judge(window, measurements)
+        return facts, measurements
+
+    def _measure_labelled(self, listen: Listener) -> tuple[Window, ...]:
+        """Measure the quality of windows that labels came for, and judge those whose labels are there."""
+        name, db = self.settings.name, self.stations.db
+        rows = [row for row in load_windows(db, name) if row.version is not None]
+        if not rows:
+            return ()
+        done = []
+        with self.stations.session() as session:
+            news = affected(session, name, since=seen_batch(db, name), width=self.watch.window)
+            touched = {start.replace(tzinfo=UTC) for start in news.windows}
+            maturity = learn_maturity(session, name, as_of=self.now, complete=self.watch.mature)
+            for row in rows:
+                if row.start in touched or self._mature(maturity, row, row.answers, row.labelled):
+                    listen(f"{name}: labels of {row.start:%Y-%m-%d %H:%M}")
+                    self._measure_quality(session, row, maturity)
+                    done.append(Window(start=row.start, end=row.end))
+        with db.write() as tx:
+            require(tx, self.lease)
+            save_seen_batch(tx, name, news.upto)
+        return tuple(done)
+
+    def _mature(self, maturity: Maturity, row: WindowRow, answers: int, labelled: int) -> bool:
+        """Whether a window that was not judged has the labels it is going to have."""
+        if row.quality_judged or not labelled:
+            return False
+        age_s = (self.now - row.end).total_seconds()
+        return labelled >= answers or maturity.is_mature(youngest_s=age_s, answers=answers, labelled=labelled)
+
+    def _measure_quality(self, session: Session, row: WindowRow, maturity: Maturity) -> None:
+        assert row.version is not None  # noqa: S101 - windows without answers were left out
+        model, window = self._model(row.version), Window(start=row.start, end=row.end)
+        found = read_outcomes(session, self.settings, window, model, slices=self.watch.slices)
+        measurements = measured_quality(self.settings, model, found)
+        judged = self._mature(maturity, row, found.answers, found.labelled)
+        with self.stations.db.write() as tx:
+            require(tx, self.lease)
+            save_window(tx, self.settings.name, replace(row, labelled=found.labelled, quality_judged=judged))
+            self._save(tx, window, "quality", measurements)
+        if judged:
+            self._judge(window, measurements)
+
+    def _model(self, version: int) -> LoadedModel:
+        if version not in self.models:
+            self.models[version] = self.stations.load_model(self.settings.model, version)
+        return self.models[version]
+
+    def _judge(self, window: Window, measurements: Sequence[Measurement]) -> None:
+        """Let the figures of a window open alerts, or end them."""
+        self.happened += record_alerts(self.stations, self.settings.name, window, measurements)
+
+    def _inputs(self, session: Session, window: Window, facts: Facts) -> Measured:
+        version = facts.main_version
+        compared = self._reference(version) if version is not None else None
+        if compared is None:
+            return Measured()
+        model, reference = compared
+        before = period_before(window, self.watch.season)
+        previous = load_distributions(self.stations.db, self.settings.name, before.start)
+        return measured_columns(session, self.settings, window, model, reference, previous, rows=facts.answers)
+
+    def _reference(self, version: int) -> tuple[LoadedModel, Reference] | None:
+        """What a version's windows are compared with; None, and a note, where that cannot be read any more."""
+        if version not in self.references:
+            row, model = get_version(self.stations.db, self.settings.model, version), self._model(version)
+            try:
+                self.references[version] = (model, reference_of(self.stations, row, model))
+            except StateError as error:
+                self.references[version] = None
+                self.notes.append(
+                    f"the inputs of version {version} are not compared with its training: {error.message}"
+                )
+        return self.references[version]
+
+    def _save(self, tx: Tx, window: Window, part: Part, measurements: Iterable[Measurement]) -> None:
+        rows: list[dict[str, Any]] = [asdict(one) for one in measurements]
+        save_measurements(tx, self.settings.name, window.start, part, rows)
+
+    def _operations(self, window: Window, facts: Facts) -> list[Measurement]:
+        """How fast, how often not, how much, how old."""
+        found = [self._traffic(window, facts)]
+        around = samples_around(self.stations.db, self.settings.name, window.start, window.end)
+        requests, failed = facts.answers + facts.fallbacks, facts.fallbacks
+        if around is not None and around[1].requests >= around[0].requests:
+            requests = max(requests, around[1].requests - around[0].requests)
+            failed += around[1].failed - around[0].failed
+        found.append(measure_errors(self.watch, requests=requests, failed=failed))
+        version = facts.main_version
+        if version is not None:
+            found.append(
+                measure_latency(
+                    self.watch,
+                    answers=facts.answers,
+                    slow=facts.slow,
+                    percentile_ms=facts.percentile_ms,
+                    version=version,
+                )
+            )
+            trained = get_version(self.stations.db, self.settings.model, version).created_at
+            if trained is not None:
+                found.append(measure_staleness(self.watch, age=window.end - trained, version=version))
+        return found
+
+    def _traffic(self, window: Window, facts: Facts) -> Measurement:
+        """Beside the same period before; in a first season beside the window before, minding only none at all."""
+        before = self._row(period_before(window, self.watch.season))
+        if before is not None:
+            return measure_traffic(answers=facts.answers, before=before.answers, least=self.watch.min_traffic)
+        before = self._row(period_before(window, self.watch.window))
+        return measure_traffic(answers=facts.answers, before=before.answers if before else 0, least=0.0)
+
+    def _row(self, window: Window) -> WindowRow | None:
+        rows = load_windows(self.stations.db, self.settings.name, since=window.start, until=window.end)
+        return next((row for row in rows if row.start == window.start), None)

@@ -1,0 +1,158 @@
+"""How a window's answers came out, as far as their labels have come: for all of them, and by slice."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.names import quote_name, quote_text
+from tidemill.monitoring.measurement import Measurement, Window
+from tidemill.monitoring.quality import Scored, measure_quality
+from tidemill.runner.functions.facts import ModelFacts
+from tidemill.runner.watch.relation import ANSWERED
+from tidemill.serving.gates.case import default_metric
+from tidemill.serving.gates.comparing import require_metric
+from tidemill.serving.labels.joined import Part, outcomes_sql
+from tidemill.serving.log.texts import text_of
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from tidemill.core.sections import DeploymentSettings
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.warehouse.protocol import Session
+
+MOST_ROWS = 1_000_000
+"""Of more labelled answers than this, every n-th by a hash of its id is taken."""
+
+MOST_SLICES = 50
+"""Values of a slice's column: the most frequent ones."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcomes:
+    """The labelled answers of one version in a window."""
+
+    answers: int = 0
+    labelled: int = 0
+    scored: Scored = field(default_factory=lambda: Scored(y=np.empty(0), scores=np.empty(0)))
+    slices: dict[str, np.ndarray] = field(default_factory=dict)
+
+
+def measured_quality(settings: DeploymentSettings, model: LoadedModel, found: Outcomes) -> list[Measurement]:
+    """The figures of a window's quality.
+
+    Raises
+    ------
+    SettingsError
+        The metric is not one of this task.
+    """
+    facts = ModelFacts(model)
+    watch = settings.monitor
+    metric = watch.metric or settings.gates.metric or default_metric(facts.labels)
+    require_metric(metric, facts.labels)
+    y, scores = facts.evaluation()
+    held = Scored(y=y, scores=scores)
+    base = Measurement(family="quality", subject="", test="", value=None, version=model.version)
+    figures = list(
+        measure_quality(
+            facts.labels,
+            held,
+            found.scored,
+            metric=metric,
+            margin=watch.quality_margin,
+            least=watch.min_rows,
+            base=base,
+        )
+    )
+    for slice_, mask in _slices(found, watch.slice_min_rows):
+        part = Scored(y=found.scored.y[mask], scores=found.scored.scores[mask])
+        figures += measure_quality(
+            facts.labels,
+            held,
+            part,
+            metric=metric,
+            margin=watch.quality_margin,
+            least=watch.slice_min_rows,
+            base=replace(base, slice=slice_),
+        )
+    return figures
+
+
+def _slices(found: Outcomes, least: int) -> Iterator[tuple[str, np.ndarray]]:
+    """Each value of each slice's column that enough rows have, and where they are."""
+    for column, values in found.slices.items():
+        names, places, counts = np.unique(values, return_inverse=True, return_counts=True)
+        most = np.argsort(-counts, kind="stable")[:MOST_SLICES]
+        for place in most:
+            if counts[place] >= least:
+                yield f"{column} = {names[place]}", places == place
+
+
+def read_outcomes(
+    session: Session, settings: DeploymentSettings, window: Window, model: LoadedModel, *, slices: Sequence[str]
+) -> Outcomes:
+    """The labelled answers of a version in a window.
+
+    Parameters
+    ----------
+    slices
+        Columns among what callers sent.
+    """
+    facts = ModelFacts(model)
+    classes = [text_of(one) for one in facts.labels.classes]
+    routes = ", ".join(map(quote_text, ANSWERED))
+    outcomes = outcomes_sql(Part(deployment=settings.name, since=window.start, until=window.end))
+    ours = f"FROM ({outcomes}) WHERE version = {int(model.version)} AND route IN ({routes})"
+    ((answers, labelled),) = session.fetch(f"SELECT count(*), count(label) {ours}")
+    if not labelled:
+        return Outcomes(answers=answers)
+    step = -(-labelled // MOST_ROWS)
+    thinned = f" AND hash(id) % {step} = 0" if step > 1 else ""
+    sent = [f"json_extract_string(inputs, {quote_text(_path(column))}) AS s{n}" for n, column in enumerate(slices)]
+    items = ", ".join([*_label_and_scores(classes), *sent])
+    rows = session.query(f"SELECT * FROM (SELECT {items} {ours} AND label IS NOT NULL{thinned}) WHERE y IS NOT NULL")
+    return _outcomes(rows.read_all(), answers, labelled, classes, slices)
+
+
+def _path(column: str) -> str:
+    return f"$.{json.dumps(column, ensure_ascii=False)}"
+
+
+def _label_and_scores(classes: Sequence[str]) -> list[str]:
+    if not classes:
+        return ["TRY_CAST(label AS DOUBLE) AS y", "score AS p0"]
+    places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
+    structure = quote_text(json.dumps(dict.fromkeys(classes, "DOUBLE"), ensure_ascii=False))
+    probabilities = f"from_json(probabilities, {structure})"
+    scores = [f"{probabilities}.{quote_name(one)} AS p{place}" for place, one in enumerate(classes)]
+    return [f"CASE label {places} END AS y", *scores]
+
+
+def _outcomes(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str], slices: Sequence[str]) -> Outcomes:
+    width = max(1, len(classes))
+    scores = np.column_stack([_numbers(rows.column(f"p{place}")) for place in range(width)])
+    known = np.isfinite(scores).all(axis=1)
+    y = _numbers(rows.column("y"))[known]
+    scores = scores[known]
+    return Outcomes(
+        answers=answers,
+        labelled=labelled,
+        scored=Scored(y=y.astype(np.int64) if classes else y, scores=scores if classes else scores[:, 0]),
+        slices={
+            column: np.array([str(one) for one in rows.column(f"s{n}").to_pylist()], dtype=object)[known]
+            for n, column in enumerate(slices)
+        },
+    )
+
+
+def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+    """As float64, NaN for NULL."""
+    import pyarrow as pa
+
+    values: np.ndarray = column.cast(pa.float64()).to_numpy()
+    return values

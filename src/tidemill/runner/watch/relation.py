@@ -1,0 +1,96 @@
+"""The answers of a window as a relation: what callers sent as typed columns, and what was answered beside it."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from tidemill.analysis.table import Column, Kind, Table
+from tidemill.core.names import quote_name, quote_text
+from tidemill.monitoring.measurement import Window
+from tidemill.warehouse.protocol import Session
+
+_NUMBER = re.compile(r"(u?int\d+|halffloat|float|double|decimal.*)")
+_TIME = re.compile(r"(timestamp.*|date\d+.*)")
+
+ANSWERED = ("champion", "challenger")
+"""Routes whose answers somebody got from a version; a shadow's nobody saw, a fallback is no version's."""
+
+KINDS: Mapping[str, Kind] = {"DOUBLE": "number", "TIMESTAMP": "time", "VARCHAR": "text"}
+
+PREDICTION, SCORE = "tm_prediction", "tm_score"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Input:
+    """A column that callers send: its name, and how a monitor reads it."""
+
+    name: str
+    type: str  # DOUBLE, TIMESTAMP or VARCHAR
+
+
+def inputs_of(manifest: Mapping[str, Any], *, without: Iterable[str] = ()) -> list[Input]:
+    """The raw columns a version reads that have plain values; those in ``without`` are left out."""
+    left_out = {name.casefold() for name in without}
+    found = []
+    for given in manifest["inputs"]:
+        type_ = _read_as(str(given["type"]))
+        if type_ and given["name"].casefold() not in left_out:
+            found.append(Input(name=given["name"], type=type_))
+    return found
+
+
+def _read_as(arrow: str) -> str:
+    """The engine's type for an Arrow type; '' for nested ones."""
+    if _NUMBER.fullmatch(arrow):
+        return "DOUBLE"
+    if _TIME.fullmatch(arrow):
+        return "TIMESTAMP"
+    return "VARCHAR" if arrow in {"string", "large_string", "bool", "string_view"} else ""
+
+
+def during(window: Window) -> str:
+    """The condition that an answer was given in a window."""
+    return f'"at" >= {timestamp(window.start)} AND "at" < {timestamp(window.end)}'
+
+
+def timestamp(at: datetime) -> str:
+    """A moment in SQL; the log's times are UTC without a zone."""
+    return f"TIMESTAMP {quote_text(at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f'))}"
+
+
+def answers_table(session: Session, deployment: str, window: Window, inputs: list[Input], *, rows: int) -> Table:
+    """What a deployment was sent, and answered, in a window; read when it is asked, never copied.
+
+    Parameters
+    ----------
+    rows
+        How many answers there are.
+    """
+    routes = ", ".join(map(quote_text, ANSWERED))
+
+    # Times are read as text and cast: a text that is none is a missing value, not the end of the query.
+    structure = {one.name: "VARCHAR" if one.type == "TIMESTAMP" else one.type for one in inputs}
+    items = [_item(one) for one in inputs]
+    items += [f"prediction AS {PREDICTION}", f"score AS {SCORE}", "version AS tm_version", "latency_ms AS tm_latency"]
+    parsed = f", from_json(inputs, {quote_text(json.dumps(structure))}) AS tm_sent" if inputs else ""
+    relation = (
+        f"(SELECT {', '.join(items)} FROM (SELECT prediction, score, version, latency_ms{parsed}"
+        f" FROM tidemill.predictions WHERE deployment = {quote_text(deployment)} AND route IN ({routes})"
+        f" AND {during(window)})) AS tm_answers"
+    )
+    columns = [Column(name=one.name, type=one.type, kind=KINDS[one.type]) for one in inputs]
+    columns += [
+        Column(name=PREDICTION, type="VARCHAR", kind="text"),
+        Column(name=SCORE, type="DOUBLE", kind="number"),
+    ]
+    return Table(session=session, relation=relation, rows=rows, columns=tuple(columns))
+
+
+def _item(one: Input) -> str:
+    field = f"tm_sent.{quote_name(one.name)}"
+    return f"{f'TRY_CAST({field} AS TIMESTAMP)' if one.type == 'TIMESTAMP' else field} AS {quote_name(one.name)}"

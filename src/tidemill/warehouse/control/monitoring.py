@@ -1,0 +1,249 @@
+"""What monitors wrote down: windows of a deployment, their measurements, and the distributions behind them.
+
+A window has two parts that are written anew each by itself: ``inputs`` (what is known when it is over) and ``quality``
+(what its labels say, as they come).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from tidemill.core.distribution import Distribution, distribution_from_json
+from tidemill.core.names import asset_key, name_key
+from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, time_text, to_json, writing
+
+Part = Literal["inputs", "quality"]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WindowRow:
+    """A window that was measured.
+
+    Parameters
+    ----------
+    version
+        The version that gave most of its answers; None where there were none.
+    """
+
+    start: datetime
+    end: datetime
+    version: int | None
+    answers: int
+    labelled: int = 0
+    inputs_judged: bool = False
+    quality_judged: bool = False
+
+
+def save_window(tx: Tx, deployment: str, window: WindowRow) -> None:
+    """Write a window, over what was known of it; what was judged stays judged."""
+    now = tx.now()
+    tx.execute(
+        "INSERT INTO monitor_windows (deployment_key, window_start, window_end, version, answers, labelled,"
+        " inputs_judged_at, quality_judged_at, measured_at) VALUES"
+        " (:key, :start, :end, :version, :answers, :labelled, :inputs, :quality, :now)"
+        " ON CONFLICT (deployment_key, window_start) DO UPDATE SET version = excluded.version,"
+        " answers = excluded.answers, labelled = excluded.labelled,"
+        " inputs_judged_at = coalesce(monitor_windows.inputs_judged_at, excluded.inputs_judged_at),"
+        " quality_judged_at = coalesce(monitor_windows.quality_judged_at, excluded.quality_judged_at),"
+        " measured_at = excluded.measured_at",
+        key=name_key(deployment),
+        start=time_text(window.start),
+        end=time_text(window.end),
+        version=window.version,
+        answers=window.answers,
+        labelled=window.labelled,
+        inputs=now if window.inputs_judged else None,
+        quality=now if window.quality_judged else None,
+        now=now,
+    )
+
+
+def load_windows(
+    db: Database | Tx, deployment: str, *, since: datetime | None = None, until: datetime | None = None
+) -> list[WindowRow]:
+    """The windows that begin from ``since`` on and before ``until``, in order of time."""
+    with reading(db) as tx:
+        rows = tx.rows(
+            "SELECT * FROM monitor_windows WHERE deployment_key = :key AND window_start >= :since"
+            " AND window_start < :until ORDER BY window_start",
+            key=name_key(deployment),
+            since=time_text(since) if since else "",
+            until=time_text(until) if until else "9999",
+        )
+    return [
+        WindowRow(
+            start=parse_time(row["window_start"]),
+            end=parse_time(row["window_end"]),
+            version=row["version"],
+            answers=row["answers"],
+            labelled=row["labelled"],
+            inputs_judged=row["inputs_judged_at"] is not None,
+            quality_judged=row["quality_judged_at"] is not None,
+        )
+        for row in rows
+    ]
+
+
+def seen_batch(db: Database | Tx, deployment: str) -> int:
+    """The newest of the collector's commits whose labels were looked at; 0 before the first."""
+    with reading(db) as tx:
+        found = tx.value("SELECT log_batch FROM monitor_states WHERE deployment_key = :key", key=name_key(deployment))
+    return int(found or 0)
+
+
+def save_seen_batch(tx: Tx, deployment: str, batch: int) -> None:
+    """Write down up to where labels were looked at."""
+    tx.execute(
+        "INSERT INTO monitor_states (deployment_key, log_batch) VALUES (:key, :batch)"
+        " ON CONFLICT (deployment_key) DO UPDATE SET log_batch = excluded.log_batch",
+        key=name_key(deployment),
+        batch=batch,
+    )
+
+
+def save_measurements(
+    tx: Tx, deployment: str, start: datetime, part: Part, measurements: Sequence[Mapping[str, Any]]
+) -> None:
+    """Write what was measured of one part of a window, in the place of what was written of it before."""
+    place = {"key": name_key(deployment), "start": time_text(start), "part": part}
+    tx.execute(
+        "DELETE FROM measurements WHERE deployment_key = :key AND window_start = :start AND part = :part", **place
+    )
+    tx.execute_many(
+        "INSERT INTO measurements (deployment_key, window_start, number, part, family, subject, slice, reference, test,"
+        " version, value, low, high, p_value, effect_limit, row_count, reference_rows, weight, source, note) VALUES"
+        " (:key, :start, :number, :part, :family, :subject, :slice, :reference, :test, :version, :value, :low, :high,"
+        " :p_value, :limit, :rows, :reference_rows, :weight, :source, :note)",
+        [{**place, **one, "number": number} for number, one in enumerate(measurements)],
+    )
+
+
+def load_measurements(
+    db: Database | Tx, deployment: str, start: datetime, *, part: Part | None = None
+) -> list[dict[str, Any]]:
+    """What was measured of a window, as it was saved."""
+    with reading(db) as tx:
+        rows = tx.rows(
+            "SELECT * FROM measurements WHERE deployment_key = :key AND window_start = :start"
+            " AND (part = :part OR :part = '') ORDER BY part, number",
+            key=name_key(deployment),
+            start=time_text(start),
+            part=part or "",
+        )
+    return [_measurement(row) for row in rows]
+
+
+def _measurement(row: Row) -> dict[str, Any]:
+    same = (
+        "family", "subject", "slice", "reference", "test", "version", "value", "low", "high", "p_value",
+        "reference_rows", "weight", "source", "note",
+    )  # fmt: skip
+    return {**{name: row[name] for name in same}, "limit": row["effect_limit"], "rows": row["row_count"]}
+
+
+def save_distributions(
+    tx: Tx, deployment: str, start: datetime, version: int | None, found: Iterable[Distribution]
+) -> None:
+    """Write how the columns of a window were distributed, in the place of what was written before."""
+    place = {"key": name_key(deployment), "start": time_text(start)}
+    tx.execute("DELETE FROM window_distributions WHERE deployment_key = :key AND window_start = :start", **place)
+    tx.execute_many(
+        "INSERT INTO window_distributions (deployment_key, window_start, column_name, version, distribution)"
+        " VALUES (:key, :start, :column, :version, :distribution)",
+        [{**place, "column": one.column, "version": version, "distribution": to_json(one.as_json())} for one in found],
+    )
+
+
+def load_distributions(
+    db: Database | Tx, deployment: str, start: datetime, *, version: int | None = None
+) -> dict[str, Distribution]:
+    """How the columns of a window were distributed, by name; none when it was counted for another version's shapes."""
+    with reading(db) as tx:
+        rows = tx.rows(
+            "SELECT version, distribution FROM window_distributions"
+            " WHERE deployment_key = :key AND window_start = :start ORDER BY column_name",
+            key=name_key(deployment),
+            start=time_text(start),
+        )
+    found = [
+        distribution_from_json(json.loads(row["distribution"]))
+        for row in rows
+        if version is None or row["version"] == version
+    ]
+    return {one.column: one for one in found}
+
+
+def save_reference(db: Database | Tx, model: str, version: int, distributions: str) -> None:
+    """Keep what windows of a version are compared with (JSON text)."""
+    with writing(db) as tx:
+        tx.execute(
+            "INSERT INTO version_references (model_key, version, distributions, created_at)"
+            " VALUES (:key, :version, :distributions, :now) ON CONFLICT (model_key, version) DO NOTHING",
+            key=asset_key(model),
+            version=version,
+            distributions=distributions,
+            now=tx.now(),
+        )
+
+
+def load_reference(db: Database | Tx, model: str, version: int) -> dict[str, Any] | None:
+    """What was kept of a version; None when nothing was."""
+    with reading(db) as tx:
+        found = tx.value(
+            "SELECT distributions FROM version_references WHERE model_key = :key AND version = :version",
+            key=asset_key(model),
+            version=version,
+        )
+    return None if found is None else dict(json.loads(found))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CounterSample:
+    """What the counters of the servers said at a time, since they began to count."""
+
+    at: datetime
+    requests: int
+    failed: int
+
+
+def save_sample(db: Database | Tx, deployment: str, sample: CounterSample) -> None:
+    """Write down what the counters say now."""
+    with writing(db) as tx:
+        tx.execute(
+            "INSERT INTO counter_samples (deployment_key, sampled_at, requests, failed)"
+            " VALUES (:key, :at, :requests, :failed) ON CONFLICT (deployment_key, sampled_at) DO NOTHING",
+            key=name_key(deployment),
+            at=time_text(sample.at),
+            requests=sample.requests,
+            failed=sample.failed,
+        )
+
+
+def samples_around(
+    db: Database | Tx, deployment: str, start: datetime, end: datetime
+) -> tuple[CounterSample, CounterSample] | None:
+    """The last sample up to a start and the first from an end on; None when one of the two is missing."""
+    with reading(db) as tx:
+        first = tx.row(
+            "SELECT * FROM counter_samples WHERE deployment_key = :key AND sampled_at <= :at"
+            " ORDER BY sampled_at DESC LIMIT 1",
+            key=name_key(deployment),
+            at=time_text(start),
+        )
+        last = tx.row(
+            "SELECT * FROM counter_samples WHERE deployment_key = :key AND sampled_at >= :at"
+            " ORDER BY sampled_at LIMIT 1",
+            key=name_key(deployment),
+            at=time_text(end),
+        )
+    if first is None or last is None:
+        return None
+    return _sample(first), _sample(last)
+
+
+def _sample(row: Row) -> CounterSample:
+    return CounterSample(at=parse_time(row["sampled_at"]), requests=row["requests"], failed=row["failed"])
