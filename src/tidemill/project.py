@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from tidemill.core.clock import Clock
 from tidemill.core.connections import lake_name
+from tidemill.core.errors import BusyError, TidemillError
 from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings, read_settings
 from tidemill.core.who import current_user
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
     from tidemill.analysis.drift.report import DriftReport
     from tidemill.analysis.profile.result import Profile
     from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
-    from tidemill.core.errors import TidemillError
     from tidemill.monitoring.deliver import Passed
     from tidemill.monitoring.verdict import Key
     from tidemill.registry.compare import Comparison
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
+    from tidemill.runner.labels import LabelReport, LabelRequest
     from tidemill.runner.maintain import Act, Maintained
     from tidemill.runner.model import Model
     from tidemill.runner.replay import Replay
@@ -564,6 +566,29 @@ class Project:
 
         revoke_token(self.db, name, who=who or current_user(), why=why)
 
+    def label(self, request: LabelRequest, *, listen: Callable[[int], None] = lambda _: None) -> LabelReport:
+        """Take in labels from a table, a file or a query: each once, and what is none is put aside.
+
+        Parameters
+        ----------
+        request
+            Without an input and a query: what the deployment's settings declare.
+        listen
+            Told how many rows are read.
+
+        Raises
+        ------
+        SettingsError
+            Nothing is declared, or it is not said which columns are which.
+        """
+        from tidemill.runner.labels import deliver
+
+        report = deliver(self.stations, request, listen=listen)
+        if report.delivery.taken:
+            with contextlib.suppress(BusyError):  # whoever collects will find them
+                self._collect()
+        return report
+
     def collect(self) -> Collected:
         """Carry what servers have logged into the lake: see ``tidemill.predictions``.
 
@@ -572,15 +597,18 @@ class Project:
         BusyError
             A collector is at work; a server brings one along.
         """
-        from tidemill.serving.log.follow import collect_once
-
-        return collect_once(self._log_places())
+        troubles: list[TidemillError] = []
+        self._take_labels(troubles.append)
+        collected = self._collect()
+        if troubles:
+            raise troubles[0]  # the log is in the lake all the same
+        return collected
 
     def follow_log(self, *, stop: threading.Event, report: Callable[[Collected | TidemillError], None]) -> None:
         """Collect until ``stop`` is set."""
         from tidemill.serving.log.follow import follow
 
-        follow(self._log_places(), stop=stop, report=report)
+        follow(self._log_places(), stop=stop, report=report, before=lambda: self._take_labels(report))
 
     def monitor(
         self, names: Sequence[str] = (), *, listen: Callable[[str], None] = lambda _: None, wait_s: float = 0
@@ -698,6 +726,23 @@ class Project:
             connections=self.settings.connections,
             has_lake=has_lake,
         )
+
+    def _collect(self) -> Collected:
+        from tidemill.serving.log.follow import collect_once
+
+        return collect_once(self._log_places())
+
+    def _take_labels(self, report: Callable[[TidemillError], None]) -> None:
+        """Read the labels that settings declare; trouble with one deployment's is told, and the others' are read."""
+        if not any(one.labels.declared for one in self.settings.deployments.values()):
+            return
+        from tidemill.runner.labels import declared_requests, deliver_labels
+
+        for request in declared_requests(self.stations):
+            try:
+                deliver_labels(self.stations, request, listen=lambda _: None)
+            except TidemillError as error:
+                report(error)
 
     def _log_places(self) -> LogPlaces:
         from tidemill.serving.log.follow import LogPlaces

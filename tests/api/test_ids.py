@@ -7,8 +7,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tidemill.api.ids import Ids, row_ids
-from tidemill.api.labels import PREDICTION_ID
 from tidemill.serving.counters import Counters
+from tidemill.serving.log.label_rules import PREDICTION_ID
 
 NOON_NS = 1_790_000_000_000_000_000
 

@@ -6,6 +6,7 @@ import pytest
 from tests.api.conftest import OTHER, ROW, Server, Start, records
 
 from tidemill.project import open_project
+from tidemill.runner.labels import LabelRequest
 
 
 def test_rows_are_answered_with_ids_and_probabilities(server: Server) -> None:
@@ -113,6 +114,7 @@ def test_a_deployment_that_is_not_there_is_told_with_the_nearest(server: Server)
         {"id": "a", "label": "yes", "time": "yesterday"},
         {"customer": None, "label": "yes"},
         {"customer": {}, "label": "yes"},
+        {"id": "b", "label": "yes", "known_at": "soon"},
         7,
     ],
 )
@@ -131,6 +133,25 @@ def test_labels_are_kept_by_id_or_by_key(server: Server) -> None:
     kept = [row for one in records(server.root) if hasattr(one, "rows") for row in one.rows]
     assert any((row.id, row.key, row.label) == ("some", None, "yes") for row in kept)
     assert any((row.id, row.key, row.time) == (None, "7", "2024-02-29T13:45:00+00:00") for row in kept)
+
+
+def test_an_answer_has_the_label_its_source_knew_last_from_http_and_from_a_file(start: Start) -> None:
+    server = start()
+    first, second = (server.predict({"rows": [ROW | {"customer": n}]}).json["predictions"][0]["id"] for n in (1, 2))
+    newer = [{"id": first, "label": "yes", "known_at": "2026-02-02T00:00:00Z"}]
+    older = [{"id": first, "label": "no", "known_at": "2026-02-01T00:00:00Z"}]
+    for labels in (newer, older, older):
+        assert server.ask("POST", "/models/churn/labels", {"labels": labels}).status == 202
+    (server.root / "told.csv").write_text(f"prediction_id,churned\n{second},no\n{first},maybe\n", encoding="utf-8")
+
+    with open_project(server.root) as project:
+        report = project.label(LabelRequest(deployment="churn", input="told.csv", here=server.root))
+        found = project.sql("SELECT id, label, revision FROM tidemill.outcomes").to_arrow().to_pylist()
+
+    assert [row.reason.partition(" (")[0] for row in report.refused] == [
+        "label 2 is 'maybe', which is no class of the model"
+    ]
+    assert {row["id"]: (row["label"], row["revision"]) for row in found} == {first: ("yes", 2), second: ("no", 1)}
 
 
 def test_a_key_column_may_be_called_id(start: Start) -> None:

@@ -191,6 +191,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "deployments",
         "drift",
         "gates",
+        "label_deliveries",
         "metrics",
         "model_versions",
         "models",

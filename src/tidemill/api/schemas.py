@@ -110,6 +110,7 @@ def label_schema(model: OnlineModel, *, key: str) -> Json:
     written = [*model.classes, *(text_of(one) for one in model.classes if not isinstance(one, str))]
     value: Json = {"enum": written} if model.classes else {"type": "number"}
     properties: Json = {"id": {"type": "string"}, "label": value, "time": _SCALARS["timestamp"]}
+    properties["known_at"] = _SCALARS["timestamp"]
     row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
     if key and name_key(key) == "id":
         properties["id"] = {"type": ["string", "number", "boolean"]}

@@ -53,6 +53,7 @@ COMMANDS: dict[str, str] = {
     "export": "Ship a deployment as a container image or manifests; write a project's CI.",
     "maintain": "Merge small files, forget old snapshots, free what nothing names.",
     "doctor": "Check this machine and this project.",
+    "label": "Take in labels from a table, a file or a query.",
     "collect": "Carry the prediction log into the lake.",
     "monitor": "Measure what deployments answered, window by window, and judge it.",
 }

@@ -12,6 +12,7 @@ from typing import Any
 from tidemill.core.alerting import ALERTING, AlertingSettings, alerting_settings
 from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
+from tidemill.core.labels import LABELS, LabelSettings, label_settings
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
 
 SERVER: tuple[Entry, ...] = (
@@ -225,6 +226,7 @@ PARTS: Mapping[str, tuple[Entry, ...]] = {
     "gates": GATES,
     "rollout": ROLLOUT,
     "rollback": ROLLBACK,
+    "labels": LABELS,
     "monitor": MONITOR,
     "alerting": ALERTING,
 }
@@ -308,6 +310,7 @@ class DeploymentSettings:
     gates: GateSettings
     rollout: RolloutSettings
     rollback: RollbackSettings
+    labels: LabelSettings
     monitor: MonitorSettings
     alerting: AlertingSettings
     given: Mapping[str, Any] = field(default_factory=dict)
@@ -346,6 +349,7 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
         gates=GateSettings(**parts["gates"]),
         rollout=RolloutSettings(**parts["rollout"]),
         rollback=RollbackSettings(**parts["rollback"]),
+        labels=label_settings(path, parts["labels"], place),
         monitor=monitor_settings(path, parts["monitor"], place),
         alerting=alerting_settings(path, parts["alerting"], place),
         given=dict(given),

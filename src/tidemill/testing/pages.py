@@ -62,6 +62,8 @@ ABOUT_TABLES = {
     "alert_deliveries": "Each message about an alert to each sink: sent, waiting, or given up, and why.",
     "scoring_jobs": "Each batch that was scored: by which version, from what, to where, by whom, how it ended.",
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
+    "label_deliveries": "Each time labels were read from a table, a file or a query: how many were new, known already"
+    " or refused. The refused ones are in `tidemill.rejects`.",
     "rejects": "Rows of files that were not loaded: where they stand, why, and their text. The newest load of a step.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
@@ -168,6 +170,7 @@ ABOUT_SECTIONS = {
     "deployments.NAME.rollback": "What takes a version on trial back.",
     "deployments.NAME.alerting": "When the figures of a deployment's windows become an alert.",
     "alerts.NAME": "One section for each place that alerts are sent to.",
+    "deployments.NAME.labels": "Where labels come from besides HTTP, and which columns they stand in.",
     "deployments.NAME.monitor": "What is watched of a deployment's answers, window by window.",
 }
 

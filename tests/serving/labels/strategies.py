@@ -91,7 +91,13 @@ def _targets(received: list[dict[str, Any]]) -> dict[tuple[Any, ...], list[dict[
 
 def _current(rows: list[dict[str, Any]]) -> tuple[Any, ...]:
     ordered = sorted(
-        rows, key=lambda row: (row["known_at"] or row["arrived_at"], row["arrived_at"], row["request"], row["number"])
+        rows,
+        key=lambda row: (
+            min(row["known_at"] or row["arrived_at"], row["arrived_at"]),
+            row["arrived_at"],
+            row["request"],
+            row["number"],
+        ),
     )
     news = [row for place, row in enumerate(ordered) if not place or row["label"] != ordered[place - 1]["label"]]
     at_told = None if rows[0]["prediction_id"] is not None else rows[0]["at"] or rows[0]["arrived_at"]

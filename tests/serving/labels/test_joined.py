@@ -14,7 +14,9 @@ from tidemill.serving.labels.joined import ALL, Part, labels_sql, outcomes_sql, 
 from tidemill.warehouse.protocol import Session
 
 Rows = list[dict[str, Any]]
-many = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+many = settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+)
 
 
 def outcomes(session: Session, given: Rows, received: Rows, part: Part = ALL) -> Rows:
@@ -121,6 +123,18 @@ def test_labels_by_key_without_a_time_are_of_the_moment_they_came(session: Sessi
     received = [told("no", 5, key="k"), told("yes", 15, key="k")]
 
     assert [(row["label"], row["revision"]) for row in outcomes(session, given, received)] == [("no", 1), ("yes", 1)]
+
+
+def test_times_from_the_future_of_a_wrong_clock_do_not_hold_for_ever(session: Session) -> None:
+    day, year = 86_400.0, 365 * 86_400.0
+    given = [answer("r1", 1, key="k"), answer("r2", 2 * day, key="k"), answer("r3", 1)]
+    received = [
+        told("no", 5, key="k", at=at(year)),
+        told("no", 5, prediction_id="r3", known_at=at(year)),
+        told("yes", 9, prediction_id="r3", known_at=at(8)),
+    ]
+
+    assert [row["label"] for row in outcomes(session, given, received)] == ["no", None, "yes"]
 
 
 @pytest.mark.parametrize("repeats", [1, 3])

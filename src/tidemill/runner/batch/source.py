@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import SettingsError, SourceError
@@ -28,13 +28,32 @@ from tidemill.warehouse.control.assets import load_assets
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
-    from tidemill.runner.batch.request import BatchRequest
     from tidemill.runner.stations import Stations
     from tidemill.sql.statements import Query
     from tidemill.warehouse.protocol import DataFile, Session
 
 COPY = "scoring_input"
 FILES = ("csv", "tsv", "parquet", "json", "jsonl", "ndjson")
+
+
+class Asked(Protocol):
+    """What names an input: a table, view or file, or else a query in a dialect. Relative files begin ``here``."""
+
+    @property
+    def input(self) -> str:
+        """A table, a view, a file or a pattern; empty with a query."""
+
+    @property
+    def query(self) -> str:
+        """A query whose rows are read."""
+
+    @property
+    def dialect(self) -> str:
+        """The dialect of the query; empty for the project's."""
+
+    @property
+    def here(self) -> Path:
+        """Where relative file names begin."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +109,7 @@ def is_file(name: str) -> bool:
 
 
 @contextmanager
-def open_source(stations: Stations, request: BatchRequest) -> Iterator[Source]:
+def open_source(stations: Stations, request: Asked) -> Iterator[Source]:
     """Bind and open the input of a request on the newest snapshot.
 
     Raises
@@ -161,7 +180,7 @@ def copy_input(stations: Stations, source: Source, job_id: str) -> tuple[DataFil
     return staged.files[0], staged.relation
 
 
-def _query_of(stations: Stations, request: BatchRequest) -> tuple[Query, str]:
+def _query_of(stations: Stations, request: Asked) -> tuple[Query, str]:
     from tidemill.sql.parse import parse_text
     from tidemill.sql.statements import Select
 
@@ -181,7 +200,7 @@ def _query_of(stations: Stations, request: BatchRequest) -> tuple[Query, str]:
     return statement.query, shown
 
 
-def _pattern(stations: Stations, request: BatchRequest) -> str:
+def _pattern(stations: Stations, request: Asked) -> str:
     """The file or pattern as the project sees it: a project that is moved with its data has the same input."""
     absolute = Path(os.path.normpath(request.here / request.input))
     pattern = str(absolute.relative_to(stations.root)) if absolute.is_relative_to(stations.root) else str(absolute)

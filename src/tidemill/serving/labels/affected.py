@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from tidemill.core.names import quote_text
-from tidemill.serving.labels.joined import LOG, Relations
+from tidemill.serving.labels.joined import LOG, SEEN, Relations
 from tidemill.warehouse.protocol import Session
 
 _WINDOW = "make_timestamp(((epoch_us({0}) - {origin}) // {width}) * {width} + {origin})"
@@ -23,7 +23,7 @@ WITH answers AS NOT MATERIALIZED (
     SELECT id, "key", "at", batch FROM {predictions} AS given
     WHERE deployment = {deployment} AND route <> 'fallback'
 ), news AS (
-    SELECT prediction_id, "key", coalesce("at", arrived_at) AS "at" FROM {received} AS received
+    SELECT prediction_id, "key", "at", arrived_at FROM {received} AS received
     WHERE deployment = {deployment} AND (batch > {since} OR batch IS NULL)
 ), fresh AS (
     SELECT id, "key", "at" FROM answers WHERE batch > {since} OR batch IS NULL
@@ -31,7 +31,9 @@ WITH answers AS NOT MATERIALIZED (
     SELECT DISTINCT "key" FROM {received} AS received
     WHERE deployment = {deployment} AND prediction_id IS NULL AND "key" IS NOT NULL
 ), moments AS (
-    SELECT "key", "at" FROM news WHERE prediction_id IS NULL
+    SELECT "key", coalesce({seen}, arrived_at) AS "at" FROM news WHERE prediction_id IS NULL
+    UNION ALL SELECT told."key", {told} FROM {received} AS told SEMI JOIN news
+      ON told.deployment = {deployment} AND told."key" = news."key" AND told."at" = news."at"
     UNION ALL SELECT "key", "at" - INTERVAL 1 MICROSECOND FROM fresh WHERE "key" IN (FROM keyed)
 ), of_keys AS (
     SELECT "key", "at" FROM answers WHERE "key" IN (SELECT "key" FROM moments)
@@ -97,6 +99,8 @@ def affected_sql(
         deployment=quote_text(deployment),
         since=int(since),
         window=window,
+        seen=SEEN.format(at='"at"', arrived="arrived_at"),
+        told=SEEN.format(at='told."at"', arrived="told.arrived_at"),
         predictions=of.predictions,
         received=of.received,
     ).strip()

@@ -21,7 +21,8 @@ from datetime import UTC, datetime
 from tidemill.core.names import quote_text
 
 _TARGET = "deployment, prediction_id, key_told, at_told"
-_ORDER = "coalesce(known_at, arrived_at), arrived_at, request, number"
+# Nobody knows a thing after having told it: a clock that is ahead counts as the moment of arrival.
+_ORDER = "least(known_at, arrived_at), arrived_at, request, number"
 
 _TOLD = """SELECT *, CASE WHEN prediction_id IS NULL THEN "key" END AS key_told,
            CASE WHEN prediction_id IS NULL THEN coalesce("at", arrived_at) END AS at_told
@@ -119,6 +120,7 @@ def outcomes_sql(part: Part = ALL, of: Relations = LOG) -> str:
         by_id=_current(of, f"{labels} AND prediction_id IS NOT NULL{within}"),
         by_key=_current(of, f'{labels} AND prediction_id IS NULL AND "key" IS NOT NULL'),
         request=REQUEST,
+        seen=SEEN.format(at='"at"', arrived="first_arrived_at"),
     ).strip()
 
 
@@ -128,6 +130,7 @@ def parked_sql(of: Relations = LOG) -> str:
         predictions=of.predictions,
         by_id=_current(of, "prediction_id IS NOT NULL"),
         by_key=_current(of, "prediction_id IS NULL"),
+        seen=SEEN.format(at='by_key."at"', arrived="by_key.first_arrived_at"),
     ).strip()
 
 
@@ -140,17 +143,21 @@ def moment(time: datetime) -> str:
 REQUEST = "CASE WHEN route = 'shadow' THEN replace(id, '-shadow', '') ELSE id END"
 """What a label by id names: the answer that was sent; the shadow's answer is to the same request."""
 
+SEEN = "least({at}, {arrived} + INTERVAL 1 DAY)"
+"""Up to when a label by key looks for its answer: one from the far future would be handed on from answer to answer."""
+
 _OUTCOMES = """
 WITH answers AS NOT MATERIALIZED (
     SELECT *, {request} AS request FROM {predictions} AS given WHERE {answers}
-), by_key AS ({by_key}
+), by_key AS (
+    SELECT *, {seen} AS seen FROM ({by_key})
 ), keyed AS (
     SELECT deployment, "key", "at", max(id) AS request FROM {predictions} AS given
     WHERE {keyed} AND "key" IN (SELECT "key" FROM by_key) GROUP BY ALL
 ), chosen AS (
-    SELECT by_key.* EXCLUDE (prediction_id), keyed.request
+    SELECT by_key.* EXCLUDE (prediction_id, seen), keyed.request
     FROM by_key ASOF JOIN keyed
-      ON by_key.deployment = keyed.deployment AND by_key."key" = keyed."key" AND by_key."at" >= keyed."at"
+      ON by_key.deployment = keyed.deployment AND by_key."key" = keyed."key" AND by_key.seen >= keyed."at"
     QUALIFY row_number() OVER (PARTITION BY keyed.deployment, keyed.request ORDER BY by_key."at" DESC) = 1
 ), by_id AS ({by_id}
 ), told AS (
@@ -185,7 +192,7 @@ SELECT * FROM (
     UNION ALL BY NAME
     SELECT by_key.*, CASE
         WHEN firsts.since IS NULL THEN 'there is no answer for this key'
-        WHEN firsts.since > by_key."at" THEN 'the first answer for this key is later'
+        WHEN firsts.since > {seen} THEN 'the first answer for this key is later'
         END AS reason
     FROM by_key LEFT JOIN firsts ON firsts.deployment = by_key.deployment AND firsts."key" = by_key."key"
 ) WHERE reason IS NOT NULL

@@ -64,6 +64,7 @@ def follow(
     stop: threading.Event,
     report: Callable[[Collected | TidemillError], None],
     every_s: float = EVERY_S,
+    before: Callable[[], None] = lambda: None,
 ) -> None:
     """Collect until asked to stop, then once more. What passes by itself is told and tried again.
 
@@ -73,13 +74,17 @@ def follow(
         Told of each batch, and of each new trouble.
     every_s
         How long a record may wait in the spool.
+    before
+        Called as often, to bring in what others have for the log.
     """
     told = ""
     while not stop.is_set():
         try:
             with held(places.db, LEASE, this_process()) as lease:
                 told = ""
-                _Turns(places, _collector(places, lambda: require(places.db, lease)), report, every_s).work(stop)
+                _Turns(places, _collector(places, lambda: require(places.db, lease)), report, every_s, before).work(
+                    stop
+                )
         except (TransientError, ConflictError) as error:
             if error.message != told:
                 told = error.message
@@ -107,16 +112,24 @@ class _Turns:
     collector: Collector
     report: Callable[[Collected | TidemillError], None]
     every_s: float
+    before: Callable[[], None]
     waits_since: float | None = None
     seen: tuple[int, int] = (0, 0)
     next_count: float = field(default=0.0)
+    next_before: float = field(default=0.0)
 
     def work(self, stop: threading.Event) -> None:
         while not stop.is_set():
+            self._bring_in_when_due()
             self._collect_when_due()
             self._count_when_news()
             stop.wait(POLL_S)
         self._collect()
+
+    def _bring_in_when_due(self) -> None:
+        if self.places.clock.monotonic() >= self.next_before:
+            self.before()
+            self.next_before = self.places.clock.monotonic() + self.every_s
 
     def _collect_when_due(self) -> None:
         now, waiting = self.places.clock.monotonic(), self.collector.waiting()

@@ -339,6 +339,22 @@ TABLES: dict[str, SystemTable] = {
         },
         sql='SELECT checks.*, check_name AS "check" FROM checks ORDER BY created_at, run_id, step, number',
     ),
+    "label_deliveries": SystemTable(
+        columns={
+            "delivery_id": "text",
+            "deployment": "text",
+            "source": "text",
+            "watermark": "text",
+            "rows": "int",
+            "taken": "int",
+            "known": "int",
+            "refused": "int",
+            "who": "text",
+            "started_at": "time",
+            "finished_at": "time",
+        },
+        sql="SELECT label_deliveries.*, row_count AS rows FROM label_deliveries ORDER BY started_at, delivery_id",
+    ),
     "rejects": SystemTable(
         columns={
             "run_id": "text",

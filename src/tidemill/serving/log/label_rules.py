@@ -1,0 +1,138 @@
+"""What makes a label one: the same rules for what comes over HTTP, from a table or from a file."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from decimal import Decimal
+from typing import Any
+
+from msgspec import structs
+
+from tidemill.core.errors import InputError
+from tidemill.core.names import name_key
+from tidemill.core.sections import DeploymentSettings
+from tidemill.serving.log.records import LabelRow
+from tidemill.serving.log.redact import redact_keys
+from tidemill.serving.log.texts import text_of
+
+#: What `tidemill.api.ids` makes, with the number of the row where there were several.
+PREDICTION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}(-[0-9]{1,9})?")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelRules:
+    """The rules of one deployment.
+
+    Parameters
+    ----------
+    key
+        The column that names the entity; '' where labels come by id alone.
+    numbers
+        Whether the model predicts a number.
+    classes
+        The texts of the model's classes; empty where they are not known.
+    """
+
+    key: str
+    numbers: bool = False
+    classes: frozenset[str] = frozenset()
+
+    def read(self, number: int, given: Any) -> LabelRow:
+        """One label, checked: an object with ``label``, with ``id`` or the key, and perhaps ``time`` and ``known_at``.
+
+        Raises
+        ------
+        InputError
+            It is none; ``number`` says which it is.
+        """
+        if not isinstance(given, dict):
+            raise InputError(f"label {number} is no object", row=number)
+        label = _plain(given.get("label"))
+        if label is None:
+            raise InputError(f"label {number} has no label", hint="NULL is no label: leave it out", row=number)
+        if isinstance(label, dict | list) or (self.numbers and isinstance(label, str | bool)):
+            raise InputError(f"label {number} is no {'number' if self.numbers else 'plain value'}", row=number)
+        if isinstance(label, float) and label != label:
+            raise InputError(f"label {number} is not a number (NaN)", hint="leave it out", row=number)
+        if self.classes and text_of(label) not in self.classes:
+            known = ", ".join(sorted(self.classes)[:12])
+            raise InputError(
+                f"label {number} is {label!r}, which is no class of the model",
+                hint=f"its classes are {known}",
+                row=number,
+            )
+        id_, entity = self._whose(number, given)
+        return LabelRow(
+            label=label,
+            id=id_,
+            key=entity,
+            time=self._time(number, "time", given.get("time")),
+            known=self._time(number, "known_at", given.get("known_at")),
+        )
+
+    def _whose(self, number: int, given: dict[str, Any]) -> tuple[str | None, str | None]:
+        """The prediction's id, or the key of the entity: one of the two.
+
+        Where the key's column is itself called ``id``, texts of the form of a prediction's id are one.
+        """
+        key = self.key
+        by_name = {name_key(name): _plain(value) for name, value in given.items()}
+        if key and name_key(key) in by_name:
+            entity = by_name[name_key(key)]
+            if entity is None or isinstance(entity, dict | list):
+                raise InputError(f"label {number} has a {key} that is no plain value", row=number)
+            if name_key(key) == "id":
+                if isinstance(entity, str) and PREDICTION_ID.fullmatch(entity):
+                    return entity, None
+                return None, text_of(entity)
+            if "id" not in given:
+                return None, text_of(entity)
+        if "id" not in given:
+            names = f'"id", or "{key}"' if key else '"id"'
+            raise InputError(f"label {number} names no prediction", hint=f"give {names} beside the label", row=number)
+        if not isinstance(given["id"], str):
+            raise InputError(f"label {number} has an id that is no text", row=number)
+        return given["id"], None
+
+    def _time(self, number: int, name: str, given: Any) -> str | None:
+        if given is None:
+            return None
+        try:
+            time = given if isinstance(given, datetime) else datetime.fromisoformat(_iso(given))
+        except (TypeError, ValueError):
+            raise InputError(
+                f"label {number} has a {name} that is none", hint="give ISO text: 2024-02-29T13:45:00Z", row=number
+            ) from None
+        return time.isoformat()
+
+
+def hide_keys(rows: Sequence[LabelRow], settings: DeploymentSettings, log_key: bytes) -> list[LabelRow]:
+    """The rows with their keys as the log of predictions has them: hashed or left out where the deployment says so."""
+    if not settings.hash_columns and not settings.omit_columns:
+        return list(rows)
+    keys = redact_keys(
+        [row.key for row in rows],
+        settings.key,
+        hash_columns=settings.hash_columns,
+        omit_columns=settings.omit_columns,
+        key=log_key,
+    )
+    if any(row.id is None and key is None for row, key in zip(rows, keys, strict=True)):
+        raise InputError(
+            f"the log leaves {settings.key} out, so a label cannot be found by it", hint='give "id" beside the label'
+        )
+    return [structs.replace(row, key=key) for row, key in zip(rows, keys, strict=True)]
+
+
+def _plain(value: Any) -> Any:
+    """What a database has beside what JSON has, as JSON would have it."""
+    if isinstance(value, Decimal):
+        return int(value) if value == value.to_integral_value() else float(value)
+    return value.isoformat() if isinstance(value, date) else value
+
+
+def _iso(given: Any) -> str:
+    return given.isoformat() if isinstance(given, date) else given
