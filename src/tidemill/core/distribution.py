@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 DistributionKind = Literal["number", "time", "text"]
@@ -87,6 +87,32 @@ class Distribution:
 def comparable(one: Distribution, other: Distribution) -> bool:
     """Whether two distributions count in the same bins."""
     return (one.kind, one.edges, one.values) == (other.kind, other.edges, other.values)
+
+
+def added(one: Distribution, other: Distribution) -> Distribution:
+    """The distribution of two sets of rows together, counted in the same bins; its deviation is not known.
+
+    Raises
+    ------
+    ValueError
+        They count in different bins.
+    """
+    if not comparable(one, other):
+        raise ValueError(f"{one.column} and {other.column} are counted in different bins")
+    n, m = sum(one.counts), sum(other.counts)
+    means = [(count, part.mean) for count, part in ((n, one), (m, other)) if part.mean is not None and count]
+    return replace(
+        one,
+        counts=tuple(a + b for a, b in zip(one.counts, other.counts, strict=True)),
+        other=one.other + other.other,
+        examples=tuple(dict.fromkeys((*one.examples, *other.examples)))[: max(len(one.examples), len(other.examples))],
+        nulls=one.nulls + other.nulls,
+        not_finite=one.not_finite + other.not_finite,
+        mean=sum(count * mean for count, mean in means) / sum(count for count, _ in means) if means else None,
+        deviation=None,
+        low=min((part.low for part in (one, other) if part.low is not None), default=None),
+        high=max((part.high for part in (one, other) if part.high is not None), default=None),
+    )
 
 
 def distribution_from_json(given: Mapping[str, Any]) -> Distribution:

@@ -63,26 +63,20 @@ def timestamp(at: datetime) -> str:
     return f"TIMESTAMP {quote_text(at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f'))}"
 
 
-def answers_table(session: Session, deployment: str, window: Window, inputs: list[Input], *, rows: int) -> Table:
-    """What a deployment was sent, and answered, in a window; read when it is asked, never copied.
-
-    Parameters
-    ----------
-    rows
-        How many answers there are.
-    """
+def answers_table(session: Session, deployment: str, window: Window, inputs: list[Input]) -> Table:
+    """What a deployment was sent, and answered, in a window, unpacked and kept for this session."""
     routes = ", ".join(map(quote_text, ANSWERED))
 
     # Times are read as text and cast: a text that is none is a missing value, not the end of the query.
     structure = {one.name: "VARCHAR" if one.type == "TIMESTAMP" else one.type for one in inputs}
     items = [_item(one) for one in inputs]
-    items += [f"prediction AS {PREDICTION}", f"score AS {SCORE}", "version AS tm_version", "latency_ms AS tm_latency"]
+    items += [f"prediction AS {PREDICTION}", f"score AS {SCORE}"]
     parsed = f", from_json(inputs, {quote_text(json.dumps(structure))}) AS tm_sent" if inputs else ""
-    relation = (
-        f"(SELECT {', '.join(items)} FROM (SELECT prediction, score, version, latency_ms{parsed}"
-        f" FROM tidemill.predictions WHERE deployment = {quote_text(deployment)} AND route IN ({routes})"
-        f" AND {during(window)})) AS tm_answers"
+    relation = session.materialise(
+        f"SELECT {', '.join(items)} FROM (SELECT prediction, score{parsed} FROM tidemill.predictions"
+        f" WHERE deployment = {quote_text(deployment)} AND route IN ({routes}) AND {during(window)})"
     )
+    ((rows,),) = session.fetch(f"SELECT count(*) FROM {relation}")
     columns = [Column(name=one.name, type=one.type, kind=KINDS[one.type]) for one in inputs]
     columns += [
         Column(name=PREDICTION, type="VARCHAR", kind="text"),
