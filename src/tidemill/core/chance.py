@@ -109,7 +109,7 @@ def chi_squared_upper(x: float, degrees: float) -> float:
     return gamma_upper(degrees / 2, x / 2)
 
 
-def homogeneity(old: Counts, new: Counts) -> float:
+def homogeneity(old: Sequence[float], new: Sequence[float]) -> float:
     """The chi-squared statistic of two samples having one distribution."""
     n, m = sum(old), sum(new)
     ratio = math.sqrt(m / n)

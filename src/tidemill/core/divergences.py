@@ -16,7 +16,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from tidemill.core.chance import homogeneity
 
-Counts = Sequence[int]
+Counts = Sequence[float]
 
 FLOOR = 1e-4  # the least share of a bin, so that an empty one does not make PSI infinite
 

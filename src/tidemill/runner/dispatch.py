@@ -89,6 +89,24 @@ def _describe_data(call: FunctionCall) -> Rows:
     return describe_data(call)
 
 
+def _tfdv_describe(call: FunctionCall) -> Rows:
+    from tidemill.runner.functions.validate import tfdv_describe
+
+    return tfdv_describe(call)
+
+
+def _validate_data_skew(call: FunctionCall) -> Rows:
+    from tidemill.runner.functions.validate import validate_data_skew
+
+    return validate_data_skew(call)
+
+
+def _validate_data_drift(call: FunctionCall) -> Rows:
+    from tidemill.runner.functions.validate import validate_data_drift
+
+    return validate_data_drift(call)
+
+
 TABLE_FUNCTIONS: Mapping[str, TableFunction] = MappingProxyType(
     {
         "ML.PREDICT": _predict,
@@ -104,6 +122,9 @@ TABLE_FUNCTIONS: Mapping[str, TableFunction] = MappingProxyType(
         "ML.GLOBAL_EXPLAIN": _global_explain,
         "ML.EXPLAIN_PREDICT": _explain_predict,
         "ML.DESCRIBE_DATA": _describe_data,
+        "ML.TFDV_DESCRIBE": _tfdv_describe,
+        "ML.VALIDATE_DATA_SKEW": _validate_data_skew,
+        "ML.VALIDATE_DATA_DRIFT": _validate_data_drift,
     }
 )
 """By canonical name; exactly the table functions that `sql.functions` calls supported."""

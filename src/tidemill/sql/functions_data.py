@@ -8,14 +8,25 @@ from tidemill.sql.functions_model import DOCS, SYNTAX
 
 _NO_SERIES = "Time series functions are not built yet. "
 _COLUMN = "A column's name."
-_BUCKETS = tuple(
-    Option(name=name, kind="int", default=default, low=1, doc="Buckets of a histogram.")
-    for name, default in (
-        ("num_histogram_buckets", 10),
-        ("num_quantiles_histogram_buckets", 10),
-        ("num_values_histogram_buckets", 10),
-        ("num_rank_histogram_buckets", 50),
-    )
+_BUCKETS = (
+    *(
+        Option(name=name, kind="int", default=default, low=1, high=high, doc=doc)
+        for name, default, high, doc in (
+            ("num_histogram_buckets", 10, 1_000, "Buckets of equal width for numbers."),
+            ("num_quantiles_histogram_buckets", 10, 1_000, "Buckets of as many rows each for numbers."),
+            ("num_rank_histogram_buckets", 50, 10_000, "How many of the most frequent values are counted each."),
+        )
+    ),
+    Option(
+        name="num_values_histogram_buckets",
+        kind="int",
+        default=10,
+        low=1,
+        high=1_000,
+        status="partial",
+        reason="ignored: arrays are not described",
+        doc="Buckets for the lengths of arrays.",
+    ),
 )
 _THRESHOLDS = (
     Option(
@@ -37,7 +48,14 @@ _THRESHOLDS = (
         doc="Distance between numbers.",
     ),
     Option(name="thresholds", kind="any", doc="Limits for single columns: [('column', limit), ...]."),
-    Option(name="enable_visualization_link", kind="bool", default=False, doc="A link to a chart."),
+    Option(
+        name="enable_visualization_link",
+        kind="bool",
+        default=False,
+        status="partial",
+        reason="there is no link, nor its column: tidemill drift --html draws the distributions",
+        doc="A link to a chart.",
+    ),
 )
 
 
@@ -97,39 +115,33 @@ MONITORING = (
     MLFunction(
         name="ML.VALIDATE_DATA_SKEW",
         kind="table",
-        doc="Whether rows served differ from the rows a model was trained on.",
+        doc="Whether rows served differ from the rows a model was trained on. Numbers are compared between quantiles "
+        "of the training rows; arrays and structs are left out.",
         url=f"{SYNTAX}-validate-data-skew",
-        output="input, metric, threshold, value, is_anomaly[, visualization_link]",
+        output="input, metric, threshold, value, is_anomaly",
         model="required",
         inputs=(1, 1),
         settings=_THRESHOLDS,
-        status="rejected",
-        reason="Monitoring is not built yet. ML.FEATURE_INFO gives the statistics of the training rows; compare them "
-        "with the same aggregates over the rows served.",
     ),
     MLFunction(
         name="ML.VALIDATE_DATA_DRIFT",
         kind="table",
-        doc="Whether two sets of rows differ.",
+        doc="Whether two sets of rows differ, column by column. A model changes nothing; arrays and structs are "
+        "refused.",
         url=f"{SYNTAX}-validate-data-drift",
-        output="input, metric, threshold, value, is_anomaly[, visualization_link]",
+        output="input, metric, threshold, value, is_anomaly",
         model="optional",
         inputs=(2, 2),
         settings=(*_THRESHOLDS, *_BUCKETS),
-        status="rejected",
-        reason="Monitoring is not built yet. An ASSERT over the aggregates of both sets stops a run when they drift "
-        "apart.",
     ),
     MLFunction(
         name="ML.TFDV_DESCRIBE",
         kind="table",
-        doc="Statistics in TensorFlow Data Validation's form.",
+        doc="Statistics in TensorFlow Data Validation's form, as a text of JSON. Arrays and structs are refused.",
         url=f"{SYNTAX}-tfdv-describe",
         output="dataset_feature_statistics_list",
         inputs=(1, 1),
         settings=_BUCKETS,
-        status="rejected",
-        reason="TensorFlow Data Validation's form is not written here. SUMMARIZE SELECT ... gives the statistics.",
     ),
     MLFunction(
         name="ML.TFDV_VALIDATE",
@@ -137,10 +149,7 @@ MONITORING = (
         doc="Compares two results of ML.TFDV_DESCRIBE.",
         url=f"{SYNTAX}-tfdv-validate",
         output="JSON",
-        arguments=(3, 9),
-        status="rejected",
-        reason="TensorFlow Data Validation's form is not read here. An ASSERT over the aggregates of both sets stops a "
-        "run when they drift apart.",
+        arguments=(2, 8),
     ),
     MLFunction(
         name="ML.FEATURES_AT_TIME",

@@ -11,11 +11,13 @@ References
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Sequence
 from types import MappingProxyType
 
 from sqlglot import exp  # noqa: TID253
 
+from tidemill.core import tfdv
 from tidemill.core.errors import UnsupportedError
 from tidemill.core.farm import FUNCTION, SIGNED
 from tidemill.sql.scalar_call import ScalarCall, fill, literal_number, number
@@ -225,6 +227,38 @@ def _distance(call: ScalarCall) -> exp.Expr:
     return fill(templates[kind], a=call.arguments[0], b=call.arguments[1])
 
 
+def _tfdv_validate(call: ScalarCall) -> exp.Expr:
+    """A function of the engine's Python; what is written out in the call becomes one text of settings."""
+    for at, name in ((3, "categorical_default_threshold"), (5, "numerical_default_threshold")):
+        if not 0 <= call.number(at, 0.3, name=name) < 1:
+            raise call.wrong(f"{name} is at least 0 and below 1")
+    call.choice(6, (tfdv.JENSEN_SHANNON,), name="numerical_metric_type")
+    settings = {
+        "kind": call.choice(2, tuple(tfdv.KINDS), name="detection_type"),
+        "categorical": call.number(3, 0.3, name="categorical_default_threshold"),
+        "categorical_metric": call.choice(4, (tfdv.L_INFTY, tfdv.JENSEN_SHANNON), name="categorical_metric_type"),
+        "numerical": call.number(5, 0.3, name="numerical_default_threshold"),
+        "columns": _thresholds(call, 7),
+    }
+    base, study = call.arguments[:2]
+    written = f"{tfdv.FUNCTION}(CAST(:base AS VARCHAR), CAST(:study AS VARCHAR), :settings)"
+    return fill(written, base=base, study=study, settings=exp.Literal.string(json.dumps(settings, sort_keys=True)))
+
+
+def _thresholds(call: ScalarCall, index: int) -> dict[str, float]:
+    if index >= len(call.arguments):
+        return {}
+    argument = call.arguments[index]
+    found: dict[str, float] = {}
+    for pair in argument.expressions if isinstance(argument, exp.Array) else [argument]:
+        parts = [part.this if isinstance(part, exp.PropertyEQ) else part for part in pair.expressions]
+        limit = literal_number(parts[1]) if len(parts) == 2 else None
+        if limit is None or not isinstance(parts[0], exp.Literal) or not 0 <= limit < 1:
+            raise call.wrong("thresholds is an array of pairs of a column and a limit: [('age', 0.1)]")
+        found[parts[0].name] = limit
+    return found
+
+
 def _ngrams(call: ScalarCall) -> exp.Expr:
     if isinstance(call.arguments[1], exp.Array):
         sizes = call.numbers(1, name="ngram_size")
@@ -335,6 +369,7 @@ BUILDERS = MappingProxyType(
         "ML.NORMALIZER": _normalizer,
         "ML.LP_NORM": _lp_norm,
         "ML.DISTANCE": _distance,
+        "ML.TFDV_VALIDATE": _tfdv_validate,
         "ML.NGRAMS": _ngrams,
         "ML.POLYNOMIAL_EXPAND": _polynomial_expand,
         "ML.FEATURE_CROSS": _feature_cross,

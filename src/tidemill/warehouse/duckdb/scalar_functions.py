@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core import farm
+from tidemill.core import farm, tfdv
 
 if TYPE_CHECKING:
     from duckdb import DuckDBPyConnection
@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
 def names_any(sql: str) -> bool:
     """Whether a text may call one of these functions."""
-    return farm.SIGNED in sql.lower()  # the names of the others contain it
+    lowered = sql.lower()
+    return farm.SIGNED in lowered or tfdv.FUNCTION in lowered  # the names of the others contain the first
 
 
 def add_functions(connection: DuckDBPyConnection) -> None:
@@ -30,6 +31,7 @@ def add_functions(connection: DuckDBPyConnection) -> None:
     connection.create_function(farm.FUNCTION, unsigned, ["VARCHAR"], "UBIGINT", type=arrow)
     connection.create_function(farm.SIGNED, signed, ["VARCHAR"], "BIGINT", type=arrow)
     connection.create_function(farm.SIGNED_BYTES, signed, ["BLOB"], "BIGINT", type=arrow)
+    _add_validate(connection)
 
 
 def add_row_functions(connection: DuckDBPyConnection) -> None:
@@ -40,3 +42,11 @@ def add_row_functions(connection: DuckDBPyConnection) -> None:
     connection.create_function(farm.FUNCTION, farm.fingerprint, ["VARCHAR"], "UBIGINT", type=native)
     connection.create_function(farm.SIGNED, farm.signed_fingerprint, ["VARCHAR"], "BIGINT", type=native)
     connection.create_function(farm.SIGNED_BYTES, farm.signed_fingerprint, ["BLOB"], "BIGINT", type=native)
+    _add_validate(connection)
+
+
+def _add_validate(connection: DuckDBPyConnection) -> None:
+    from duckdb.func import PythonUDFType
+
+    native = PythonUDFType.NATIVE
+    connection.create_function(tfdv.FUNCTION, tfdv.validate, ["VARCHAR", "VARCHAR", "VARCHAR"], "VARCHAR", type=native)

@@ -1,0 +1,170 @@
+"""BigQuery's functions for watching data: columns, defaults, distances as TFDV defines them, and what is refused."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.spatial.distance import jensenshannon
+
+from tidemill.core.errors import BindError, OptionError, StateError, TidemillError, UnsupportedError
+from tidemill.core.tfdv import aligned
+from tidemill.project import Project, open_project
+
+BASE = """
+SELECT i % 10 + 0.5 AS x, ['a', 'b', 'b', 'c'][i % 4 + 1] AS c, i % 2 = 0 AS b, i % 3 = 0 AS label FROM range(400) t(i)
+"""
+STUDY = "SELECT i % 10 + 3.5 AS x, ['a', 'b', 'd'][i % 3 + 1] AS c, i % 2 = 0 AS b FROM range(300) t(i)"
+COLUMNS = ["input", "metric", "threshold", "value", "is_anomaly"]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[Project]:
+    (tmp_path / "tidemill.toml").write_text("")
+    (tmp_path / "sql").mkdir()
+    with open_project(tmp_path) as opened:
+        yield opened
+
+
+def rows(project: Project, sql: str) -> dict[str, dict[str, object]]:
+    return {row["input"]: row for row in project.sql(sql).to_arrow().to_pylist()}
+
+
+def test_drift_has_bigquerys_columns_defaults_and_tfdvs_distances(project: Project) -> None:
+    result = project.sql(f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({STUDY}))").to_arrow()
+    found = {row["input"]: row for row in result.to_pylist()}
+
+    assert result.schema.names == COLUMNS
+    assert list(found) == ["x", "c", "b"]
+    # c goes from 1/2 to 1/3, and d comes with 1/3.
+    assert found["c"] == {"input": "c", "metric": "L_INFTY", "threshold": 0.3, "value": pytest.approx(1 / 3),
+                          "is_anomaly": True}  # fmt: skip
+    assert (found["b"]["value"], found["b"]["is_anomaly"]) == (0, False)
+    # Ten buckets of 0.9 from 0.5 and from 3.5, a tenth of the rows in each, cut at the edges of both.
+    first, second = np.linspace(0.5, 9.5, 11), np.linspace(3.5, 12.5, 11)
+    edges = np.union1d(first, second)
+    shares = [np.diff(np.interp(edges, cuts, np.linspace(0, 1, 11))) for cuts in (first, second)]
+    assert found["x"]["metric"] == "JENSEN_SHANNON_DIVERGENCE"
+    assert found["x"]["value"] == pytest.approx(jensenshannon(*shares, base=2) ** 2, rel=1e-9)
+
+
+def test_thresholds_are_of_all_columns_or_of_one(project: Project) -> None:
+    found = rows(
+        project,
+        f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({STUDY}), STRUCT(0.4 AS categorical_default_threshold,"
+        " 'JENSEN_SHANNON_DIVERGENCE' AS categorical_metric_type, [('x', 0.01)] AS thresholds))",
+    )
+
+    assert [row["threshold"] for row in found.values()] == [0.01, 0.4, 0.4]
+    assert found["x"]["is_anomaly"]
+    assert found["c"]["value"] == pytest.approx(jensenshannon([3, 6, 3, 0], [4, 4, 0, 4], base=2) ** 2)
+
+
+def test_skew_is_against_the_rows_a_version_was_trained_on(project: Project) -> None:
+    project.sql(
+        "CREATE MODEL m TRANSFORM(ML.STANDARD_SCALER(x) OVER () AS scaled, c, label)"
+        f" OPTIONS (model_type = 'LOGISTIC_REG', data_split_method = 'NO_SPLIT') AS {BASE}"
+    )
+
+    same = rows(project, f"SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({BASE}))")
+    moved = rows(project, f"SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({STUDY}))")
+
+    assert {name: row["value"] for name, row in same.items()} == {"x": 0, "c": 0}
+    assert moved["c"]["value"] == pytest.approx(1 / 3)
+    assert moved["x"]["value"] == pytest.approx(0.3)  # three tenths of the rows have values that training never saw
+    assert list(moved["x"]) == COLUMNS
+
+
+def test_a_version_without_a_baseline_is_told_to_be_trained_again(
+    project: Project, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project.sql(f"CREATE MODEL m OPTIONS (model_type = 'LOGISTIC_REG') AS {BASE}")
+    monkeypatch.setattr("tidemill.registry.baseline.BASELINE", "of-another-time.json")
+
+    with pytest.raises(StateError, match="has no statistics of its training rows") as error:
+        project.sql(f"SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({BASE}))").to_arrow()
+
+    assert "CREATE OR REPLACE MODEL m" in error.value.hint
+
+
+def test_statistics_are_tfdvs_messages(project: Project) -> None:
+    query = "SELECT unnest([1, 2, 2, 4, NULL]) AS n, unnest(['a', 'b', 'b', NULL, 'it''s']) AS t"
+    text = project.sql(
+        f"SELECT * FROM ML.TFDV_DESCRIBE(({query}), STRUCT(3 AS num_histogram_buckets, 2 AS"
+        " num_quantiles_histogram_buckets, 2 AS num_rank_histogram_buckets))"
+    ).fetchall()[0][0]
+    (dataset,) = json.loads(text)["datasets"]
+    number, words = dataset["features"]
+
+    assert dataset["numExamples"] == "5"
+    assert (number["type"], words["type"]) == ("INT", "STRING")
+    stats = number["numStats"]
+    assert (stats["commonStats"]["numMissing"], stats["numZeros"], stats["mean"]) == ("1", "0", 2.25)
+    assert stats["stdDev"] == pytest.approx(np.std([1, 2, 2, 4]))
+    # [1, 2), [2, 3), [3, 4]: as TFDV has it, a bucket begins with its low value, and the last has both.
+    assert [bucket["sampleCount"] for bucket in stats["histograms"][0]["buckets"]] == [1, 2, 1]
+    assert [bucket["label"] for bucket in words["stringStats"]["rankHistogram"]["buckets"]] == ["b", "it's"]
+    assert words["stringStats"]["unique"] == "3"
+
+
+def test_two_results_are_compared_with_positional_arguments(project: Project) -> None:
+    described = "(SELECT * FROM ML.TFDV_DESCRIBE(({})))"
+    call = f"ML.TFDV_VALIDATE({described.format(BASE)}, {described.format(STUDY)}"
+
+    skew = json.loads(project.sql(f"SELECT {call})").fetchall()[0][0])
+    drift = json.loads(
+        project.sql(
+            f"SELECT {call}, 'DRIFT', .3, 'L_INFTY', .3, 'JENSEN_SHANNON_DIVERGENCE', [('c', 0.5), ('x', 0.9)])"
+        ).fetchall()[0][0]
+    )
+
+    assert skew["anomalyInfo"]["c"]["reason"][0]["type"] == "COMPARATOR_L_INFTY_HIGH"
+    assert "0.333333, above the threshold 0.3" in skew["anomalyInfo"]["c"]["description"]
+    assert [one["path"]["step"] for one in skew["driftSkewInfo"]] == [["x"], ["c"], ["b"]]
+    assert set(skew["driftSkewInfo"][0]) == {"path", "skewMeasurements"}
+    assert drift["anomalyInfo"] == {}
+    assert drift["driftSkewInfo"][1]["driftMeasurements"][0]["threshold"] == 0.5
+
+
+def test_columns_of_other_kinds_and_infinite_values_are_compared_as_tfdv_does(project: Project) -> None:
+    found = rows(
+        project,
+        "SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT 'a' AS x, 1.0 AS y, 2 AS z), (SELECT 1 AS x, 1.0 AS y),"
+        " STRUCT('JENSEN_SHANNON_DIVERGENCE' AS categorical_metric_type))",
+    )
+    assert {name: row["value"] for name, row in found.items()} == {"y": 0}
+
+    infinite = {"buckets": [{"lowValue": "Infinity", "highValue": "Infinity", "sampleCount": 2}]}
+    assert aligned(infinite, infinite) == [[2, 0], [0, 2]]
+
+
+@pytest.mark.parametrize(
+    ("sql", "error", "message"),
+    [
+        (f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({BASE}), STRUCT([('x', 2)] AS thresholds))", OptionError,
+         "array of pairs"),
+        (f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({BASE}), STRUCT(0 AS num_histogram_buckets))", OptionError,
+         "num_histogram_buckets"),
+        ("SELECT * FROM ML.TFDV_DESCRIBE((SELECT [1] AS l))", UnsupportedError, "the column l: its type is INTEGER[]"),
+        ("SELECT ML.TFDV_VALIDATE('{}', '{}', 'SKEWED')", BindError, "detection_type is one of 'SKEW', 'DRIFT'"),
+        ("SELECT ML.TFDV_VALIDATE('{}', '{}', 'SKEW', 1.5)", BindError, "at least 0 and below 1"),
+        ("SELECT ML.TFDV_VALIDATE('{}', 'no json')", TidemillError, "as ML.TFDV_DESCRIBE gives them"),
+    ],
+)  # fmt: skip
+def test_what_cannot_be_meant_is_refused(project: Project, sql: str, error: type[TidemillError], message: str) -> None:
+    with pytest.raises(error) as raised:
+        project.sql(sql).to_arrow()
+
+    assert message in str(raised.value)
+
+
+def test_nothing_to_compare_is_no_row(project: Project) -> None:
+    empty = f"SELECT * FROM ({BASE}) WHERE false"
+
+    assert (
+        rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT x FROM ({BASE})), (SELECT x FROM ({empty})))")
+        == {}
+    )
