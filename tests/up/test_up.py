@@ -155,6 +155,12 @@ def test_every_part_runs_alone_too_and_the_scheduler_ends_first(root: Path) -> N
     ]
 
 
+def test_every_part_stands_in_the_page_that_tells_of_them() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "run-it-all.md").read_text(encoding="utf-8")
+
+    assert [part.name for part in PARTS if f"| {part.name} |" not in page] == []
+
+
 def test_every_section_of_the_page_can_be_shown() -> None:
     assert list(SHOW) == list(SECTIONS)
 

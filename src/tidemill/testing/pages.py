@@ -25,6 +25,7 @@ from tidemill.core.schedules import ACTIONS, SCHEDULE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import SETTINGS, Setting
 from tidemill.runner.column_notes import COLUMN_KINDS
+from tidemill.up.parts import PARTS as PARTS_OF_UP
 from tidemill.warehouse.control.log_tables import LOG_TABLES
 from tidemill.warehouse.control.system import TABLES, SystemTable
 
@@ -277,6 +278,10 @@ def _command(name: str, command: Any) -> Iterator[str]:
         yield _row(f"`{_word(item)}`", item.help or "")
     for item in options:
         yield _row(", ".join(f"`{flag}`" for flag in item.opts) + _takes(item), _about(item))
+    if name == "up":
+        yield "\n| part | what it does |\n|---|---|\n"
+        for part in PARTS_OF_UP:
+            yield _row(f"`{part.name}`", part.doc)
 
 
 def _word(argument: Any) -> str:
