@@ -184,6 +184,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "alert_events",
         "alerts",
         "aliases",
+        "all_rejects",
         "assets",
         "audit",
         "checks",

@@ -138,3 +138,20 @@ def test_a_full_disk_stops_the_merging_of_files_and_nothing_else(root: Path, mon
         assert [(act.action, act.error is None) for act in done.acts] == [("expire", True), ("compact", False)]
         assert len(project.warehouse.files("t")) == 5
         assert project.verify() == []
+
+
+def test_rows_that_earlier_loads_did_not_take_in_go_and_those_of_the_newest_stay(root: Path) -> None:
+    (root / "tidemill.toml").write_text(f"{AT_ONCE}keep_rejects_days = 0\nkeep_run_days = 1\n")
+    (root / "sql" / "tables.sql").write_text("CREATE TABLE x OPTIONS (max_bad_rows = 1) AS SELECT * FROM 'x.csv';")
+    (root / "sql" / "model.sql").unlink()
+    with open_project(root) as project:
+        for text in ("id,v\n1,2\n2\n", "id,v\n1,2\n3\n"):
+            (root / "x.csv").write_text(text)
+            project.run()
+        asked = "SELECT raw FROM tidemill.all_rejects"
+        foretold = [act.detail for act in project.maintain(dry_run=True).acts if act.action == "forget rejects"]
+        assert foretold == ["1 rows of earlier loads, older than 0 days"]
+        assert project.sql(asked).fetchall() == [("2",), ("3",)]
+        assert "forget rejects" in [act.action for act in project.maintain().acts]
+        assert project.sql(asked).fetchall() == [("3",)]
+        assert project.maintain().acts == ()

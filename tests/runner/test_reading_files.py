@@ -14,6 +14,7 @@ import pytest
 
 from tidemill.core.errors import OptionError, SourceError, TidemillError
 from tidemill.project import Project, open_project
+from tidemill.runner.scratch import SCRATCH, Scratch, left_copies, sweep_copies
 
 Write = Callable[[str, str], Path]
 
@@ -58,6 +59,52 @@ def test_too_many_bad_rows_leave_the_old_version_and_can_be_looked_at(project: P
     assert isinstance(report.steps[0].error, SourceError)
     assert project.sql("SELECT count(*) FROM x").fetchall() == [(1,)]
     assert [row[2] for row in rejects(project)] == [3, 4]
+
+
+def test_each_load_takes_the_place_of_what_the_one_before_did_not_load(project: Project, root: Path) -> None:
+    (root / "sql" / "x.sql").write_text("CREATE TABLE x OPTIONS (max_bad_rows = 1) AS SELECT * FROM 'x.csv';")
+    for text in ("id,v\n1,2\n2\n", "id,v\n1,2\n3\n4\n", "id,v\n1,2\n3,4\n5\n"):
+        (root / "x.csv").write_text(text)
+        project.run()
+    assert [row[4] for row in rejects(project)] == ["5"]
+    kept = project.sql("SELECT raw, newest, run_id FROM tidemill.all_rejects").fetchall()
+    assert [row[:2] for row in kept] == [("2", False), ("3", False), ("4", False), ("5", True)]
+    assert len({row[2] for row in kept}) == 3
+
+    (root / "x.csv").write_text("id,v\n1,2\n")
+    project.run()
+    assert rejects(project) == []
+    (root / "x.csv").write_text("id,v\n1\n2\n")
+    project.run()
+    (root / "sql" / "x.sql").unlink()
+    project.run()
+    assert rejects(project) == []
+
+
+def test_copies_of_files_are_made_only_where_one_is_needed_and_go_with_their_statement(
+    project: Project, root: Path
+) -> None:
+    (root / "x.csv").write_text("id,v\n1,2\n2,3\n")
+    project.sql("SELECT * FROM 'x.csv'").fetchall()
+    assert not (root / SCRATCH).exists()
+    (root / "y.csv").write_text("id,v\n1,2\n2\n")
+    project.sql("CREATE TABLE y OPTIONS (max_bad_rows = 1) AS SELECT * FROM 'y.csv'")
+    assert list((root / SCRATCH).iterdir()) == []
+
+
+def test_copies_that_a_killed_process_left_go_after_the_grace_period_and_those_in_use_stay(
+    project: Project, root: Path
+) -> None:
+    used = Scratch(root)
+    (used.folder("0") / "used.csv").write_text("1")
+    left = root / SCRATCH / "0123456789abcdef"
+    left.mkdir()
+    (left / "left.csv").write_text("1")
+    assert sweep_copies(root, older_than_s=3600) == []
+
+    assert left_copies(root, older_than_s=0) == {".tidemill/scratch/0123456789abcdef/left.csv": 1}
+    assert sweep_copies(root, older_than_s=0) == [".tidemill/scratch/0123456789abcdef/left.csv"]
+    assert sorted(path.suffix for path in (root / SCRATCH).iterdir()) == ["", ".lock"]
 
 
 def test_load_data_takes_the_options_of_bigquery(project: Project, root: Path) -> None:

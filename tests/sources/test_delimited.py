@@ -37,7 +37,7 @@ def opened(reader: Reader, tmp_path: Path) -> Open:
         assert request is not None
         scratch = tmp_path / "scratch"
         shown = [(path, path.name) for path in paths]
-        return DelimitedRead(shown, request, reader, scratch=scratch, max_bad_rows=limit)
+        return DelimitedRead(shown, request, reader, scratch=lambda: scratch, max_bad_rows=limit)
 
     return open_
 

@@ -52,6 +52,14 @@ MAINTAIN: tuple[Entry, ...] = (
         doc="Records of runs, and of the slots of schedules, older than this are deleted, in days, unless something "
         "refers to them; 0 keeps all.",
     ),
+    Entry(
+        name="keep_rejects_days",
+        default=30,
+        low=0,
+        high=36_500,
+        doc="Rows of files that an earlier load did not take in stay in tidemill.all_rejects this long, in days. Those "
+        "of the newest load stay.",
+    ),
 )
 
 
@@ -65,6 +73,7 @@ class MaintainSettings:
     target_file_mb: int
     least_files: int
     keep_run_days: int
+    keep_rejects_days: int
 
 
 def maintain_settings(given: Any, place: Place) -> MaintainSettings:

@@ -13,6 +13,7 @@ from tidemill.core.who import current_user
 from tidemill.registry import retention, versions
 from tidemill.runner.report import RunReport
 from tidemill.runner.run import run_plan
+from tidemill.runner.scratch import sweep_copies
 from tidemill.runner.steps import Job
 from tidemill.warehouse.control import leases, runs
 from tidemill.warehouse.control.holders import this_process
@@ -91,3 +92,4 @@ def _sweep(stations: Stations) -> None:
             )
         stations.warehouse.sweep(older_than_s=grace_s)
         versions.sweep(stations.db, stations.store, older_than_s=grace_s)
+        sweep_copies(stations.root, older_than_s=grace_s)

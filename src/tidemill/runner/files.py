@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import os
-import shutil
-import time
-import weakref
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from tidemill.core.errors import DataError, SourceError, TidemillError
+from tidemill.runner.scratch import Scratch
 from tidemill.sources.bad_rows import BadRow
 from tidemill.sources.formats import FileRelation, Format, format_of, format_read_by, open_files
 from tidemill.sources.patterns import files_of, is_literal, is_remote
@@ -23,9 +21,6 @@ if TYPE_CHECKING:
     from tidemill.warehouse.protocol import Session
 
 Made = TypeVar("Made")
-
-SCRATCH = ".tidemill/scratch"
-LEFT_OVER_S = 2 * 24 * 3600  # copies of a process that was killed go after two days
 
 
 class Place(Protocol):
@@ -80,7 +75,7 @@ class FileReads:
         self._opened: dict[str, FileRelation | None] = {}
         self._seen: dict[Path, os.stat_result] = {}
         self._known = load_input_files(place.db) if planned else {}
-        self._scratch: Path | None = None
+        self._scratch = Scratch(place.root)
 
     def sql(self, read: FileRead) -> str | None:
         """How the engine reads what a query names; None leaves it to the engine."""
@@ -136,6 +131,11 @@ class FileReads:
                 )
 
     @property
+    def read(self) -> tuple[str, ...]:
+        """The files that were read, as people are told of them."""
+        return tuple(map(self._shown, self._seen))
+
+    @property
     def bad_rows(self) -> tuple[BadRow, ...]:
         """Rows that are not loaded."""
         return tuple(row for one in self._opened.values() if one is not None for row in one.bad_rows)
@@ -177,12 +177,13 @@ class FileReads:
                 )
 
     def _relation(self, format_: Format, paths: list[Path], read: FileRead) -> FileRelation | None:
+        scratch, number = self._scratch, str(len(self._opened))
         return open_files(
             format_,
             [(path, self._shown(path)) for path in dict.fromkeys(paths)],
             read.options,
             self._session,
-            scratch=self._folder(len(self._opened)),
+            scratch=lambda: scratch.folder(number),
             max_bad_rows=self._limit,
             types=self._types,
         )
@@ -201,22 +202,6 @@ class FileReads:
     def _shown(self, path: Path) -> str:
         return os.path.relpath(path, self._root) if path.is_relative_to(self._root) else str(path)
 
-    def _folder(self, number: int) -> Path:
-        """A folder for copies of files, not yet made; it goes when the reads do."""
-        if self._scratch is None:
-            base = self._root / SCRATCH
-            self._scratch = base / os.urandom(8).hex()
-            _sweep(base)
-            weakref.finalize(self, shutil.rmtree, self._scratch, ignore_errors=True)
-        return self._scratch / str(number)
-
 
 def _state(stat: os.stat_result) -> tuple[int, int, int]:
     return stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
-
-
-def _sweep(base: Path) -> None:
-    if base.is_dir():
-        for folder in base.iterdir():
-            if folder.stat().st_mtime < time.time() - LEFT_OVER_S:
-                shutil.rmtree(folder, ignore_errors=True)

@@ -18,12 +18,14 @@ from tidemill.core.who import current_user
 from tidemill.registry import versions
 from tidemill.registry.snapshots import snapshots_in_use
 from tidemill.runner.maintain_policy import SnapshotVerdict, snapshot_verdicts
+from tidemill.runner.scratch import left_copies, sweep_copies
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.database import parse_time, writing
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import held, require
 from tidemill.warehouse.control.old_runs import delete_runs, old_runs, running_since
 from tidemill.warehouse.control.schedules import delete_slots, old_slots
+from tidemill.warehouse.control.rejects import delete_rejects, old_rejects
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
@@ -39,7 +41,7 @@ class Act:
     Parameters
     ----------
     action
-        expire, clean up, sweep, compact, vacuum, forget runs or forget slots.
+        expire, clean up, sweep, compact, vacuum, forget runs, forget slots or forget rejects.
     object
         What it was done to.
     detail
@@ -162,6 +164,7 @@ def _tasks(
     yield "vacuum", "catalogue", lambda: _vacuum("catalogue", lambda: stations.warehouse.upkeep.vacuum(dry_run=dry_run))
     yield "forget runs", "control database", lambda: _forget_runs(stations, dry_run=dry_run)
     yield "forget slots", "control database", lambda: _forget_slots(stations, dry_run=dry_run)
+    yield "forget rejects", "control database", lambda: _forget_rejects(stations, dry_run=dry_run)
     yield "vacuum", "control database", lambda: _vacuum("control database", lambda: stations.db.tidy(dry_run=dry_run))
 
 
@@ -205,9 +208,11 @@ def _clean_up(stations: Stations, *, dry_run: bool) -> Act | None:
 def _sweep(stations: Stations, *, dry_run: bool) -> Act | None:
     grace_s = stations.settings.grace_hours * 3600.0
     found = stations.warehouse.upkeep.orphans(older_than_s=grace_s)
+    found |= left_copies(stations.root, older_than_s=grace_s)
     if not dry_run:
         stations.warehouse.sweep(older_than_s=grace_s)
         versions.sweep(stations.db, stations.store, older_than_s=grace_s)
+        sweep_copies(stations.root, older_than_s=grace_s)
     if not found:
         return None
     return Act(
@@ -245,6 +250,18 @@ def _forget_slots(stations: Stations, *, dry_run: bool) -> Act | None:
     if not dry_run:
         found = delete_slots(stations.db, before=before)
     return Act(action="forget slots", object="control database", detail=f"{found:,} older than {days} days")
+
+
+def _forget_rejects(stations: Stations, *, dry_run: bool) -> Act | None:
+    days = stations.settings.maintain.keep_rejects_days
+    before = stations.clock.now() - timedelta(days=days)
+    found = old_rejects(stations.db, before=before)
+    if not found:
+        return None
+    if not dry_run:
+        delete_rejects(stations.db, before=before)
+    detail = f"{found:,} rows of earlier loads, older than {days} days"
+    return Act(action="forget rejects", object="control database", detail=detail)
 
 
 def _vacuum(what: str, work: Callable[[], int]) -> Act | None:

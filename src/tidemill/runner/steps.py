@@ -43,7 +43,7 @@ from tidemill.sql.statements import (
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control.assets import Asset, load_assets, remove_asset, save_asset
 from tidemill.warehouse.control.leases import Lease
-from tidemill.warehouse.control.rejects import save_rejects
+from tidemill.warehouse.control.rejects import forget_newest, save_rejects
 from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
@@ -312,7 +312,7 @@ def _build_incremental(
             forget_gone_files=job.forget_gone_files,
             again=_again(step, known),
         )
-        built = _kept_apart(step, job, lambda: files.attempt(at_work.build), hidden=rule.hidden)
+        built = _kept_apart(step, job, files, at_work.build, hidden=rule.hidden)
         checked = built.checked
         if checked is None and at_work.again != "none":
             _, checked = _check_published(step, statement, job, session)
@@ -332,6 +332,7 @@ def _build_incremental(
 
         def stay(tx: Tx) -> None:
             save_asset(tx, same)
+            _save_rejects(tx, step, job, files, whole=False)
             if checked is not None:
                 checked.save(tx, version=same.version)
 
@@ -339,15 +340,16 @@ def _build_incremental(
 
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=built.landed)
-        rows = without_values(files.bad_rows, rule.hidden)
-        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows)
+        _save_rejects(tx, step, job, files, whole=built.landed.action == "replace", hidden=rule.hidden)
         if checked is not None:
             checked.save(tx, version=built.landed.version)
 
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
-def _kept_apart(step: Step, job: Job, make: Callable[[], Made], *, hidden: frozenset[str]) -> Made:
+def _kept_apart(
+    step: Step, job: Job, files: FileReads, make: Callable[[], Made], *, hidden: frozenset[str]
+) -> Made:
     """Do something that reads files; when too many of their rows are bad, those can be looked at afterwards.
 
     Parameters
@@ -356,11 +358,20 @@ def _kept_apart(step: Step, job: Job, make: Callable[[], Made], *, hidden: froze
         Keys of columns with personal data: what stands in the rows is not shown then.
     """
     try:
-        return make()
+        return files.attempt(make)
     except BadRowsError as error:
-        told = error.hiding(hidden)
-        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=told.rows)
+        told, read = error.hiding(hidden), files.read
+        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=told.rows, files=read)
         raise told from None
+
+
+def _save_rejects(
+    tx: Tx, step: Step, job: Job, files: FileReads, *, whole: bool, hidden: frozenset[str]
+) -> None:
+    """Write down what was not loaded, in the place of what an earlier load told of the table, or of the same files."""
+    read = None if whole else files.read
+    rows = without_values(files.bad_rows, hidden)
+    save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows, files=read)
 
 
 def _publish(
@@ -382,7 +393,7 @@ def _publish(
         return warehouse.stage(session, opened.sql, opened.relations, table=step.asset, attempt=attempt)
 
     hidden = hidden_in(statement, job.stations.settings.tables)
-    staged = _kept_apart(step, job, lambda: files.attempt(stage), hidden=hidden)
+    staged = _kept_apart(step, job, files, stage, hidden=hidden)
     try:
         require_columns(step.asset, staged.columns, job.stations.settings.tables)
         files.require_same()
@@ -398,8 +409,7 @@ def _publish(
     def record(tx: Tx) -> None:
         _record_table(tx, step, statement, job, landed=landed)
         checked.save(tx, version=landed.version)
-        rows = without_values(files.bad_rows, hidden)
-        save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows)
+        _save_rejects(tx, step, job, files, whole=not add, hidden=hidden)
 
     warnings = (*files.warnings, *checked.warnings)
     return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
@@ -559,5 +569,6 @@ def _drop(step: Step, job: Job) -> Outcome:
 
     def forget(tx: Tx) -> None:
         remove_asset(tx, step.asset)
+        forget_newest(tx, step.asset)
 
     return Outcome(record=forget)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
 ROW_NUMBER = "tm_row"  # the first column of kept rows: their place in the file
+
+CopyFolder = Callable[[], Path]
+"""Gives a folder for copies of files, made when it is first needed."""
 
 
 class Reader(Protocol):

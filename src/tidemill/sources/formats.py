@@ -11,7 +11,7 @@ from tidemill.core.errors import SourceError, TidemillError
 
 if TYPE_CHECKING:
     from tidemill.sources.bad_rows import BadRow
-    from tidemill.sources.files import Reader
+    from tidemill.sources.files import CopyFolder, Reader
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,7 +102,7 @@ def open_files(
     options: Mapping[str, Any],
     reader: Reader,
     *,
-    scratch: Path,
+    scratch: CopyFolder,
     max_bad_rows: int | None,
     types: Mapping[str, str],
 ) -> FileRelation | None:
@@ -115,7 +115,7 @@ def open_files(
     options
         Of the engine's reader, by lower-case name.
     scratch
-        A folder for copies, which must stay until the relation was read.
+        Gives a folder for copies, which must stay until the relation was read.
     max_bad_rows
         More bad rows make it fail; None takes any number, and tells the first ones.
     types

@@ -23,7 +23,7 @@ from tidemill.sources.patterns import quote_file
 from tidemill.sources.raw_bytes import is_compressed, open_bytes
 
 if TYPE_CHECKING:
-    from tidemill.sources.files import Reader
+    from tidemill.sources.files import CopyFolder, Reader
 
 LONG = r"[:\[,]\s*-?(\d{17,}|9\d{15})\s*[,\]}]"  # in JSON's text: a whole number that a DOUBLE may not have
 
@@ -48,7 +48,7 @@ class JsonRead:
     """
 
     def __init__(
-        self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: Path, max_bad_rows: int | None
+        self, paths: Sequence[tuple[Path, str]], reader: Reader, *, scratch: CopyFolder, max_bad_rows: int | None
     ) -> None:
         self._files = [_File(path, shown, path) for path, shown in paths]
         self._reader = reader
@@ -180,7 +180,7 @@ class JsonRead:
             with open_bytes(file.path) as data:
                 array = data.read(1 << 16).lstrip().startswith(b"[")
             if not array:
-                self._mend(file, self._scratch / f"{number}.ndjson")
+                self._mend(file, self._scratch() / f"{number}.ndjson")
         if self._limit is not None and self.bad_count > self._limit:
             raise BadRowsError.of(self._bad, self.bad_count, self._limit)
 

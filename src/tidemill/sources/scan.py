@@ -57,7 +57,7 @@ def _kept(
     paths = [(file, file.name) for file in scan.files]
     notes: tuple[str, ...] = ()
     try:
-        read = open_files(format_, paths, options, reader, scratch=scratch, max_bad_rows=None, types={})
+        read = open_files(format_, paths, options, reader, scratch=lambda: scratch, max_bad_rows=None, types={})
     except SourceError as error:
         # A title above the header: in a run a person says so, here we do.
         said = error.facts.get("options")
@@ -65,7 +65,7 @@ def _kept(
             raise
         options = {**options, **said}
         notes = (f"what stands above the header is passed over: {error.message}",)
-        read = open_files(format_, paths, options, reader, scratch=scratch, max_bad_rows=None, types={})
+        read = open_files(format_, paths, options, reader, scratch=lambda: scratch, max_bad_rows=None, types={})
     assert read is not None  # noqa: S101 - None is for options that only the engine knows
     if format_.name == "PARQUET":  # is read in place, as often as needed
         return scan, options

@@ -65,7 +65,10 @@ ABOUT_TABLES = {
     "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
     "label_deliveries": "Each time labels were read from a table, a file or a query: how many were new, known already"
     " or refused. The refused ones are in `tidemill.rejects`.",
-    "rejects": "Rows of files that were not loaded: where they stand, why, and their text. The newest load of a step.",
+    "rejects": "Rows of files that were not loaded: where they stand, why, and their text. Of each table those of its"
+    " newest load; of a table that takes in file after file, of each file's newest load.",
+    "all_rejects": "The rows of `tidemill.rejects` (`newest`) and those of earlier loads, until `keep_rejects_days` are"
+    " over.",
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
     "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",

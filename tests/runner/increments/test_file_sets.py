@@ -257,4 +257,9 @@ def test_a_cell_that_is_not_of_its_declared_type_is_a_bad_row_of_a_new_file_too(
     write(1)
     shop.run()
     assert shop.rows("SELECT id, v FROM orders ORDER BY id") == [(1, 2), (3, 4)]
-    assert shop.rows("SELECT file, line, raw FROM tidemill.rejects")[-1] == ("data/b.csv", 3, "5,eight")
+    asked = "SELECT file, line, raw FROM tidemill.rejects"
+    assert shop.rows(asked) == [("data/b.csv", 3, "5,eight")]
+
+    (shop.root / "data" / "c.csv").write_text("id,v\n6,seven\n")
+    shop.run()
+    assert shop.rows(asked) == [("data/b.csv", 3, "5,eight"), ("data/c.csv", 2, "6,seven")]

@@ -25,7 +25,7 @@ from tidemill.sources.files import first_row, rows
 from tidemill.sources.patterns import quote_file
 
 if TYPE_CHECKING:
-    from tidemill.sources.files import Reader
+    from tidemill.sources.files import CopyFolder, Reader
 
 SAMPLE_ROWS = 20_480
 HEADER_ROWS = 200  # below the first one, whose types tell whether it is a header
@@ -64,7 +64,7 @@ class DelimitedRead:
     reader
         A session to look at rows with.
     scratch
-        A folder for copies, which must stay until the relation was read.
+        Gives a folder for copies, which must stay until the relation was read.
     max_bad_rows
         More bad rows make it fail; None takes any number, and tells the first ones.
     """
@@ -75,7 +75,7 @@ class DelimitedRead:
         request: Request,
         reader: Reader,
         *,
-        scratch: Path,
+        scratch: CopyFolder,
         max_bad_rows: int | None,
     ) -> None:
         self._request = request
@@ -203,7 +203,7 @@ class DelimitedRead:
         """Write a copy of a file without its bad rows."""
         layout = file.layout
         assert layout.shape is not None  # noqa: S101 - empty files are left out before
-        copy = self._scratch / f"{self._files.index(file)}.csv"
+        copy = self._scratch() / f"{self._files.index(file)}.csv"
         done = mend(
             layout.path,
             copy,

@@ -13,6 +13,7 @@ WHERE status <> 'running' AND finished_at IS NOT NULL AND finished_at < :before
   AND run_id NOT IN (SELECT run_id FROM assets)
   AND run_id NOT IN (SELECT run_id FROM model_versions)
   AND run_id NOT IN (SELECT run_id FROM table_versions)
+  AND run_id NOT IN (SELECT run_id FROM rejects WHERE newest = 1)
   AND run_id NOT IN (SELECT run_id FROM steps WHERE status IN ('running', 'lost'))
 """
 
@@ -26,11 +27,11 @@ def old_runs(db: Database | Tx, *, before: datetime) -> list[str]:
 
 
 def delete_runs(db: Database, runs: list[str]) -> None:
-    """Delete runs, their steps and their checks, some at a time."""
+    """Delete runs, their steps, their checks and the rows that they did not load, some at a time."""
     for start in range(0, len(runs), AT_ONCE):
         with writing(db) as tx:
             for run_id in runs[start : start + AT_ONCE]:
-                for table in ("checks", "steps", "runs"):
+                for table in ("rejects", "checks", "steps", "runs"):
                     tx.execute(f"DELETE FROM {table} WHERE run_id = :run_id", run_id=run_id)
 
 

@@ -27,3 +27,13 @@ _SQL = """
 def create_rejects_table(tx: Tx) -> None:
     """The migration that brings the table."""
     tx.execute(_SQL)
+
+
+def mark_newest_rejects(tx: Tx) -> None:
+    """Mark the rows of each table's newest load: those of earlier loads stay beside them until they are old."""
+    tx.execute("ALTER TABLE rejects ADD COLUMN newest BIGINT NOT NULL DEFAULT 0")
+    tx.execute(
+        "UPDATE rejects SET newest = 1 WHERE created_at ="
+        " (SELECT MAX(other.created_at) FROM rejects AS other WHERE other.table_name = rejects.table_name)"
+    )
+    tx.execute("CREATE INDEX rejects_by_table ON rejects (newest, table_name)")

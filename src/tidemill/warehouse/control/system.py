@@ -27,6 +27,22 @@ class SystemTable:
 
 _MODEL = "JOIN models ON models.model_key = {0}.model_key"
 _DEPLOYMENT = "JOIN deployments ON deployments.deployment_key = v.deployment_key"
+_REJECTS = {
+    "run_id": "text",
+    "step": "text",
+    "number": "int",
+    "table": "text",
+    "file": "text",
+    "line": "int",
+    "column": "text",
+    "reason": "text",
+    "raw": "text",
+    "created_at": "time",
+}
+_REJECTED = (
+    'SELECT rejects.*, table_name AS "table", column_name AS "column" FROM rejects {0}'
+    " ORDER BY created_at, run_id, step, number"
+)
 
 TABLES: dict[str, SystemTable] = {
     "runs": SystemTable(
@@ -355,22 +371,8 @@ TABLES: dict[str, SystemTable] = {
         },
         sql="SELECT label_deliveries.*, row_count AS rows FROM label_deliveries ORDER BY started_at, delivery_id",
     ),
-    "rejects": SystemTable(
-        columns={
-            "run_id": "text",
-            "step": "text",
-            "number": "int",
-            "table": "text",
-            "file": "text",
-            "line": "int",
-            "column": "text",
-            "reason": "text",
-            "raw": "text",
-            "created_at": "time",
-        },
-        sql='SELECT rejects.*, table_name AS "table", column_name AS "column" FROM rejects'
-        " ORDER BY created_at, run_id, step, number",
-    ),
+    "rejects": SystemTable(columns=_REJECTS, sql=_REJECTED.format("WHERE newest = 1")),
+    "all_rejects": SystemTable(columns={**_REJECTS, "newest": "bool"}, sql=_REJECTED.format("")),
     "schedules": SystemTable(
         columns={
             "name": "text",

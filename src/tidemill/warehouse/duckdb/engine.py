@@ -9,7 +9,6 @@ from __future__ import annotations
 import contextlib
 import itertools
 import os
-import shutil
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from tidemill.core.connections import ConnectionSettings
 from tidemill.core.faults import fault
 from tidemill.core.names import quote_name, quote_text
 from tidemill.warehouse.duckdb.instance import Instance
-from tidemill.warehouse.duckdb.locks import claim
+from tidemill.warehouse.duckdb.locks import claim_new, give_up
 from tidemill.warehouse.duckdb.outside import Outside
 from tidemill.warehouse.duckdb.places import Places, make_folder, move, sync
 from tidemill.warehouse.duckdb.scalar_functions import add_functions
@@ -208,17 +207,15 @@ class Engine:
             self._clerk = self._readers = None
             self.outside.close()
             if self._spill is not None:
-                path, handle = self._spill
-                shutil.rmtree(path, ignore_errors=True)
-                path.with_suffix(".lock").unlink(missing_ok=True)
-                os.close(handle)
+                give_up(*self._spill)
                 self._spill = None
 
     def _reading(self) -> Instance:
         if self._closed:
             raise RuntimeError("the warehouse is closed")
         if self._readers is None:
-            self._spill = self._spill or claim_spill(self.places)
+            # A folder of its own: two instances in one would mix their files.
+            self._spill = self._spill or claim_new(self.places.spill)
             config = {"temp_directory": str(self._spill[0]), "file_search_path": str(self.places.search)}
             if self.settings.threads is not None:
                 config["threads"] = str(self.settings.threads)
@@ -255,13 +252,3 @@ class Engine:
 def _set(connection: DuckDBPyConnection, settings: dict[str, str]) -> None:
     for name, value in settings.items():
         connection.execute(f"SET GLOBAL {name} = {quote_text(value)}")
-
-
-def claim_spill(places: Places) -> tuple[Path, int]:
-    """A name for this instance's spill folder (two instances in one folder would mix their files), and its claim."""
-    places.spill.mkdir(parents=True, exist_ok=True)
-    while True:
-        path = places.spill / os.urandom(8).hex()
-        handle = claim(path.with_suffix(".lock"))
-        if handle is not None:
-            return path, handle

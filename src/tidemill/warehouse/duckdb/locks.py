@@ -10,6 +10,7 @@ import contextlib
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
@@ -51,6 +52,43 @@ def claim(path: Path) -> int | None:
         os.close(handle)
         return None
     return handle
+
+
+def claim_new(base: Path) -> tuple[Path, int]:
+    """A folder's name in ``base`` that nobody has, not yet made, and the claim on it; `give_up` ends both."""
+    base.mkdir(parents=True, exist_ok=True)
+    while True:
+        path = base / os.urandom(8).hex()
+        handle = claim(path.with_suffix(".lock"))
+        if handle is not None:
+            return path, handle
+
+
+def give_up(path: Path, handle: int) -> None:
+    """Remove a claimed folder with all that is in it, and end the claim."""
+    shutil.rmtree(path, ignore_errors=True)
+    path.with_suffix(".lock").unlink(missing_ok=True)
+    os.close(handle)
+
+
+def unclaimed(folder: Path, oldest: float, *, keep_locks: bool = False) -> Iterator[Path]:
+    """Folders whose process has ended, when everything in them is old. Their lock files go with them."""
+    names = {path.stem for path in folder.glob("*.lock")} | {path.name for path in folder.glob("*") if path.is_dir()}
+    for name in sorted(names):
+        path, lock = folder / name, folder / f"{name}.lock"
+        ages = [entry.stat().st_mtime for entry in (path, lock, *path.rglob("*")) if entry.exists()]
+        if max(ages, default=0.0) > oldest:
+            continue
+        handle = claim(lock)
+        if handle is None:
+            continue
+        try:
+            if path.is_dir():
+                yield path
+            if not keep_locks:
+                lock.unlink(missing_ok=True)
+        finally:
+            os.close(handle)
 
 
 def _wait(handle: int, path: Path, *, wait_s: float) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator
@@ -11,7 +10,7 @@ from pathlib import Path
 from tidemill.core.faults import fault
 from tidemill.warehouse.duckdb.commits import Commits
 from tidemill.warehouse.duckdb.engine import Engine
-from tidemill.warehouse.duckdb.locks import claim
+from tidemill.warehouse.duckdb.locks import unclaimed
 from tidemill.warehouse.duckdb.verify import FILES, file_name, named_files
 
 
@@ -25,7 +24,7 @@ def sweep(engine: Engine, commits: Commits, *, older_than_s: float) -> list[str]
         path.unlink()
         removed.append(places.relative(path))
     for folder in (places.staging, places.spill):
-        for path in _unclaimed(folder, oldest):
+        for path in unclaimed(folder, oldest):
             removed += [places.relative(file) for file in sorted(path.rglob("*")) if file.is_file()]
             shutil.rmtree(path, ignore_errors=True)
     return removed
@@ -36,7 +35,7 @@ def orphans(engine: Engine, commits: Commits, *, older_than_s: float) -> dict[st
     places, oldest = engine.places, time.time() - older_than_s
     found = list(_old_files(engine, commits, oldest))
     for folder in (places.staging, places.spill):
-        for path in _unclaimed(folder, oldest, keep_locks=True):
+        for path in unclaimed(folder, oldest, keep_locks=True):
             found += [file for file in sorted(path.rglob("*")) if file.is_file()]
     return {places.relative(path): path.stat().st_size for path in found}
 
@@ -54,23 +53,3 @@ def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
     for path in sorted(engine.places.data.rglob("*")):
         if path.is_file() and path.name not in named:
             yield path
-
-
-def _unclaimed(folder: Path, oldest: float, *, keep_locks: bool = False) -> Iterator[Path]:
-    """Folders whose process has ended, when everything in them is old. Their lock files go with them."""
-    names = {path.stem for path in folder.glob("*.lock")} | {path.name for path in folder.glob("*") if path.is_dir()}
-    for name in sorted(names):
-        path, lock = folder / name, folder / f"{name}.lock"
-        ages = [entry.stat().st_mtime for entry in (path, lock, *path.rglob("*")) if entry.exists()]
-        if max(ages, default=0.0) > oldest:
-            continue
-        handle = claim(lock)
-        if handle is None:
-            continue
-        try:
-            if path.is_dir():
-                yield path
-            if not keep_locks:
-                lock.unlink(missing_ok=True)
-        finally:
-            os.close(handle)
