@@ -102,14 +102,15 @@ class Teller:
         found = load_checks(self._job.stations.db, self._job.run_id, step.name)
         if not found:
             return
+        tested, asserted = (list(side) for side in zip(*map(_told, found), strict=True))
         tests = RunOf(
             run_id=_uuid(self._job.run_id, step.name, "checks"),
             namespace=self._namespace,
             job=f"{run.job}.checks",
-            run_facets={"parent": run.as_parent, "test": facet("test", tests=[_test(row) for row in found])},
+            run_facets={"parent": run.as_parent, "test": facet("test", tests=tested)},
             job_facets={"jobType": _job_type("TEST")},
         )
-        side = {"dataQualityAssertions": facet("dataQualityAssertions", assertions=[_assertion(row) for row in found])}
+        side = {"dataQualityAssertions": facet("dataQualityAssertions", assertions=asserted)}
         table = Dataset(namespace=self._namespace, name=step.asset, side=side)
         self._send("START", tests)
         self._send("COMPLETE", tests, inputs=[table])
@@ -177,20 +178,10 @@ def _job_type(kind: str) -> dict[str, Any]:
     return facet("jobType", processingType="BATCH", integration=INTEGRATION, jobType=kind)
 
 
-def _assertion(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "assertion": row["kind"],
-        "success": row["status"] == "passed",
-        "severity": "error" if row["enforced"] else "warn",
-        "name": row["check_name"],
-        "actual": f"{row['rows_failing']} of {row['rows_seen']} rows fail",
-    }
-
-
-def _test(row: Mapping[str, Any]) -> dict[str, Any]:
-    return {
-        "name": row["check_name"],
-        "status": "pass" if row["status"] == "passed" else "fail",
-        "severity": "error" if row["enforced"] else "warn",
-        "type": row["kind"],
-    }
+def _told(row: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """A check as the specification's test, and as its assertion about a table."""
+    passed = row["status"] == "passed"
+    both = {"name": row["check_name"], "severity": "error" if row["enforced"] else "warn"}
+    test = {**both, "status": "pass" if passed else "fail", "type": row["kind"]}
+    failing = f"{row['rows_failing']} of {row['rows_seen']} rows fail"
+    return test, {**both, "success": passed, "assertion": row["kind"], "actual": failing}

@@ -17,9 +17,9 @@ from tidemill.sql.scalar_call import ScalarCall, fill, number
 INVISIBLE = "[\\x01-\\x08\\x0e-\\x1f\\x7f-\\x{84}\\x{86}-\\x{9f}\\x{ad}\\x{200b}\\x{200e}\\x{200f}\\x{2060}\\x{feff}]+"
 WHITE = "[\\s\\x{85}\\p{Z}\\x0b]+"
 AROUND = "[\\s\\x{85}\\p{Z}\\x0b\\x{200b}\\x{feff}]*"
-# What the work would leave as it is; most texts are, and looking is ten times cheaper than working.
-TIDY = "([!-~]+( [!-~]+)*)?"
-TIDY_KEY = "([a-z0-9]+( [a-z0-9]+)*)?"
+# What needs no work but at its ends and in its case; most texts are such, and looking is ten times cheaper than working.
+TIDY = " *([!-~]+( [!-~]+)*)? *"
+TIDY_KEY = " *([a-zA-Z0-9]+( [a-zA-Z0-9]+)*)? *"
 # Letters that are no accented form of another, and their usual spelling.
 LETTERS = ("øłđħıŧŋ", "oldhitn")
 LIGATURES = (("ß", "ss"), ("æ", "ae"), ("œ", "oe"), ("þ", "th"), ("ð", "d"), ("ĳ", "ij"))
@@ -58,7 +58,7 @@ def clean_text(call: ScalarCall) -> exp.Expr:
         work = f"translate({work}, :from_, :to_)"
         parts |= {"from_": TYPOGRAPHIC[0], "to_": TYPOGRAPHIC[1]}
     return fill(
-        f"CASE WHEN regexp_full_match(CAST(:x AS VARCHAR), :tidy) THEN CAST(:x AS VARCHAR) ELSE {work} END",
+        f"CASE WHEN regexp_full_match(CAST(:x AS VARCHAR), :tidy) THEN trim(CAST(:x AS VARCHAR)) ELSE {work} END",
         x=call.arguments[0],
         **{name: text(value) for name, value in parts.items()},
     )
@@ -101,7 +101,7 @@ def folded(tree: exp.Expr) -> exp.Expr:
     for letter, spelling in LIGATURES:
         spelt = f"replace({spelt}, '{letter}', '{spelling}')"
     return fill(
-        "CASE WHEN regexp_full_match(CAST(:x AS VARCHAR), :tidy) THEN CAST(:x AS VARCHAR) "
+        "CASE WHEN regexp_full_match(CAST(:x AS VARCHAR), :tidy) THEN lower(trim(CAST(:x AS VARCHAR))) "
         f"ELSE trim(regexp_replace(translate({spelt}, :from_, :to_), :other, ' ', 'g')) END",
         x=tree,
         tidy=text(TIDY_KEY),
@@ -109,6 +109,16 @@ def folded(tree: exp.Expr) -> exp.Expr:
         to_=text(LETTERS[1]),
         other=text("[^\\p{L}\\p{N}\\p{M}]+"),
     )
+
+
+def _folded_literal(item: exp.Expr) -> exp.Expr:
+    """The key of a text that is written out: worked out here where that is sure to be the same.
+
+    The engine folds no constants inside a lambda: it would work on each accepted value again for each row.
+    """
+    if item.name.isascii():
+        return text(re.sub("[^a-z0-9]+", " ", item.name.lower()).strip())
+    return folded(item)
 
 
 def clean_fold(call: ScalarCall) -> exp.Expr:
@@ -135,10 +145,9 @@ def clean_category(call: ScalarCall) -> exp.Expr:
         raise call.wrong("the accepted values are an array written out: ['a', 'b']")
     if not all(isinstance(item, exp.Literal) and item.is_string for item in accepted.expressions):
         raise call.wrong("the accepted values are texts")
-    # The engine folds constants: the keys of the accepted values are worked out once.
     parts = {
         "key": folded(call.arguments[0]),
-        "keys": exp.Array(expressions=[folded(item) for item in accepted.expressions]),
+        "keys": exp.Array(expressions=[_folded_literal(item) for item in accepted.expressions]),
         "accepted": accepted,
     }
     answers = ["(:accepted)[list_position(:keys, :key)]"]
