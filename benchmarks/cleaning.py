@@ -69,17 +69,19 @@ PAIRS = (
 LATEST = (
     "LATEST of 3,650 keys",
     "SELECT count(COLUMNS(*)) FROM CLEAN.LATEST(TABLE rows_of, 'k', 'i')",
-    "SELECT count(COLUMNS(*)) FROM "
-    "(SELECT * FROM rows_of QUALIFY row_number() OVER (PARTITION BY k ORDER BY i DESC) = 1)",
+    (
+        "SELECT count(COLUMNS(*)) FROM "
+        "(SELECT * FROM rows_of QUALIFY row_number() OVER (PARTITION BY k ORDER BY i DESC) = 1)"
+    ),
 )
 PLACES = ("in_memory", "in_parquet")
 
 
 def run(options: Options) -> Result:
     rows = options.rows(1_000_000)
+    how = "medians of CPU seconds, and the median of the rounds' ratios"
     lines = [
-        f"{rows:,} rows, 2 threads; {options.rounds} rounds in turns; medians of CPU seconds, and the median of the "
-        "rounds' ratios.",
+        f"{rows:,} rows, 2 threads; {options.rounds} rounds in turns; {how}.",
         "",
         "| | memory: s | by hand s | x by hand | Parquet: s | by hand s | x by hand |",
         "|---|---|---|---|---|---|---|",

@@ -11,11 +11,14 @@ import resource
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator
+from dataclasses import fields
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.finding import Finding
+from tidemill.core.openlineage import KEY_VARIABLE
+from tidemill.core.secrets import VARIABLE
 
 if TYPE_CHECKING:
     from tidemill.project import Project
@@ -169,6 +172,43 @@ def control(project: Project) -> Iterator[Finding]:
         )
 
 
+def catalogue(project: Project) -> Iterator[Finding]:
+    """Snapshots whose files are gone or cut, files without a digest, and damage to the catalogue itself."""
+    problems = project.warehouse.verify(digests=False)
+    for problem in problems[:3]:
+        yield Finding(
+            check="lake's files",
+            status="bad",
+            detail=f"{problem.what}: {problem.object}: {problem.detail}",
+            hint="put the file back from a backup, or tidemill run --full-refresh; tidemill verify lists all damage",
+        )
+    if len(problems) > 3:
+        yield Finding(
+            check="lake's files", status="bad", detail=f"{len(problems) - 3:,} more", hint="tidemill verify lists all"
+        )
+
+
+def variables(project: Project) -> Iterator[Finding]:
+    """Environment variables that settings take something from and that are not set."""
+    wanted = [
+        (f"connections.{name}.{entry}", variable)
+        for name, connection in project.settings.connections.items()
+        for entry in (field.name for field in fields(connection))
+        for variable in VARIABLE.findall(str(getattr(connection, entry)))
+    ]
+    telling = project.settings.openlineage
+    if telling.url and telling.api_key_variable != KEY_VARIABLE:
+        wanted.append(("openlineage.api_key_variable", telling.api_key_variable))
+    for setting, variable in wanted:
+        if variable not in os.environ:
+            yield Finding(
+                check="environment",
+                status="bad",
+                detail=f"{setting} takes {variable}, and there is no such variable in the environment",
+                hint=f"export {variable}=...",
+            )
+
+
 def spool(project: Project) -> Iterator[Finding]:
     """Records of the prediction log that nobody carries into the lake."""
     from tidemill.serving.log.collect import Collector
@@ -221,6 +261,8 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     locks,
     leases,
     control,
+    catalogue,
+    variables,
     spool,
     scheduler,
     upkeep,

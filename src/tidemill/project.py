@@ -322,8 +322,16 @@ class Project:
 
         return [*self.warehouse.verify(table), *(verify_artifacts(self.db, self.store) if table is None else [])]
 
-    def maintain(self, *, dry_run: bool = False, listen: Callable[[Act], None] = lambda _: None) -> Maintained:
+    def maintain(
+        self,
+        tables: Sequence[str] = (),
+        *,
+        dry_run: bool = False,
+        listen: Callable[[Act], None] = lambda _: None,
+    ) -> Maintained:
         """Merge small files, forget old snapshots, remove what nothing names; ``listen`` is told of each act.
+
+        With ``tables`` only the files of these are merged, and only their snapshots forgotten.
 
         Raises
         ------
@@ -332,7 +340,7 @@ class Project:
         """
         from tidemill.runner.maintain import maintain
 
-        return maintain(self.stations, dry_run=dry_run, listen=listen)
+        return maintain(self.stations, tables=tables, dry_run=dry_run, listen=listen)
 
     def deploy(
         self,

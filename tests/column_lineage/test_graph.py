@@ -311,3 +311,18 @@ def test_plain_data_names_both_ends_and_the_subtype(build: Build) -> None:
          "subtype": "IDENTITY"},
     ]  # fmt: skip
     assert ColumnRef("t").column == ""
+
+
+def test_cleaning_functions_are_followed_into_what_they_read(build: Build) -> None:
+    graph = build(
+        "CREATE TABLE t AS SELECT CLEAN.NUMBER(x) AS n, CLEAN.CATEGORY(g, ['a', 'b'], distance => 1) AS c, "
+        "CLEAN.MAJORITY(y) OVER (PARTITION BY g) AS m, CLEAN.FILL(x, 'forward') OVER (ORDER BY id) AS f FROM a; "
+        "CREATE TABLE u AS SELECT x, s FROM CLEAN.LATEST(TABLE a, 'g', 'id')"
+    )
+    assert edges(graph, "t") == {
+        "n": ["a.x transformation"],
+        "c": ["a.g transformation"],
+        "m": ["a.g window", "a.y transformation"],
+        "f": ["a.id window", "a.x transformation"],
+    }
+    assert edges(graph, "u") == {"x": ["a.x identity"], "s": ["a.s identity"], "": ["a.g filter", "a.id filter"]}

@@ -125,3 +125,53 @@ def test_a_missing_wheel_is_named_and_ends_nothing(monkeypatch: pytest.MonkeyPat
     found = {one.check: one for one in doctor.examine(tmp_path)}
     assert "duckdb-extension-that-is-not-there" in found["packages"].detail
     assert "engine" not in found
+
+
+def test_files_of_a_snapshot_that_are_gone_or_cut_or_have_no_digest_are_named(lively: Project) -> None:
+    append(lively.warehouse, "t", "SELECT 2 AS a", run_id="b")  # type: ignore[arg-type]
+    first, second = (lively.keep / "lake" / file.path for file in lively.warehouse.files("t"))
+    first.rename(first.with_suffix(".away"))
+    assert "missing: table t" in only(doctor_project.catalogue, lively).detail
+    first.with_suffix(".away").rename(first)
+    second.write_bytes(second.read_bytes()[:-1])
+    assert "truncated: table t" in only(doctor_project.catalogue, lively).detail
+    lively.close()
+    with closing(sqlite3.connect(lively.keep / "lake" / "catalog.sqlite", isolation_level=None)) as catalogue:
+        catalogue.execute("UPDATE ducklake_data_file SET path = 'other.parquet' WHERE begin_snapshot = 1")
+    with open_project(lively.root) as again:
+        details = [found.detail for found in doctor_project.catalogue(again)]
+    assert any("other.parquet: no digest was recorded" in detail for detail in details)
+
+
+def test_a_damaged_catalogue_is_named(lively: Project) -> None:
+    lively.close()
+    with closing(sqlite3.connect(lively.keep / "lake" / "catalog.sqlite", isolation_level=None)) as catalogue:
+        catalogue.execute("CREATE TABLE more (a)")
+        catalogue.execute("INSERT INTO more VALUES (1)")
+        catalogue.execute("CREATE INDEX more_by_a ON more (a)")
+        catalogue.execute("PRAGMA writable_schema = ON")
+        catalogue.execute(
+            "UPDATE sqlite_master SET sql = 'CREATE INDEX more_by_a ON more (a + 1)' WHERE name = 'more_by_a'"
+        )
+    with open_project(lively.root) as again:
+        assert "damaged: catalogue" in only(doctor_project.catalogue, again).detail
+
+
+def test_variables_that_settings_take_and_that_are_not_set_are_named(
+    root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("SHOP_DATABASE", raising=False)
+    monkeypatch.delenv("CATALOGUE_KEY", raising=False)
+    (root / "tidemill.toml").write_text(
+        '[connections.shop]\nurl = "sqlite:///${SHOP_DATABASE}"\n'
+        '[openlineage]\nurl = "http://127.0.0.1:9"\napi_key_variable = "CATALOGUE_KEY"\n'
+    )
+    with open_project(root) as project:
+        found = [one.detail.partition(",")[0] for one in doctor_project.variables(project)]
+        assert found == [
+            "connections.shop.url takes SHOP_DATABASE",
+            "openlineage.api_key_variable takes CATALOGUE_KEY",
+        ]
+        monkeypatch.setenv("SHOP_DATABASE", "shop.sqlite")
+        monkeypatch.setenv("CATALOGUE_KEY", "secret")
+        assert list(doctor_project.variables(project)) == []

@@ -9,7 +9,8 @@ import pytest
 from tests.runner.conftest import write_visits
 from tests.warehouse.upkeep_state import append
 
-from tidemill.core.errors import BusyError, SpaceError
+from tidemill.cli.main import run_command
+from tidemill.core.errors import BusyError, NotFoundError, SpaceError
 from tidemill.core.maintain import MaintainSettings, maintain_settings
 from tidemill.project import open_project
 from tidemill.registry.snapshots import snapshots_in_use
@@ -155,3 +156,22 @@ def test_rows_that_earlier_loads_did_not_take_in_go_and_those_of_the_newest_stay
         assert "forget rejects" in [act.action for act in project.maintain().acts]
         assert project.sql(asked).fetchall() == [("3",)]
         assert project.maintain().acts == ()
+
+
+def test_only_the_tables_that_are_named_are_looked_after(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (root / "tidemill.toml").write_text(AT_ONCE)
+    with open_project(root) as project:
+        for turn in range(5):
+            for table in ("one", "other"):
+                append(project.warehouse, table, f"SELECT {turn} AS a", run_id=f"{table}-{turn}")  # type: ignore[arg-type]
+        with pytest.raises(NotFoundError, match="no table thr"):
+            project.maintain(["one", "thr"])
+        done = project.maintain(["ONE"])
+        assert [(act.action, act.object) for act in done.acts] == [("expire", "snapshots"), ("compact", "one")]
+        assert (len(project.warehouse.files("one")), len(project.warehouse.files("other"))) == (1, 5)
+        readable = {table: [one.readable for one in project.history(table)] for table in ("one", "other")}
+        assert readable == {"one": [True, False, False, False, False], "other": [True] * 5}
+    assert run_command(["history", "one", "--project", str(root)]) == 0
+    shown = capsys.readouterr().out
+    assert "(1)" in shown
+    assert "4 versions in brackets" in shown

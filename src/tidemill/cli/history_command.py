@@ -9,6 +9,7 @@ from typing import Annotated
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument
+from tidemill.cli.words import count
 from tidemill.core.errors import NotFoundError
 from tidemill.project import Project
 from tidemill.runner.result import text_table
@@ -32,11 +33,16 @@ def history(
     merged = any(one.action == "merge" or one.watermark for one in versions)
     head = ["version", "created_at (UTC)", "rows", *(CHANGES if merged else ()), "bytes", "run", "message"]
     print(text_table(head, [_row(one, merged=merged) for one in versions]))
+    forgotten = [one.version for one in versions if not one.readable]
+    if forgotten:
+        some = count(len(forgotten), "version")
+        print(f"{some} in brackets: tidemill maintain has forgotten the rows, and the number cannot be read any more")
 
 
 def _row(one: TableVersion, *, merged: bool) -> tuple[object, ...]:
     what = (one.added, one.replaced, one.deleted, one.watermark) if merged else ()
-    return (one.version, f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.rows, *what, one.bytes, one.run_id, one.message)
+    number = one.version if one.readable else f"({one.version})"
+    return (number, f"{one.created_at:%Y-%m-%d %H:%M:%S}", one.rows, *what, one.bytes, one.run_id, one.message)
 
 
 def _versions(project: Project, table: str) -> list[TableVersion]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
-from tidemill.cli.parameters import option
+from tidemill.cli.parameters import argument, option
 from tidemill.cli.words import columns_of_text, count, duration
 
 if TYPE_CHECKING:
@@ -17,13 +17,16 @@ if TYPE_CHECKING:
 
 
 def maintain(
+    tables: Annotated[list[str], argument(about="Only these tables; else all, and everything else.")] = [],  # noqa: B006
     dry_run: Annotated[bool, option("--dry-run", about="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
 ) -> None:
     """Print each thing that was done, and why snapshots stay; leave with an error's status when one failed."""
     with entered(project) as opened:
-        done = opened.maintain(dry_run=dry_run, listen=lambda act: None if as_json else _print(act, dry_run=dry_run))
+        done = opened.maintain(
+            tables, dry_run=dry_run, listen=lambda act: None if as_json else _print(act, dry_run=dry_run)
+        )
     if as_json:
         print(json.dumps(done.as_json(), indent=2, ensure_ascii=False, default=str))
     else:

@@ -11,6 +11,7 @@ from tidemill.column_lineage.flow import Flow, Out, Relation, merged, through
 from tidemill.column_lineage.graph import ColumnRef
 from tidemill.column_lineage.models import ModelColumns
 from tidemill.core.names import name_key
+from tidemill.sql.bind_calls import read_call
 from tidemill.sql.dialects import MLCall
 from tidemill.sql.functions import ML_FUNCTIONS
 
@@ -50,7 +51,17 @@ def call_relation(call: MLCall, inputs: Sequence[Relation], model: ModelColumns 
         return _before(_predicted(model, names, data), data), ""
     if model is not None and call.function == "ML.TRANSFORM":
         return _transformed(model, data)
+    if call.function == "CLEAN.LATEST":
+        return _latest(call, data), ""
     return _measured(call.function, inputs, model)
+
+
+def _latest(call: MLCall, data: Relation) -> Relation:
+    """Rows of the data, as they are: the key and the order say which."""
+    named = [name for given in read_call(call).arguments for name in (given if isinstance(given, list) else [given])]
+    found = [data.find(name) for name in named if isinstance(name, str)]
+    chosen = through(merged(out.flow for out in found if out is not None), "filter")
+    return replace(data, rows=merged([data.rows, chosen]))
 
 
 def _predicted(model: ModelColumns, names: Sequence[str], data: Relation) -> tuple[Out, ...]:

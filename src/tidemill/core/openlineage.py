@@ -8,6 +8,8 @@ from typing import Any
 from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
 
+KEY_VARIABLE = "OPENLINEAGE_API_KEY"
+
 OPENLINEAGE: tuple[Entry, ...] = (
     Entry(
         name="file",
@@ -18,7 +20,7 @@ OPENLINEAGE: tuple[Entry, ...] = (
     Entry(name="endpoint", default="api/v1/lineage", doc="The path on the server."),
     Entry(
         name="api_key_variable",
-        default="OPENLINEAGE_API_KEY",
+        default=KEY_VARIABLE,
         doc="The environment variable with the server's key, which is sent as a bearer token where it is set.",
     ),
     Entry(

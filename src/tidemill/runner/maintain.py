@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import NotFoundError, TidemillError
+from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.who import current_user
 from tidemill.registry import versions
 from tidemill.registry.snapshots import snapshots_in_use
@@ -99,12 +100,18 @@ class Maintained:
 
 
 def maintain(
-    stations: Stations, *, dry_run: bool = False, listen: Callable[[Act], None] = lambda _: None
+    stations: Stations,
+    *,
+    tables: Sequence[str] = (),
+    dry_run: bool = False,
+    listen: Callable[[Act], None] = lambda _: None,
 ) -> Maintained:
     """Look after the lake and the control database; one process at a time does.
 
     Parameters
     ----------
+    tables
+        Only merge the files of these, and forget their snapshots; without names everything is looked after.
     dry_run
         Say what would be done, and do nothing.
     listen
@@ -114,11 +121,14 @@ def maintain(
     ------
     BusyError
         Another process is at it.
+    NotFoundError
+        There is no table of a name.
     """
+    only = _known(stations, tables)
     if dry_run:
-        return _work(stations, lambda: None, dry_run=True, listen=listen)
+        return _work(stations, lambda: None, only, dry_run=True, listen=listen)
     with held(stations.db, LEASE, this_process()) as lease:
-        done = _work(stations, lambda: require(stations.db, lease), dry_run=False, listen=listen)
+        done = _work(stations, lambda: require(stations.db, lease), only, dry_run=False, listen=listen)
         if done.acts:
             with writing(stations.db) as tx:
                 evidence = {"acts": [f"{act.action} {act.object}: {act.detail}" for act in done.acts]}
@@ -126,10 +136,26 @@ def maintain(
     return done
 
 
-def _work(stations: Stations, guard: Callable[[], None], *, dry_run: bool, listen: Callable[[Act], None]) -> Maintained:
-    verdicts = _verdicts(stations)
+def _known(stations: Stations, tables: Sequence[str]) -> frozenset[str]:
+    """Tables that were named, by their keys; empty for all."""
+    there = stations.warehouse.tables()
+    for name in tables:
+        if name_key(name) not in map(name_key, there):
+            raise NotFoundError(f"there is no table {name} in the lake", hint=did_you_mean(name, there), table=name)
+    return frozenset(map(name_key, tables))
+
+
+def _work(
+    stations: Stations,
+    guard: Callable[[], None],
+    only: frozenset[str],
+    *,
+    dry_run: bool,
+    listen: Callable[[Act], None],
+) -> Maintained:
+    verdicts = _verdicts(stations, only)
     acts: list[Act] = []
-    for action, object_, work in _tasks(stations, verdicts, guard, dry_run=dry_run):
+    for action, object_, work in _tasks(stations, verdicts, guard, only, dry_run=dry_run):
         begun = time.perf_counter()
         try:
             found = work()
@@ -150,17 +176,27 @@ Task = tuple[str, str, Callable[[], "Act | None"]]
 
 
 def _tasks(
-    stations: Stations, verdicts: list[SnapshotVerdict], guard: Callable[[], None], *, dry_run: bool
+    stations: Stations,
+    verdicts: list[SnapshotVerdict],
+    guard: Callable[[], None],
+    only: frozenset[str],
+    *,
+    dry_run: bool,
 ) -> Iterator[Task]:
     """What there is to do, in order; what frees space comes before what needs some."""
     yield "expire", "snapshots", lambda: _expire(stations, verdicts, dry_run=dry_run)
-    yield "clean up", "files", lambda: _clean_up(stations, dry_run=dry_run)
-    yield "sweep", "orphans", lambda: _sweep(stations, dry_run=dry_run)
+    if not only:
+        yield "clean up", "files", lambda: _clean_up(stations, dry_run=dry_run)
+        yield "sweep", "orphans", lambda: _sweep(stations, dry_run=dry_run)
     policy = stations.settings.maintain
     for chosen in stations.warehouse.upkeep.compactions(
         target_bytes=policy.target_file_mb << 20, least_files=policy.least_files
     ):
+        if only and name_key(chosen.table) not in only:
+            continue
         yield "compact", chosen.table, lambda one=chosen: _compact(stations, one, guard, dry_run=dry_run)  # type: ignore[misc]
+    if only:
+        return
     yield "vacuum", "catalogue", lambda: _vacuum("catalogue", lambda: stations.warehouse.upkeep.vacuum(dry_run=dry_run))
     yield "forget runs", "control database", lambda: _forget_runs(stations, dry_run=dry_run)
     yield "forget slots", "control database", lambda: _forget_slots(stations, dry_run=dry_run)
@@ -168,9 +204,9 @@ def _tasks(
     yield "vacuum", "control database", lambda: _vacuum("control database", lambda: stations.db.tidy(dry_run=dry_run))
 
 
-def _verdicts(stations: Stations) -> list[SnapshotVerdict]:
+def _verdicts(stations: Stations, only: frozenset[str]) -> list[SnapshotVerdict]:
     since = running_since(stations.db)
-    return snapshot_verdicts(
+    verdicts = snapshot_verdicts(
         stations.warehouse.upkeep.snapshots(),
         policy=stations.settings.maintain,
         in_use=snapshots_in_use(stations.db),
@@ -178,6 +214,14 @@ def _verdicts(stations: Stations) -> list[SnapshotVerdict]:
         grace=timedelta(hours=stations.settings.grace_hours),
         running_since=parse_time(since) if since is not None else None,
     )
+    if not only:
+        return verdicts
+    return [
+        one
+        if one.stays or name_key(one.snapshot.table) in only
+        else replace(one, stays="it is of a table that was not named")
+        for one in verdicts
+    ]
 
 
 def _expire(stations: Stations, verdicts: list[SnapshotVerdict], *, dry_run: bool) -> Act | None:

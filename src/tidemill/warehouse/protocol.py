@@ -61,6 +61,8 @@ class TableVersion:
         What its commit did: rows it brought, of which so many stand in the place of others, and rows it took away.
     watermark
         The greatest value of the column that an incremental table goes by; '' for others.
+    readable
+        Whether its number can still be read: `tidemill maintain` forgets old ones.
     """
 
     table: str
@@ -76,6 +78,7 @@ class TableVersion:
     replaced: int = 0
     deleted: int = 0
     watermark: str = ""
+    readable: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -336,8 +339,14 @@ class Warehouse(Protocol):
     def files(self, table: str, version: int | None = None) -> tuple[DataFile, ...]:
         """The data files behind a version."""
 
-    def verify(self, table: str | None = None) -> list[Problem]:
-        """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
+    def verify(self, table: str | None = None, *, digests: bool = True) -> list[Problem]:
+        """Check every file of every version against its recorded digest; report what is missing, cut or changed.
+
+        Parameters
+        ----------
+        digests
+            Whether files are read; otherwise only their sizes are looked at, and the catalogue.
+        """
 
     def damaged(self) -> frozenset[str]:
         """Tables whose newest files are gone or have another size; cheap enough to ask before every plan."""

@@ -32,6 +32,12 @@ CREATE TABLE scored AS
 SELECT origin, round(predicted_late) AS guess FROM ML.PREDICT(MODEL m, (SELECT * FROM daily WHERE share IS NOT NULL));
 CREATE TABLE raw AS SELECT upper(t.a) AS a, ML.BUCKETIZE(b, [10]) AS b FROM read_csv('data/x.csv', header = true) AS t;
 """
+CLEANED = """
+CREATE TABLE cleaned (id INTEGER PRIMARY KEY, price DOUBLE CHECK (price > 0)) AS
+SELECT id, CLEAN.NUMBER(price) AS price, CLEAN.CATEGORY(city, ['Oslo', 'Rome'], distance => 1) AS city,
+  CLEAN.FILL(seats, 'mean') OVER (PARTITION BY CLEAN.FOLD(kind)) AS seats
+FROM CLEAN.LATEST((SELECT * FROM 'data/raw.csv' WHERE id > 0), 'id', 'at');
+"""
 GIVEN = """GIVEN
   flights (origin, day, dep_delay, tailnum) AS (VALUES
     ('JFK', '2013-01-01', 61, 'N1'), ('JFK', '2013-01-01', 60, 'N1'), ('LGA', '2013-01-02', NULL, 'N1'),
@@ -359,3 +365,14 @@ def test_an_incremental_table_is_tested_as_a_build_of_all_rows_makes_it(root: Pa
         "EXPECT (id, at) AS (VALUES (1, '2026-01-02'))"
     )
     assert (result.error, result.status) == (None, "passed")
+def test_cleaning_functions_work_on_given_rows(run: RunTest, root: Path) -> None:
+    (root / "sql" / "cleaned.sql").write_text(CLEANED)
+    given = """GIVEN 'data/raw.csv' (id, price, city, kind, seats, at) AS (VALUES
+      (1, '$ 1,200', 'Osla', 'Bus', 10, 1), (1, '$ 1,300', 'oslo ', 'BUS', NULL, 2), (2, '7', 'Romw', ' bus', 30, 1),
+      (3, 'n/a', 'Paris', 'van', NULL, 1), (0, '1', 'Rome', 'van', 9, 9))"""
+    expect = (
+        "EXPECT (id, price, city, seats) AS (VALUES (1, 1300, 'Oslo', 30), (2, 7, 'Rome', 30), (3, NULL, NULL, NULL))"
+    )
+    assert run(f"CREATE TEST t FOR cleaned {given} {expect}").status == "passed"
+    failed = run(f"CREATE TEST t FOR cleaned {given} {expect.replace('Oslo', 'Rome')}")
+    assert failed.status == "failed"

@@ -17,7 +17,7 @@ from tidemill.sql.scalar_call import ScalarCall, fill, number
 INVISIBLE = "[\\x01-\\x08\\x0e-\\x1f\\x7f-\\x{84}\\x{86}-\\x{9f}\\x{ad}\\x{200b}\\x{200e}\\x{200f}\\x{2060}\\x{feff}]+"
 WHITE = "[\\s\\x{85}\\p{Z}\\x0b]+"
 AROUND = "[\\s\\x{85}\\p{Z}\\x0b\\x{200b}\\x{feff}]*"
-# What needs no work but at its ends and in its case; most texts are such, and looking is ten times cheaper than working.
+# What needs no work but at its ends and in its case; most texts are such, and looking is ten times cheaper than work.
 TIDY = " *([!-~]+( [!-~]+)*)? *"
 TIDY_KEY = " *([a-zA-Z0-9]+( [a-zA-Z0-9]+)*)? *"
 # Letters that are no accented form of another, and their usual spelling.

@@ -1,4 +1,4 @@
-"""The two DuckDB instances of a lake: one reads and computes, a small one keeps the books.
+"""The DuckDB instances of a lake: one reads and computes, a small one keeps the books, one comes for heavy commits.
 
 A commit asks the catalogue dozens of little questions. Answered by several threads each costs four times as much, and
 what the answers leave in the cache grows with every commit: so they go to an instance with one thread and few bytes.
@@ -35,6 +35,7 @@ WRITER = "tidemill_writer"
 
 # Enough for the tables of a large lake; what is cached beyond it is thrown out.
 _CLERK = {"threads": "1", "memory_limit": "256MB"}
+_WRITING = "DATA_INLINING_ROW_LIMIT 0, "
 # For finding the rows that a merge replaces: keys beyond it are put aside on disk.
 _ROOM = "1GB"
 
@@ -55,8 +56,6 @@ class Engine:
         self.settings = settings
         self.outside = Outside(self, connections, places.search)
         self.system_lock = threading.Lock()
-        # DuckLake's COMMIT does not bear everything that reads in the same instance: one at a time.
-        self.committing = threading.Lock()
         self._lock = threading.RLock()
         self._readers: Instance | None = None
         self._clerk: Instance | None = None
@@ -140,18 +139,35 @@ class Engine:
         fault("create.before_rename")
         move(new, self.places.catalogue)
 
-    def attach_writer(self, *, heavy: bool = False) -> str:
-        """Attach the lake to be written (the caller holds the writer's lock); returns the name it has.
+    def attach_writer(self) -> str:
+        """Attach the lake to be written by the clerk (the caller holds the writer's lock); returns the name it has."""
+        with self._lock:
+            self._attach_lake(self._writing(), WRITER, _WRITING)
+        return WRITER
+
+    @contextlib.contextmanager
+    def writer(self, *, heavy: bool) -> Iterator[tuple[str, DuckDBPyConnection]]:
+        """The name of the lake to be written, and a connection for one transaction.
 
         Parameters
         ----------
         heavy
-            Attach it to the readers' instance, with all its memory, instead of the clerk's; to be detached afterwards.
+            Give it all memory and threads, in an instance of its own that ends with the block: whoever lists the tables
+            of an instance (information_schema, an error's "did you mean") while DuckLake commits in it may crash.
         """
-        name = f"{WRITER}_heavy" if heavy else WRITER
+        if not heavy:
+            lake = self.attach_writer()
+            with contextlib.closing(self.clerk()) as cursor:
+                yield lake, cursor
+            return
         with self._lock:
-            self._attach_lake(self._reading() if heavy else self._writing(), name, "DATA_INLINING_ROW_LIMIT 0, ")
-        return name
+            instance = self._made("heavy", self._limits())
+        try:
+            self._attach_lake(instance, WRITER, _WRITING)
+            with contextlib.closing(instance.root().cursor()) as cursor:
+                yield WRITER, cursor
+        finally:
+            instance.close()
 
     def attach_catalogue(self) -> str:
         """Attach the catalogue's own tables for the clerk to read; returns the name they have."""
@@ -217,27 +233,32 @@ class Engine:
             # A folder of its own: two instances in one would mix their files.
             self._spill = self._spill or claim_new(self.places.spill)
             config = {"temp_directory": str(self._spill[0]), "file_search_path": str(self.places.search)}
-            if self.settings.threads is not None:
-                config["threads"] = str(self.settings.threads)
-            if self.settings.memory_limit is not None:
-                config["memory_limit"] = self.settings.memory_limit
-            readers = Instance(self.places.catalogue, config)
+            readers = Instance(self.places.catalogue, {**config, **self._limits()})
             readers.root()
             self._readers = readers
         return self._readers
 
+    def _limits(self) -> dict[str, str]:
+        given = {"threads": self.settings.threads, "memory_limit": self.settings.memory_limit}
+        return {name: str(value) for name, value in given.items() if value is not None}
+
     def _writing(self) -> Instance:
         if self._clerk is None:
-            # Checking the signatures of the extensions means reading 70 MB: once in a process is enough.
-            self._reading().load()
-            assert self._spill is not None  # noqa: S101 - the readers have just claimed it
-            spill = self._spill[0] / "clerk"
-            spill.mkdir(parents=True, exist_ok=True)
-            config = {**_CLERK, "temp_directory": str(spill), "allow_unsigned_extensions": "true"}
-            clerk = Instance(self.places.catalogue, config)
-            clerk.root()
-            self._clerk = clerk
+            self._clerk = self._made("clerk", _CLERK)
         return self._clerk
+
+    def _made(self, name: str, config: Mapping[str, str]) -> Instance:
+        """An instance beside the readers', started."""
+        # Checking the signatures of the extensions means reading 70 MB: once in a process is enough.
+        self._reading().load()
+        assert self._spill is not None  # noqa: S101 - the readers have just claimed it
+        spill = self._spill[0] / name
+        spill.mkdir(parents=True, exist_ok=True)
+        made = Instance(
+            self.places.catalogue, {**config, "temp_directory": str(spill), "allow_unsigned_extensions": "true"}
+        )
+        made.root()
+        return made
 
     def _attach_lake(self, instance: Instance, name: str, options: str) -> None:
         # The data path is given each time, so that a project may be moved or mounted elsewhere.

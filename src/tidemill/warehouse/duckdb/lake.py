@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -260,8 +261,9 @@ class Lake:
     def history(self, table: str) -> list[TableVersion]:
         """All versions of a table, newest first."""
         key = name_key(self._known(table).table)
+        there = set(alive(self.engine))
         return [
-            found.as_version()
+            replace(found.as_version(), readable=found.version in there)
             for found in reversed(self.commits.all())
             if name_key(found.table) == key and found.action not in {"drop", "compact"}
         ]
@@ -296,12 +298,12 @@ class Lake:
             and any(size_of(self.places.lake / file.path) != file.bytes for file in found.all_files)
         )
 
-    def verify(self, table: str | None = None) -> list[Problem]:
+    def verify(self, table: str | None = None, *, digests: bool = True) -> list[Problem]:
         """Check every file of every version against its recorded digest; report what is missing, cut or changed."""
         if table is not None:
             self._known(table)
         with self.translated():
-            return verify(self.engine, self.commits, table)
+            return verify(self.engine, self.commits, table, digests=digests)
 
     def make_ready(self) -> None:
         """Start both instances and load their extensions, before several threads read and publish."""

@@ -117,28 +117,20 @@ def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) ->
 
 
 def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> None:
-    # Taking rows out of files is work for the readers' instance: the clerk's has too little memory.
-    heavy = bool(change.emptied)
-    lake = engine.attach_writer(heavy=heavy)
     # Before the transaction begins: whoever looks at the catalogue during it attaches nothing to the instance.
     engine.attach_catalogue()
-    cursor = engine.cursor() if heavy else engine.clerk()
-    try:
+    # The clerk has too little memory for taking rows out of files.
+    with engine.writer(heavy=bool(change.emptied)) as (lake, cursor):
         cursor.execute("BEGIN TRANSACTION")
         try:
             _apply(cursor, lake, commits, change, engine=engine)
             fault("publish.before_guard")
             guard()
             fault("publish.before_commit")
-            with engine.committing:
-                cursor.execute("COMMIT")
+            cursor.execute("COMMIT")
         except BaseException:
             _roll_back(cursor)
             raise
-    finally:
-        cursor.close()
-        if heavy:
-            engine.detach(lake)
 
 
 def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, engine: Engine) -> None:
