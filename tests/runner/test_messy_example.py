@@ -63,3 +63,13 @@ def test_years_are_read_out_of_what_cataloguers_write(project: Path) -> None:
         found = opened.sql("SELECT count(year), count(year_as_written), count(*) FROM books").fetchall()
     assert (books["1879 [1878]"], books["1839, 38-54"]) == (1878, 1839)
     assert found == [(8104, 8106, 8287)]
+
+
+def test_rows_that_are_not_as_declared_are_kept_apart_and_a_model_learns_from_the_cleaned_ones(project: Path) -> None:
+    with tidemill.open(project) as opened:
+        apart = opened.sql('SELECT line, "column", reason FROM tidemill.rejects WHERE "table" = \'ratings\'').fetchall()
+        assert opened.sql("SELECT count(*) FROM ratings").fetchall() == [(93,)]
+        ((r2,),) = opened.sql("SELECT r2_score FROM ML.EVALUATE(MODEL bitterness)").fetchall()
+    assert [line for line, _, _ in apart] == [5, 6, 10, 12, 16, 17, 18, 23]
+    assert apart[2] == (10, "score", "'8..8' is not DOUBLE")
+    assert r2 > 0.7

@@ -41,6 +41,8 @@ def reads_of(query: Query) -> Iterator[tuple[str, str]]:
     for name in files:
         yield f"file {name_key(_quoted(name))}", _quoted(name)
     for call in query.tree.find_all(MLCall):
+        if call.function.startswith("CLEAN."):
+            continue  # plain SQL in short: it works on the given rows
         yield f"call {name_key(_call(call))}", _call(call)
 
 
