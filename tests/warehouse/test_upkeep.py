@@ -56,6 +56,21 @@ def test_compaction_changes_no_row_of_any_snapshot_and_makes_no_version(lake: La
     assert chosen(lake) == {}
 
 
+def test_merged_files_are_committed_where_no_reader_lists_tables(lake: Lake) -> None:
+    fill(lake)
+    seen: list[list[str]] = []
+
+    def guard() -> None:
+        listed = "SELECT database_name FROM duckdb_databases() WHERE NOT internal AND NOT readonly"
+        with closing(lake.engine.cursor()) as reader:
+            seen.append([name for (name,) in reader.execute(listed).fetchall()])
+
+    for one in chosen(lake).values():
+        assert lake.upkeep.compact(one, run_id="upkeep-1", guard=guard) is not None
+    assert seen
+    assert not any("writer" in name for names in seen for name in names)
+
+
 def test_a_snapshot_that_stays_is_known_as_before_whatever_is_forgotten_around_it(lake: Lake) -> None:
     fill(lake)
     compact_all(lake)

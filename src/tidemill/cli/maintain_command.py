@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def maintain(
-    tables: Annotated[list[str], argument(about="Only these tables; else all, and everything else.")] = [],  # noqa: B006
+    tables: Annotated[list[str] | None, argument(about="Only these tables; else all, and everything else.")] = None,
     dry_run: Annotated[bool, option("--dry-run", about="Say what would be done, and do nothing.")] = False,
     as_json: AsJson = False,
     project: ProjectFolder = Path(),
@@ -25,7 +25,7 @@ def maintain(
     """Print each thing that was done, and why snapshots stay; leave with an error's status when one failed."""
     with entered(project) as opened:
         done = opened.maintain(
-            tables, dry_run=dry_run, listen=lambda act: None if as_json else _print(act, dry_run=dry_run)
+            tables or (), dry_run=dry_run, listen=lambda act: None if as_json else _print(act, dry_run=dry_run)
         )
     if as_json:
         print(json.dumps(done.as_json(), indent=2, ensure_ascii=False, default=str))
