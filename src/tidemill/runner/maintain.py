@@ -25,8 +25,8 @@ from tidemill.warehouse.control.database import parse_time, writing
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import held, require
 from tidemill.warehouse.control.old_runs import delete_runs, old_runs, running_since
-from tidemill.warehouse.control.schedules import delete_slots, old_slots
 from tidemill.warehouse.control.rejects import delete_rejects, old_rejects
+from tidemill.warehouse.control.schedules import delete_slots, old_slots
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
