@@ -153,7 +153,7 @@ class Engine:
         ----------
         heavy
             Give it all memory and threads, in an instance of its own that ends with the block: whoever lists the tables
-            of an instance (information_schema, an error's "did you mean") while DuckLake commits in it may crash.
+            of an instance (information_schema, an error's "did you mean") then fails, or worse (see `read_catalogue`).
         """
         if not heavy:
             lake = self.attach_writer()
