@@ -332,7 +332,7 @@ def _build_incremental(
 
         def stay(tx: Tx) -> None:
             save_asset(tx, same)
-            _save_rejects(tx, step, job, files, whole=False)
+            _save_rejects(tx, step, job, files, whole=False, hidden=rule.hidden)
             if checked is not None:
                 checked.save(tx, version=same.version)
 
@@ -347,9 +347,7 @@ def _build_incremental(
     return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
 
 
-def _kept_apart(
-    step: Step, job: Job, files: FileReads, make: Callable[[], Made], *, hidden: frozenset[str]
-) -> Made:
+def _kept_apart(step: Step, job: Job, files: FileReads, make: Callable[[], Made], *, hidden: frozenset[str]) -> Made:
     """Do something that reads files; when too many of their rows are bad, those can be looked at afterwards.
 
     Parameters
@@ -365,9 +363,7 @@ def _kept_apart(
         raise told from None
 
 
-def _save_rejects(
-    tx: Tx, step: Step, job: Job, files: FileReads, *, whole: bool, hidden: frozenset[str]
-) -> None:
+def _save_rejects(tx: Tx, step: Step, job: Job, files: FileReads, *, whole: bool, hidden: frozenset[str]) -> None:
     """Write down what was not loaded, in the place of what an earlier load told of the table, or of the same files."""
     read = None if whole else files.read
     rows = without_values(files.bad_rows, hidden)

@@ -365,6 +365,8 @@ def test_an_incremental_table_is_tested_as_a_build_of_all_rows_makes_it(root: Pa
         "EXPECT (id, at) AS (VALUES (1, '2026-01-02'))"
     )
     assert (result.error, result.status) == (None, "passed")
+
+
 def test_cleaning_functions_work_on_given_rows(run: RunTest, root: Path) -> None:
     (root / "sql" / "cleaned.sql").write_text(CLEANED)
     given = """GIVEN 'data/raw.csv' (id, price, city, kind, seats, at) AS (VALUES
