@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,7 @@ from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.held_out import held_out_rows, sample_rows
 from tidemill.runner.model import Model
 from tidemill.runner.pinned import retrain
+from tidemill.training.result import artifact_digest
 from tidemill.warehouse.control.database import to_json
 from tidemill.warehouse.control.models import ModelVersion, get_version
 
@@ -122,6 +124,17 @@ def test_a_version_is_trained_again_to_the_same_digest_after_its_data_and_views_
     assert newest(project).digest != first.digest
     assert again.digest == first.digest
     assert newest(project).version == 2
+
+
+def test_a_version_from_before_baselines_is_trained_again_without_one(project: Project) -> None:
+    project.run()
+    kept = newest(project)
+    early = replace(kept, files=tuple(file for file in kept.files if file.name != "baseline.json"))
+
+    again = retrain(project.stations, early)
+
+    assert {file.name for file in early.files} == set(again.files)
+    assert again.digest == artifact_digest(again.files) != kept.digest
 
 
 def test_a_model_on_a_model_is_trained_again_with_the_version_it_read(project: Project, root: Path) -> None:

@@ -18,6 +18,8 @@ from tidemill.runner.files import FileReads
 from tidemill.runner.inputs import file_digests
 from tidemill.runner.shape import start_of
 from tidemill.sources.patterns import is_remote
+from tidemill.training.artifact import BASELINE
+from tidemill.training.result import TrainedModel, artifact_digest
 from tidemill.training.task import Progress, TrainTask, no_progress
 
 if TYPE_CHECKING:
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from tidemill.runner.execute import Context
     from tidemill.runner.stations import Stations
     from tidemill.sql.statements import CreateModel, Query
-    from tidemill.training.result import TrainedModel
     from tidemill.warehouse.control.models import ModelVersion
     from tidemill.warehouse.protocol import Session
 
@@ -98,7 +99,8 @@ def pinned_training(stations: Stations, version: ModelVersion, *, progress: Prog
 def retrain(stations: Stations, version: ModelVersion, *, progress: Progress = no_progress) -> TrainedModel:
     """Train a version again from its recorded snapshot, SQL, options, seed and threads; nothing is registered.
 
-    The same libraries on the same kind of machine give the version's own digest.
+    The same libraries on the same kind of machine give the version's own digest. A version from before baselines were
+    kept is trained again without one.
 
     Raises
     ------
@@ -109,7 +111,11 @@ def retrain(stations: Stations, version: ModelVersion, *, progress: Progress = n
     from tidemill.training.train import train
 
     with pinned_training(stations, version, progress=progress) as pinned:
-        return train(pinned.task, judge=judge)
+        trained = train(pinned.task, judge=judge)
+    if any(file.name == BASELINE for file in version.files):
+        return trained
+    files = {name: data for name, data in trained.files.items() if name != BASELINE}
+    return replace(trained, files=files, digest=artifact_digest(files))
 
 
 def recorded_statement(lineage: Lineage, label: str) -> CreateModel:
