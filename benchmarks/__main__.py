@@ -24,6 +24,7 @@ JOBS = {
     "contracts": "contracts",
     "profile": "profile",
     "cleaning": "cleaning",
+    "labels": "labels",
     "alarms": "alarms",
     "drift": "drift",
 }

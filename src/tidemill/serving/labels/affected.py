@@ -76,12 +76,14 @@ def affected(
     origin
         When one of the windows begins.
     """
-    upto = session.fetch(
-        f"SELECT greatest((SELECT coalesce(max(batch), 0) FROM {LOG.predictions}),"
-        f" (SELECT coalesce(max(batch), 0) FROM {LOG.received}))"
+    ((upto, waiting),) = session.fetch(
+        "SELECT coalesce(max(batch), 0), coalesce(bool_or(batch IS NULL), false)"
+        f" FROM (SELECT batch FROM {LOG.predictions} UNION ALL SELECT batch FROM {LOG.received})"
     )
+    if upto <= since and not waiting:
+        return Affected(windows=(), upto=upto)
     sql = affected_sql(deployment, since=since, width=width, origin=origin)
-    return Affected(windows=tuple(row[0] for row in session.fetch(sql)), upto=upto[0][0])
+    return Affected(windows=tuple(row[0] for row in session.fetch(sql)), upto=upto)
 
 
 def affected_sql(

@@ -41,7 +41,7 @@ WINDOW target AS (PARTITION BY {_TARGET} ORDER BY {_ORDER})"""
 # Nearly every target has one label, and a window over all of them takes three times as long. A target whose hash
 # another one shares goes the long way too, and comes out the same.
 _CURRENT = f"""
-WITH told AS NOT MATERIALIZED ({{told}}
+WITH told AS {{keep}} ({{told}}
 ), several AS MATERIALIZED (
     SELECT hash({_TARGET}) AS target FROM told GROUP BY ALL HAVING count(*) > 1
 )
@@ -117,7 +117,7 @@ def outcomes_sql(part: Part = ALL, of: Relations = LOG) -> str:
         answers=" AND ".join([*given, *since, *until]),
         # An answer behind the end of the part takes the labels that came after it: it has to be looked at.
         keyed=" AND ".join([*given, *since, "route <> 'shadow'"]),
-        by_id=_current(of, f"{labels} AND prediction_id IS NOT NULL{within}"),
+        by_id=_current(of, f"{labels} AND prediction_id IS NOT NULL{within}", few=bounded),
         by_key=_current(of, f'{labels} AND prediction_id IS NULL AND "key" IS NOT NULL'),
         request=REQUEST,
         seen=SEEN.format(at='"at"', arrived="first_arrived_at"),
@@ -199,10 +199,14 @@ SELECT * FROM (
 """
 
 
-def _current(of: Relations, where: str) -> str:
-    """The last revision of each target, with when its first label arrived."""
+def _current(of: Relations, where: str, *, few: bool = False) -> str:
+    """The last revision of each target, and when its first label arrived. ``few``: better kept than sought thrice."""
     revisions = _REVISIONS.format(told=_SEVERAL, inner=_FIRST, more=", first_arrived_at")
-    return _CURRENT.format(told=_TOLD.format(received=of.received, where=where), revisions=revisions)
+    return _CURRENT.format(
+        keep="MATERIALIZED" if few else "NOT MATERIALIZED",
+        told=_TOLD.format(received=of.received, where=where),
+        revisions=revisions,
+    )
 
 
 def _where_received(part: Part) -> str:
