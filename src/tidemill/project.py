@@ -53,6 +53,7 @@ if TYPE_CHECKING:
     from tidemill.runner.model import Model
     from tidemill.runner.replay import Replay
     from tidemill.runner.result import Result
+    from tidemill.runner.retrain.carry_out import Retrained
     from tidemill.runner.stations import Stations
     from tidemill.runner.status import Status
     from tidemill.runner.steps import Job
@@ -71,6 +72,7 @@ if TYPE_CHECKING:
     from tidemill.warehouse.control.leases import Lease
     from tidemill.warehouse.control.models import Model as ModelRow
     from tidemill.warehouse.control.models import ModelVersion
+    from tidemill.warehouse.control.retrain import RetrainRequest
     from tidemill.warehouse.control.tokens import Token
     from tidemill.warehouse.protocol import Problem, TableVersion, Warehouse
 
@@ -639,6 +641,41 @@ class Project:
 
         return monitor(self.stations, names, listen=listen, wait_s=wait_s)
 
+    def request_retraining(
+        self,
+        deployment: str,
+        *,
+        cause: str = "person",
+        who: str = "",
+        why: str = "",
+        evidence: Mapping[str, Any] | None = None,
+    ) -> RetrainRequest | None:
+        """Ask for a new version of a deployment's model; None where its settings do not let this cause ask."""
+        from tidemill.runner.retrain.ask import request_retraining
+
+        asked = who or current_user()
+        return request_retraining(self.stations, deployment, cause=cause, who=asked, why=why, evidence=evidence)
+
+    def retrain_due(
+        self, *, only: int | None = None, listen: Callable[[str], None] = lambda _: None
+    ) -> list[Retrained]:
+        """Carry out the requests for new versions that may be carried out now; ``only`` the one of a number.
+
+        Raises
+        ------
+        BusyError
+            Another process is at it.
+        """
+        from tidemill.runner.retrain.carry_out import carry_out_due
+
+        return carry_out_due(self.stations, self._run_model, only=only, listen=listen)
+
+    def retrain_requests(self, deployment: str | None = None) -> list[RetrainRequest]:
+        """Requests for new versions, the newest first."""
+        from tidemill.warehouse.control.retrain import list_requests
+
+        return list_requests(self.db, deployment)
+
     def close(self) -> None:
         """Close what was opened."""
         for name in ("warehouse", "db"):
@@ -776,6 +813,15 @@ class Project:
             )
 
         return plan, job
+
+    def _run_model(self, model: str) -> RunReport:
+        """Build a model and what it reads, and carry out the assertions about that."""
+        from tidemill.runner.retrain.carry_out import RUN_WAIT_S, selectors_of
+
+        plan, summaries = self._plan([model], full_refresh=False)
+        closure = [asset_key(step.asset) for step in plan.steps]
+        asserts = [(one.name, list(map(asset_key, one.tables))) for one in summaries if one.kind == "assert"]
+        return self.run(selectors_of(model, closure, asserts), wait_s=RUN_WAIT_S)
 
     def _plan(self, selectors: Sequence[str], *, full_refresh: bool) -> tuple[Plan, list[Summary]]:
         summaries = self.statements.summaries()

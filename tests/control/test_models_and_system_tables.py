@@ -199,6 +199,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "parts",
         "performance",
         "rejects",
+        "retrain_requests",
         "runs",
         "schedules",
         "scoring_chunks",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from datetime import timedelta
 from typing import Any
 
@@ -220,3 +221,20 @@ def test_a_monitor_that_comes_late_says_of_each_window_what_it_would_have_said(s
 
     assert [window.start for window in found.windows] == [BEGIN + day * DAY for day in range(3)]
     assert found.happened == ()
+
+
+def test_quality_that_fell_asks_for_a_new_version(shop: Shop) -> None:
+    path = shop.root / "tidemill.toml"
+    path.write_text(path.read_text() + '\n[deployments.buyers.retrain]\non = ["quality"]\n')
+    shop.reopen()
+    for day in range(3):
+        ids = shop.answer(shop.visitors(400), BEGIN + day * DAY)
+        shop.label({id_: {"true": "false", "false": "true"}[shop.truth[id_]] for id_ in ids}, BEGIN + (day + 1) * DAY)
+        shop.monitor(BEGIN + (day + 1) * DAY + HOUR)
+
+    (request,) = shop.query("SELECT * FROM tidemill.retrain_requests")
+
+    asked = json.loads(request["asks"])[0]
+    (alert,) = [row for row in shop.project.alerts() if row.cause == "quality"]
+    assert (request["status"], asked["cause"], asked["who"]) == ("waiting", "quality", "monitor")
+    assert asked["evidence"]["alert"] == str(alert.number)

@@ -42,6 +42,7 @@ COMMANDS: dict[str, str] = {
     "pause": "Let a rollout stand still, or let the fallback answer.",
     "resume": "Take back what pause did.",
     "drill": "Rehearse a rollback on a copy, with a real server and real requests.",
+    "retrain": "Ask for a new version of a deployment's model, or carry out what was asked for.",
     "alerts": "List alerts, show what one is about, and say what you think of it.",
     "replay": "Compute a logged prediction again, and say whether it is the same.",
     "explain": "Say what each input added to a logged prediction.",

@@ -35,6 +35,12 @@ ACTIONS: tuple[Action, ...] = (
     Action(name="maintain", doc="Look after the lake, as `tidemill maintain` does."),
     Action(name="collect", doc="Carry the prediction log into the lake, as `tidemill collect --once` does."),
     Action(name="monitor", doc="Measure and judge what deployments answered, as `tidemill monitor --once` does."),
+    Action(
+        name="retrain",
+        doc="Carry out the requests for new versions that are due, as `tidemill retrain --due` does; before that "
+        "ask for one of each deployment in `select`, whose `retrain.on` must have schedule.",
+        selects=True,
+    ),
     Action(name="verify", doc="Check every file against its digest, as `tidemill verify` does."),
 )
 

@@ -14,6 +14,7 @@ from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
 from tidemill.core.labels import LABELS, LabelSettings, label_settings
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
+from tidemill.core.retrain import RETRAIN, RetrainSettings, retrain_settings
 
 SERVER: tuple[Entry, ...] = (
     Entry(
@@ -229,6 +230,7 @@ PARTS: Mapping[str, tuple[Entry, ...]] = {
     "labels": LABELS,
     "monitor": MONITOR,
     "alerting": ALERTING,
+    "retrain": RETRAIN,
 }
 """The sections inside ``[deployments.NAME]``."""
 
@@ -313,6 +315,7 @@ class DeploymentSettings:
     labels: LabelSettings
     monitor: MonitorSettings
     alerting: AlertingSettings
+    retrain: RetrainSettings
     given: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -352,6 +355,7 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
         labels=label_settings(path, parts["labels"], place),
         monitor=monitor_settings(path, parts["monitor"], place),
         alerting=alerting_settings(path, parts["alerting"], place),
+        retrain=retrain_settings(path, parts["retrain"], place),
         given=dict(given),
         **values,
     )

@@ -75,6 +75,25 @@ def monitor(project: Project, names: Sequence[str]) -> Done:
     return Done(said=said, error=errors[0] if errors else None)
 
 
+def retrain(project: Project, names: Sequence[str]) -> Done:
+    """Ask for new versions of these deployments, and carry out what is due of any."""
+    from tidemill.core.errors import SettingsError
+
+    for name in names:
+        if project.request_retraining(name, cause="schedule", who="schedule") is None:
+            raise SettingsError(
+                f"a schedule asks for a new version of {name}, whose settings do not let it",
+                hint=f'deploy {name} first, and set on = ["schedule"] in [deployments.{name}.retrain]',
+            )
+    found = project.retrain_due()
+    if not found:
+        return Done(said="nothing to do")
+    said = "; ".join(f"{one.request.deployment}: {one.request.status}, {one.request.said}" for one in found)
+    errors = [one.error for one in found if one.error is not None and one.request.status == "failed"]
+    run_id = next((one.request.run_id for one in found if one.request.run_id), None)
+    return Done(said=said, run_id=run_id, error=errors[0] if errors else None)
+
+
 def verify(project: Project, _: Sequence[str]) -> Done:
     """Check every file against its digest."""
     problems = project.verify()
@@ -90,5 +109,6 @@ PERFORM: Mapping[str, Callable[[Project, Sequence[str]], Done]] = {
     "maintain": maintain,
     "collect": collect,
     "monitor": monitor,
+    "retrain": retrain,
     "verify": verify,
 }

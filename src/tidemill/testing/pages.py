@@ -72,6 +72,8 @@ ABOUT_TABLES = {
     "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
     "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
     "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",
+    "retrain_requests": "Each request for a new version of a deployment's model: who asked and on what evidence,"
+    " what it waits for, and what came of it.",
     "parts": "Each process that is up. One that was killed leaves its row for a day.",
     "windows": "Each window of a deployment that was measured: its answers, their labels by now, when it was judged.",
     "drift": "What each window's inputs and predictions were like beside training and the same period before: the"
@@ -173,6 +175,7 @@ ABOUT_SECTIONS = {
     "deployments.NAME.rollout": "How a version that passed its gates takes over.",
     "deployments.NAME.rollback": "What takes a version on trial back.",
     "deployments.NAME.alerting": "When the figures of a deployment's windows become an alert.",
+    "deployments.NAME.retrain": "What asks for a new version of the deployment's model, and how often one is tried.",
     "alerts.NAME": "One section for each place that alerts are sent to.",
     "deployments.NAME.labels": "Where labels come from besides HTTP, and which columns they stand in.",
     "deployments.NAME.monitor": "What is watched of a deployment's answers, window by window.",

@@ -19,6 +19,7 @@ from tidemill.monitoring.operations import measure_errors, measure_latency, meas
 from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.alerts import deliver_alerts, record_alerts
 from tidemill.runner.deploy import deployment_of
+from tidemill.runner.retrain.ask import ask_for_alerts
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
 from tidemill.runner.watch.quality import measured_quality, read_outcomes
@@ -264,7 +265,9 @@ class _Pass:
 
     def _judge(self, window: Window, measurements: Sequence[Measurement]) -> None:
         """Let the figures of a window open alerts, or end them."""
-        self.happened += record_alerts(self.stations, self.settings.name, window, measurements)
+        happened = record_alerts(self.stations, self.settings.name, window, measurements)
+        ask_for_alerts(self.stations, self.settings.name, happened)
+        self.happened += happened
 
     def _inputs(self, session: Session, window: Window, facts: Facts) -> Measured:
         version = facts.main_version

@@ -15,6 +15,7 @@ from tidemill.warehouse.control.schema_alerts import create_alert_tables
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
 from tidemill.warehouse.control.schema_monitoring import create_monitoring_tables
 from tidemill.warehouse.control.schema_rejects import create_rejects_table, mark_newest_rejects
+from tidemill.warehouse.control.schema_retrain import create_retrain_table
 from tidemill.warehouse.control.schema_schedules import create_schedule_tables
 from tidemill.warehouse.control.schema_serving import (
     create_deployment_tables,
@@ -45,6 +46,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=8, name="monitoring", apply=create_monitoring_tables),
     Migration(number=9, name="label_deliveries", apply=create_label_deliveries),
     Migration(number=10, name="newest_rejects", apply=mark_newest_rejects),
+    Migration(number=11, name="retrain_requests", apply=create_retrain_table),
 )
 
 

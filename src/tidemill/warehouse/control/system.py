@@ -413,6 +413,27 @@ TABLES: dict[str, SystemTable] = {
         },
         sql='SELECT slots.*, name AS schedule, action AS "do" FROM slots ORDER BY slot, schedule_key',
     ),
+    "retrain_requests": SystemTable(
+        columns={
+            "request": "int",
+            "deployment": "text",
+            "model": "text",
+            "status": "text",
+            "said": "text",
+            "asked": "int",
+            "asks": "json",
+            "asked_at": "time",
+            "not_before": "time",
+            "attempt": "int",
+            "started_at": "time",
+            "finished_at": "time",
+            "run_id": "text",
+            "champion": "int",
+            "version": "int",
+            "error": "json",
+        },
+        sql="SELECT * FROM retrain_requests ORDER BY request",
+    ),
     "parts": SystemTable(
         columns={
             "part": "text",
