@@ -48,7 +48,8 @@ if TYPE_CHECKING:
     from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
     from tidemill.runner.events import Event
-    from tidemill.runner.labels import LabelReport, LabelRequest
+    from tidemill.runner.label_columns import LabelRequest
+    from tidemill.runner.labels import LabelReport
     from tidemill.runner.maintain import Act, Maintained
     from tidemill.runner.model import Model
     from tidemill.runner.replay import Replay

@@ -6,7 +6,7 @@ import pytest
 from tests.api.conftest import OTHER, ROW, Server, Start, records
 
 from tidemill.project import open_project
-from tidemill.runner.labels import LabelRequest
+from tidemill.runner.label_columns import LabelRequest
 
 
 def test_rows_are_answered_with_ids_and_probabilities(server: Server) -> None:

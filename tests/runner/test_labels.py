@@ -11,7 +11,8 @@ from tests.serving.log.conftest import prediction, write
 
 from tidemill.core.errors import BindError, NotFoundError, SettingsError, TidemillError
 from tidemill.project import Project, open_project
-from tidemill.runner.labels import LabelReport, LabelRequest
+from tidemill.runner.label_columns import LabelRequest
+from tidemill.runner.labels import LabelReport
 from tidemill.serving.log.redact import hashed, log_key
 
 TOML = """

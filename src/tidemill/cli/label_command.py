@@ -11,7 +11,7 @@ from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import count
 from tidemill.core.who import current_user
-from tidemill.runner.labels import LabelRequest
+from tidemill.runner.label_columns import LabelRequest
 
 if TYPE_CHECKING:
     from tidemill.runner.labels import LabelReport

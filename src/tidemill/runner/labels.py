@@ -11,15 +11,14 @@ import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.digest import digest_value
-from tidemill.core.errors import BindError, InputError, NotFoundError, SettingsError, TransientError
-from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
-from tidemill.registry.versions import load
+from tidemill.core.errors import InputError, SettingsError, TransientError
+from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.runner.batch.source import Source, open_source
 from tidemill.runner.deploy import deployment_of
+from tidemill.runner.label_columns import LabelRequest, columns_of, rules_of
 from tidemill.serving.labels.joined import LOG, Part, Relations, labels_sql
 from tidemill.serving.log.label_rules import LabelRules, hide_keys
 from tidemill.serving.log.records import LabelRecord, LabelRow, encode
@@ -27,7 +26,6 @@ from tidemill.serving.log.redact import log_key
 from tidemill.serving.log.texts import text_of
 from tidemill.serving.log.writer import LogWriter
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow
-from tidemill.warehouse.control.deployments import find_deployment
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.label_deliveries import Delivery, save_delivery, was_delivered, watermark_of
 from tidemill.warehouse.control.leases import held, require
@@ -45,33 +43,6 @@ RECORD_ROWS = 5_000
 _SPELLINGS = {True: {"true", "t", "yes", "y", "1"}, False: {"false", "f", "no", "n", "0"}}
 LOOK_BACK = timedelta(days=1)
 """Rows are read again from so long before the newest time a source knew: some are written late."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LabelRequest:
-    """What to read.
-
-    Parameters
-    ----------
-    input
-        A table, a view, or a file or pattern of files; '' with ``query``.
-    id, key, label, at, known
-        Columns; '' for those whose names say what they are.
-    here
-        Where relative file names begin.
-    """
-
-    deployment: str
-    input: str = ""
-    query: str = ""
-    dialect: str = ""
-    id: str = ""
-    key: str = ""
-    label: str = ""
-    at: str = ""
-    known: str = ""
-    here: Path = Path()
-    who: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,7 +79,7 @@ def deliver_labels(stations: Stations, request: LabelRequest, *, listen: Callabl
         held(stations.db, f"labels {name_key(settings.name)}", this_process(), wait_s=10) as lease,
         open_source(stations, request) as source,
     ):
-        columns = _columns(stations, request, settings, source)
+        columns = columns_of(stations, request, settings, source)
         source_key = digest_value([settings.name, source.shown, columns])
         content_key = digest_value([source_key, source.facts]) if source.pinned else ""
         started = stations.clock.now()
@@ -124,7 +95,7 @@ def deliver_labels(stations: Stations, request: LabelRequest, *, listen: Callabl
         if content_key and was_delivered(stations.db, content_key):
             return LabelReport(delivery=delivery, already=True)
         counts = _Counts(watermark=watermark_of(stations.db, source_key) if "known_at" in columns else "")
-        work = _Work(stations, settings, source, columns, _rules(stations, settings), delivery)
+        work = _Work(stations, settings, source, columns, rules_of(stations, settings), delivery)
         work.run(counts, listen)
         require(stations.db, lease)
         done = replace(
@@ -329,72 +300,6 @@ def _utc(time: str) -> str:
     found = datetime.fromisoformat(time)
     utc = found if found.tzinfo is None else found.astimezone(UTC).replace(tzinfo=None)
     return utc.isoformat(timespec="microseconds")
-
-
-def _rules(stations: Stations, settings: DeploymentSettings) -> LabelRules:
-    """The champion's classes; any plain value where no version answers, or the model is gone."""
-    label = _label_of(stations, settings)
-    classes = label.get("classes") or ()
-    return LabelRules(
-        key=settings.key,
-        numbers=bool(label) and not classes,
-        classes=frozenset(map(text_of, classes)),
-    )
-
-
-def _label_of(stations: Stations, settings: DeploymentSettings) -> Mapping[str, Any]:
-    deployment = find_deployment(stations.db, settings.name)
-    if deployment is None or deployment.champion is None:
-        return {}
-    try:
-        found = load(stations.db, stations.store, deployment.model, deployment.champion)
-    except NotFoundError:
-        return {}
-    label: Mapping[str, Any] = found.manifest["label"]
-    return label
-
-
-def _columns(stations: Stations, request: LabelRequest, settings: DeploymentSettings, source: Source) -> dict[str, str]:
-    """Which column is what: those that were named, else those whose names say it."""
-    listed = source.session.columns(source.query.sql, source.query.relations)
-    there = {name_key(column.name): column.name for column in listed}
-
-    def find(asked: str, *usual: str) -> str:
-        if asked and name_key(asked) not in there:
-            raise BindError(
-                f"{source.shown} has no column {asked}", hint=did_you_mean(asked, list(there.values())), column=asked
-            )
-        return next((there[name_key(name)] for name in (asked, *usual) if name and name_key(name) in there), "")
-
-    if request.key and not settings.key:
-        raise SettingsError(
-            f"deployment {settings.name} has no key, so no answer can be found by {request.key}",
-            hint=f'name the column of the entity under [deployments.{settings.name}]: key = "{request.key}"',
-        )
-    by_id = "" if request.key else find(request.id, "prediction_id", "" if name_key(settings.key) == "id" else "id")
-    by_key = "" if by_id or not settings.key else find(request.key, settings.key)
-    predicted = str(_label_of(stations, settings).get("column", ""))
-    found = {
-        "id": by_id,
-        "label": find(request.label, "label", predicted),
-        "time": find(request.at, "at", "time"),
-        "known_at": find(request.known, "known_at"),
-    }
-    found |= {settings.key: by_key} if by_key else {}
-    names = ", ".join(there.values())
-    if not by_id and not by_key:
-        raise SettingsError(
-            f"no column of {source.shown} says whose labels they are; it has {names}",
-            hint="name one: --id for the prediction's id, --key for the deployment's key",
-        )
-    if not found["label"]:
-        raise SettingsError(f"no column of {source.shown} is the label; it has {names}", hint="name one: --label")
-    if by_key and not found["time"]:
-        raise SettingsError(
-            f"labels by key need the time at which they came true; {source.shown} has {names}",
-            hint="name the column: --at",
-        )
-    return {name: column for name, column in found.items() if column}
 
 
 def _chunks(rows: Iterator[LabelRow], size: int) -> Iterator[list[LabelRow]]:
