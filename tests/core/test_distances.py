@@ -10,6 +10,7 @@ import pytest
 from scipy import stats
 from scipy.spatial.distance import jensenshannon
 
+from tidemill.analysis.distribution_arrays import distribution_of_numbers
 from tidemill.analysis.distributions import bin_edges
 from tidemill.core.distances import DISTANCES, Measured, compare, merged
 from tidemill.core.distribution import Distribution, distribution_from_json
@@ -127,18 +128,27 @@ def test_new_values_are_told_where_the_reference_lists_all_of_its_own() -> None:
 
 def test_values_seen_once_make_new_ones_no_surprise() -> None:
     rng = np.random.default_rng(4)
-    surprised = 0
+    surprised = moved = 0
     for _ in range(300):
         drawn = rng.zipf(1.6, 2_000)
         old, new = drawn[:1_500], drawn[1_500:]
         counts = {str(value): int(rows) for value, rows in zip(*np.unique(old, return_counts=True), strict=True)}
         known = {value: int((new == int(value)).sum()) for value in counts}
         current = texts(known, other=len(new) - sum(known.values()))
-        found = by_name(texts(counts), current)["new_values"]
-        assert found.value > 0
-        surprised += found.p_value < 0.05
+        found = by_name(texts(counts), current)
+        assert found["new_values"].value > 0
+        surprised += found["new_values"].p_value < 0.05
+        moved += found["psi"].p_value < 0.05
 
-    assert surprised / 300 < 0.08
+    assert surprised / 300 < 0.09
+    assert moved / 300 < 0.09
+
+
+def test_a_column_of_keys_has_new_ones_only_and_has_not_moved() -> None:
+    old = texts({f"key {i}": 1 for i in range(500)})
+    new = texts(dict.fromkeys(old.values, 0), other=300)
+
+    assert all(one.p_value > 0.05 or not one.matters for one in compare(old, new))
 
 
 def test_distributions_with_other_bins_are_not_compared() -> None:
@@ -157,3 +167,13 @@ def test_no_rows_give_no_figure() -> None:
 
     assert compare(old, empty) == ()
     assert [one.distance.name for one in compare(old, replace(empty, nulls=3))] == ["missing"]
+
+
+def test_numbers_as_large_as_a_double_holds_are_compared_all_the_same() -> None:
+    old = distribution_of_numbers("x", np.array([-1.7e308, 0.0, 1.0, 1.7e308] * 5))
+    new = replace(old, counts=(0, 0, 0, 0, 20, 0), mean=1.7e308)
+
+    found = by_name(old, new)
+
+    assert all(np.isfinite(one.value) and 0 <= one.p_value <= 1 for one in found.values())
+    assert found["kolmogorov_smirnov"].value == 0.75

@@ -27,6 +27,7 @@ from tidemill.analysis.distribution_sql import (
 )
 from tidemill.analysis.table import Column, Table, draw_sample
 from tidemill.core.distribution import Distribution, DistributionKind
+from tidemill.core.names import name_key
 
 if TYPE_CHECKING:
     import numpy as np
@@ -93,17 +94,19 @@ def learn_distributions(
 def count_like(table: Table, references: Mapping[str, Distribution]) -> dict[str, Distribution]:
     """Count the rows of a table in the bins of a reference.
 
-    Columns that the table lacks, or has as another kind of values, are left out.
+    Columns that the table lacks, or has as another kind of values, are left out. Names are the same in any case of
+    letters.
 
     Parameters
     ----------
     references
         Distributions by column.
     """
+    known = {name_key(column.name): column for column in table.columns}
     wanted = [
-        column
-        for column in table.columns
-        if column.name in references and KINDS.get(column.kind) == references[column.name].kind
+        replace(known[name_key(name)], name=name)
+        for name, reference in references.items()
+        if name_key(name) in known and KINDS.get(known[name_key(name)].kind) == reference.kind
     ]
     numbers = [column for column in wanted if KINDS[column.kind] != "text"]
     edges = {column.name: references[column.name].edges for column in numbers}

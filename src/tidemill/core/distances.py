@@ -13,6 +13,7 @@ References
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import accumulate, pairwise
@@ -126,12 +127,16 @@ def merged(reference: Distribution, current: Distribution) -> tuple[list[int], l
     """Both counts in bins of which each side is expected to have at least five rows [1]_.
 
     Which bins are merged hangs on their sums only, so that a test on them stays a test. Numbers are merged with their
-    neighbours, rare texts with one another.
+    neighbours, rare texts with one another, and with those that the reference does not list: it has none of them
+    because of what it lists, so that they would look new in a column of keys, whose values are all new.
     """
-    pairs = [(a, b) for a, b in zip(reference.bins, current.bins, strict=True) if a or b]
     smaller = min(reference.filled, current.filled)
     least = LEAST_EXPECTED * (reference.filled + current.filled) / smaller if smaller else 0.0
-    groups = _neighbours(pairs, least) if reference.kind in ORDERED else _rare(pairs, least)
+    pairs = list(zip(reference.counts, current.counts, strict=True))
+    if reference.kind in ORDERED:
+        groups = _neighbours(pairs, least)
+    else:
+        groups = _rare(pairs, (reference.other, current.other), least)
     return [a for a, _ in groups], [b for _, b in groups]
 
 
@@ -140,7 +145,7 @@ def _neighbours(pairs: Sequence[tuple[int, int]], least: float) -> list[tuple[in
     a = b = 0
     for old, new in pairs:
         a, b = a + old, b + new
-        if a + b >= least:
+        if a + b >= max(least, 1):
             found.append((a, b))
             a = b = 0
     if a + b and found:
@@ -149,10 +154,10 @@ def _neighbours(pairs: Sequence[tuple[int, int]], least: float) -> list[tuple[in
     return found or [(a, b)]
 
 
-def _rare(pairs: Sequence[tuple[int, int]], least: float) -> list[tuple[int, int]]:
+def _rare(pairs: Sequence[tuple[int, int]], others: tuple[int, int], least: float) -> list[tuple[int, int]]:
     ordered = sorted(pairs, key=sum, reverse=True)
-    kept = [pair for pair in ordered if sum(pair) >= least]
-    rest = ordered[len(kept) :]
+    kept = [pair for pair in ordered if sum(pair) >= max(least, 1)]
+    rest = [*ordered[len(kept) :], others]
     a, b = sum(old for old, _ in rest), sum(new for _, new in rest)
     if a + b and a + b < least and kept:
         last = kept.pop()
@@ -203,7 +208,8 @@ def _moved(reference: Distribution, current: Distribution) -> float | None:
         else:
             above += wide * max(0.0, before + after) / 2
             below += wide * max(0.0, -before - after) / 2
-    return (abs(current.mean - reference.mean) + 2 * min(above, below)) / reference.deviation
+    moved = (abs(current.mean - reference.mean) + 2 * min(above, below)) / reference.deviation
+    return moved if math.isfinite(moved) else None  # numbers as large as a double holds
 
 
 def _gaps(reference: Distribution, current: Distribution) -> list[float]:
@@ -230,7 +236,11 @@ def _area(reference: Distribution, current: Distribution) -> float:
     """The chance of the area between the edges, whose widths hang on the reference only."""
     if len(reference.edges) < 2:
         return _gap(reference, current)
-    widths = [(left + right) / 2 for left, right in pairwise(_widths(reference.edges))]
+    widths = [left / 2 + right / 2 for left, right in pairwise(_widths(reference.edges))]
+    widest = max(widths)
+    if not 0 < widest < math.inf:
+        return _gap(reference, current)
+    widths = [width / widest for width in widths]
     area = sum(width * abs(gap) for width, gap in zip(widths, _gaps(reference, current), strict=True))
     return area_chance(area, widths, reference.bins, current.bins)
 

@@ -10,6 +10,7 @@ from tidemill.analysis.drift.report import ColumnDrift, DriftReport, head_lines,
 from tidemill.analysis.profile.times import as_time
 from tidemill.analysis.profile.words import number
 
+SHOWN = ("psi", "jensen_shannon", "chi_square", "kolmogorov_smirnov", "wasserstein", "missing", "new_values")
 MOST_PANELS = 300
 MOST_BARS = 12
 

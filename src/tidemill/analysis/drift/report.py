@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.analysis.distributions import KINDS, count_like, learn_distributions
 from tidemill.core.distances import Measured, compare
 from tidemill.core.distribution import Distribution
+from tidemill.core.names import name_key
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Table
@@ -146,9 +147,9 @@ def make_report(
         Told what is being done.
     """
     listen(f"counting {reference.rows:,} rows of {names[0]}")
-    old, new = ({column.name: column for column in table.columns} for table in (reference, current))
-    shared = [name for name in old if name in new]
-    learnt = learn_distributions(reference, shared)
+    old, new = ({name_key(column.name): column for column in table.columns} for table in (reference, current))
+    shared = {key: column.name for key, column in old.items() if key in new}
+    learnt = learn_distributions(reference, list(shared.values()))
     listen(f"counting {current.rows:,} rows of {names[1]}")
     counted = count_like(current, learnt)
     found = [(name, compare(learnt[name], one)) for name, one in counted.items()]
@@ -165,10 +166,12 @@ def make_report(
         reference_rows=reference.rows,
         rows=current.rows,
         columns=tuple(sorted(columns, key=lambda column: (not column.moved, -column.effect))),
-        gone=tuple(name for name in old if name not in new),
-        added=tuple(name for name in new if name not in old),
-        changed=tuple(name for name in shared if KINDS.get(old[name].kind) != KINDS.get(new[name].kind)),
-        skipped=tuple(name for name in shared if old[name].kind not in KINDS and new[name].kind not in KINDS),
+        gone=tuple(column.name for key, column in old.items() if key not in new),
+        added=tuple(column.name for key, column in new.items() if key not in old),
+        changed=tuple(name for key, name in shared.items() if KINDS.get(old[key].kind) != KINDS.get(new[key].kind)),
+        skipped=tuple(
+            name for key, name in shared.items() if old[key].kind not in KINDS and new[key].kind not in KINDS
+        ),
     )
 
 
