@@ -11,6 +11,7 @@ from tidemill.analysis.profile.times import as_time
 from tidemill.analysis.profile.words import number
 
 SHOWN = ("psi", "jensen_shannon", "chi_square", "kolmogorov_smirnov", "wasserstein", "missing", "new_values")
+LONGEST_NAME = 60  # of what is compared: a query may be a page long
 MOST_PANELS = 300
 MOST_BARS = 12
 
@@ -19,7 +20,7 @@ def as_page(report: DriftReport) -> str:
     """Write the page."""
     lines = [plain(line) for line in head_lines(report)]
     document = Document(
-        title=f"{report.current} against {report.reference}",
+        title=f"{_cut(report.current, LONGEST_NAME)} against {_cut(report.reference, LONGEST_NAME)}",
         lead=". ".join(line[:1].upper() + line[1:] for line in lines) + ".",
         facts=(
             ("reference", f"{report.reference_rows:,} rows"),
@@ -70,7 +71,11 @@ def _panel(column: ColumnDrift) -> Panel:
     if column.current.examples and column.value("new_values"):
         shown = ", ".join(f"`{plain(_cut(text))}`" for text in column.current.examples)
         notes.append(f"New values, such as {shown}.")
-    facts = [(one.distance.name.replace("_", " "), f"{one.value:.3g}, p {told_p(one.p_value)}") for one in column.found]
+    facts = [
+        (one.distance.name.replace("_", " "), f"{one.value:.3g}, p {told_p(one.p_value)}")
+        for one in column.found
+        if one.distance.name in SHOWN
+    ]
     for word, of in (("mean", "mean"), ("smallest", "low"), ("largest", "high")):
         pair = (getattr(column.reference, of), getattr(column.current, of))
         if None not in pair:
