@@ -137,10 +137,9 @@ def truth_of(row: Mapping[str, Any]) -> bool:
     return bool((row["id"] % 9973) / 9973 < 1 / (1 + np.exp(-logit)))
 
 
-def make_shop(root: Path, *, rows: int = 4_000, seed: int = 7, settings: str = SETTINGS) -> Shop:
+def build_shop(root: Path, *, rows: int = 4_000, seed: int = 7) -> None:
     """Train and deploy."""
-    random = np.random.default_rng(seed)
-    columns = columns_of(random, rows)
+    columns = columns_of(np.random.default_rng(seed), rows)
     lines = ["id,pages,seconds,country,device,bought"]
     for row in zip(*columns.values(), strict=True):
         given = dict(zip(columns, row, strict=True))
@@ -149,15 +148,20 @@ def make_shop(root: Path, *, rows: int = 4_000, seed: int = 7, settings: str = S
             f"{given['id']},{given['pages']},{told},{given['country']},{given['device']},{str(truth_of(given)).lower()}"
         )
     (root / "visits.csv").write_text("\n".join(lines) + "\n")
-    (root / "tidemill.toml").write_text(settings)
+    (root / "tidemill.toml").write_text(SETTINGS)
     (root / "sql").mkdir()
     (root / "sql" / "all.sql").write_text(SQL)
+    with open_project(root, clock=Hands().clock) as project:
+        report = project.run()
+        assert report.status == "ok", report
+        project.deploy("buyers", override="a test's world", why="a test")
+
+
+def open_shop(root: Path, *, seed: int = 8) -> Shop:
+    """A shop that was built in this folder, or copied here."""
     hands = Hands()
     project = open_project(root, clock=hands.clock)
-    report = project.run()
-    assert report.status == "ok", report
-    project.deploy("buyers", override="a test's world", why="a test")
-    return Shop(root=root, project=project, hands=hands, random=random)
+    return Shop(root=root, project=project, hands=hands, random=np.random.default_rng(seed))
 
 
 def _record(

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.faults import fault
 from tidemill.core.monitor import MonitorSettings
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.operations import measure_errors, measure_latency, measure_staleness, measure_traffic
@@ -38,6 +39,7 @@ from tidemill.warehouse.control.monitoring import (
     WindowRow,
     load_distributions,
     load_windows,
+    mark_judged,
     samples_around,
     save_distributions,
     save_measurements,
@@ -155,6 +157,7 @@ class _Pass:
         count = rows = 0
         for window in self._due():
             facts, measurements = self._measure(window)
+            self._judge(window, "inputs", measurements)
             done.append(window)
             count += len(measurements)
             rows += facts.answers
@@ -184,37 +187,36 @@ class _Pass:
             )
 
     def _due(self) -> list[Window]:
-        """Windows that are over and were not measured."""
-        known = load_windows(self.stations.db, self.settings.name)
+        """Windows that are over and were not measured and judged."""
+        # A clock that ran ahead left windows behind that are still to come.
+        known = [row for row in load_windows(self.stations.db, self.settings.name) if self._was_now(row)]
+        begun = [Window(start=row.start, end=row.end) for row in known if not row.inputs_judged]
         if known:
             first: datetime | None = known[-1].end
         else:
             with self.stations.session() as session:
                 first = first_answer(session, self.settings.name)
         if first is None:
-            return []
+            return begun
         found = windows_between(first, self.now - self.watch.wait, self.watch.window)
-        return [window for window in found if not known or window.start >= first]
+        return [*begun, *(window for window in found if not known or window.start >= first)]
+
+    def _was_now(self, row: WindowRow) -> bool:
+        return row.measured_at is not None and row.measured_at <= self.now
 
     def _measure(self, window: Window) -> tuple[Facts, list[Measurement]]:
-        """Measure and judge what is known of a window when it is over."""
+        """Measure what is known of a window when it is over."""
         with self.stations.session() as session:
             facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
             inputs = self._inputs(session, window, facts)
         measurements = [*inputs.measurements, *self._operations(window, facts)]
-        row = WindowRow(
-            start=window.start,
-            end=window.end,
-            version=facts.main_version,
-            answers=facts.answers,
-            inputs_judged=True,
-        )
+        row = WindowRow(start=window.start, end=window.end, version=facts.main_version, answers=facts.answers)
         with self.stations.db.write() as tx:
             require(tx, self.lease)
             save_window(tx, self.settings.name, row)
             self._save(tx, window, "inputs", measurements)
             save_distributions(tx, self.settings.name, window.start, facts.main_version, inputs.distributions)
-        self._judge(window, measurements)
+        fault("monitor.measured")
         return facts, measurements
 
     def _measure_labelled(self, listen: Listener) -> tuple[Window, ...]:
@@ -227,16 +229,25 @@ class _Pass:
         with self.stations.session() as session:
             news = affected(session, name, since=seen_batch(db, name), width=self.watch.window)
             touched = {start.replace(tzinfo=UTC) for start in news.windows}
-            maturity = learn_maturity(session, name, as_of=self.now, complete=self.watch.mature)
+            coverage = self.settings.labels.coverage
+            maturity = learn_maturity(session, name, as_of=self.now, complete=self.watch.mature, coverage=coverage)
             for row in rows:
                 if row.start in touched or self._mature(maturity, row, row.answers, row.labelled):
                     listen(f"{name}: labels of {row.start:%Y-%m-%d %H:%M}")
-                    self._measure_quality(session, row, maturity)
+                    self._measure_quality(session, self._measured_again(session, row), maturity)
                     done.append(Window(start=row.start, end=row.end))
         with db.write() as tx:
             require(tx, self.lease)
             save_seen_batch(tx, name, news.upto)
         return tuple(done)
+
+    def _measured_again(self, session: Session, row: WindowRow) -> WindowRow:
+        """Where answers came into the log after their window was measured, measure it again; it stays as judged."""
+        window = Window(start=row.start, end=row.end)
+        facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
+        if facts.answers != row.answers:
+            self._measure(window)
+        return replace(row, answers=facts.answers, version=facts.main_version or row.version)
 
     def _mature(self, maturity: Maturity, row: WindowRow, answers: int, labelled: int) -> bool:
         """Whether a window that was not judged has the labels it is going to have."""
@@ -253,21 +264,29 @@ class _Pass:
         judged = self._mature(maturity, row, found.answers, found.labelled)
         with self.stations.db.write() as tx:
             require(tx, self.lease)
-            save_window(tx, self.settings.name, replace(row, labelled=found.labelled, quality_judged=judged))
+            save_window(tx, self.settings.name, replace(row, labelled=found.labelled))
             self._save(tx, window, "quality", measurements)
+        fault("monitor.measured")
         if judged:
-            self._judge(window, measurements)
+            self._judge(window, "quality", measurements)
 
     def _model(self, version: int) -> LoadedModel:
         if version not in self.models:
             self.models[version] = self.stations.load_model(self.settings.model, version)
         return self.models[version]
 
-    def _judge(self, window: Window, measurements: Sequence[Measurement]) -> None:
-        """Let the figures of a window open alerts, or end them."""
+    def _judge(self, window: Window, part: Part, measurements: Sequence[Measurement]) -> None:
+        """Let the figures of a window open alerts, or end them; then write down that this was done.
+
+        A pass that is killed between the two judges the window again, which changes nothing.
+        """
         happened = record_alerts(self.stations, self.settings.name, window, measurements)
         ask_for_alerts(self.stations, self.settings.name, happened)
         self.happened += happened
+        fault("monitor.judged")
+        with self.stations.db.write() as tx:
+            require(tx, self.lease)
+            mark_judged(tx, self.settings.name, window.start, part)
 
     def _inputs(self, session: Session, window: Window, facts: Facts) -> Measured:
         version = facts.main_version

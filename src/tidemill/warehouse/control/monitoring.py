@@ -27,6 +27,8 @@ class WindowRow:
     ----------
     version
         The version that gave most of its answers; None where there were none.
+    measured_at
+        When it was last written; given when it is.
     """
 
     start: datetime
@@ -36,29 +38,36 @@ class WindowRow:
     labelled: int = 0
     inputs_judged: bool = False
     quality_judged: bool = False
+    measured_at: datetime | None = None
 
 
 def save_window(tx: Tx, deployment: str, window: WindowRow) -> None:
     """Write a window, over what was known of it; what was judged stays judged."""
-    now = tx.now()
     tx.execute(
-        "INSERT INTO monitor_windows (deployment_key, window_start, window_end, version, answers, labelled,"
-        " inputs_judged_at, quality_judged_at, measured_at) VALUES"
-        " (:key, :start, :end, :version, :answers, :labelled, :inputs, :quality, :now)"
+        "INSERT INTO monitor_windows"
+        " (deployment_key, window_start, window_end, version, answers, labelled, measured_at)"
+        " VALUES (:key, :start, :end, :version, :answers, :labelled, :now)"
         " ON CONFLICT (deployment_key, window_start) DO UPDATE SET version = excluded.version,"
-        " answers = excluded.answers, labelled = excluded.labelled,"
-        " inputs_judged_at = coalesce(monitor_windows.inputs_judged_at, excluded.inputs_judged_at),"
-        " quality_judged_at = coalesce(monitor_windows.quality_judged_at, excluded.quality_judged_at),"
-        " measured_at = excluded.measured_at",
+        " answers = excluded.answers, labelled = excluded.labelled, measured_at = excluded.measured_at",
         key=name_key(deployment),
         start=time_text(window.start),
         end=time_text(window.end),
         version=window.version,
         answers=window.answers,
         labelled=window.labelled,
-        inputs=now if window.inputs_judged else None,
-        quality=now if window.quality_judged else None,
-        now=now,
+        now=tx.now(),
+    )
+
+
+def mark_judged(tx: Tx, deployment: str, start: datetime, part: Part) -> None:
+    """Write down that a part of a window was judged; the first time counts."""
+    column = {"inputs": "inputs_judged_at", "quality": "quality_judged_at"}[part]
+    tx.execute(
+        f"UPDATE monitor_windows SET {column} = coalesce({column}, :now)"
+        " WHERE deployment_key = :key AND window_start = :start",
+        now=tx.now(),
+        key=name_key(deployment),
+        start=time_text(start),
     )
 
 
@@ -83,6 +92,7 @@ def load_windows(
             labelled=row["labelled"],
             inputs_judged=row["inputs_judged_at"] is not None,
             quality_judged=row["quality_judged_at"] is not None,
+            measured_at=parse_time(row["measured_at"]),
         )
         for row in rows
     ]
