@@ -17,7 +17,7 @@ from scipy import stats
 
 from benchmarks.alarms_picture import picture
 from benchmarks.alarms_run import first_alarm, follow, new_alerts
-from benchmarks.alarms_world import FAULTS, Fault, Traffic, World, coarse, draw
+from benchmarks.alarms_world import FAULTS, Apart, Fault, Traffic, World, coarse, distance, draw, moved
 from benchmarks.common import Options, Result, Target, say
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
@@ -71,6 +71,8 @@ class Case:
     ----------
     floors
         Whether small effects do not matter, as by default; without that p-values alone keep the budget.
+    apart
+        How far distributions are apart.
     promised
         Whether the budget is promised there: every window is drawn from one distribution.
     """
@@ -80,6 +82,7 @@ class Case:
     months: int = 200
     floors: bool = True
     promised: bool = True
+    apart: Apart = distance
 
 
 def run(options: Options) -> Result:
@@ -114,6 +117,12 @@ def _cases() -> Iterator[Case]:
     together = replace(plain, rho=0.5)
     yield Case(name="features go together (0.5)", world=together)
     yield Case(name=f"features go together (0.5), {every}", world=together, floors=False)
+    for world in worlds[:3]:
+        name = f"{world.features} features, {world.rows:,} rows, Wasserstein"
+        yield Case(name=name, world=world, apart=moved)
+    for world in worlds[:3]:
+        name = f"{world.features} features, {world.rows:,} rows, Wasserstein, {every}"
+        yield Case(name=name, world=world, apart=moved, floors=False)
     small = replace(plain, reference_rows=1_000)
     yield Case(name=f"training no larger than a window, {every}", world=small, floors=False)
     large = replace(plain, rows=10_000)
@@ -136,7 +145,7 @@ def _quiet(case: Case) -> Quiet:
     least, most = [], []
     for _ in range(months):
         traffic = draw(world, before + windows, random)
-        found = new_alerts(follow(traffic, floors=case.floors), after=0 if days else before)
+        found = new_alerts(follow(traffic, floors=case.floors, apart=case.apart), after=0 if days else before)
         pages, diagnoses = pages + found["page"], diagnoses + found["diagnosis"]
         least.append(smallest_p(traffic)[before:])
         most.append(largest_index(traffic)[before:])

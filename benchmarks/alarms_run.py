@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from benchmarks.alarms_world import Traffic, measured
+from benchmarks.alarms_world import Apart, Traffic, distance, measured
 from tidemill.monitoring.alert import Alert, Transition
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.decide import decide, keep_windows
@@ -14,12 +14,14 @@ from tidemill.monitoring.verdict import Key, Verdict
 POLICY = Policy()
 
 
-def follow(traffic: Traffic, *, policy: Policy = POLICY, floors: bool = True) -> list[tuple[Transition, ...]]:
+def follow(
+    traffic: Traffic, *, policy: Policy = POLICY, floors: bool = True, apart: Apart = distance
+) -> list[tuple[Transition, ...]]:
     """What each window did to the alerts, with a past and alerts kept as the control database keeps them."""
     past: dict[Key, list[Verdict]] = defaultdict(list)
     alerts: list[Alert] = []
     happened = []
-    for window, figures in measured(traffic, floors=floors):
+    for window, figures in measured(traffic, floors=floors, apart=apart):
         live = [one for one in alerts if one.resolved is None or window.end - one.resolved <= policy.cool_down]
         decision = decide(figures, window, past, live, policy)
         for one in decision.verdicts:

@@ -7,7 +7,7 @@ outside the range, and labels.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -15,6 +15,8 @@ from typing import Any
 import numpy as np
 from scipy import stats
 
+from tidemill.core.distances import compare
+from tidemill.core.distribution import Distribution
 from tidemill.monitoring.measurement import Measurement, Window
 
 BINS, FINE = 10, 40
@@ -197,6 +199,9 @@ def _reference(world: World, season: np.ndarray, random: np.random.Generator) ->
     return random.multinomial(m, features, world.features), random.multinomial(m, score)
 
 
+Apart = Callable[[np.ndarray, np.ndarray], "Figures"]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Figures:
     """Arrays of one kind of figure: value, interval, p-value."""
@@ -248,21 +253,46 @@ def _wilson(count: np.ndarray, rows: int) -> tuple[np.ndarray, np.ndarray]:
     return middle - half, middle + half
 
 
-def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window, list[Measurement]]]:
+def moved(counts: np.ndarray, reference: np.ndarray) -> Figures:
+    """How far values moved, in deviations, by `core.distances`: what a monitor judges of numbers."""
+    counts, reference = np.broadcast_arrays(coarse(counts), coarse(reference))
+    flat = [
+        compare(_distribution(old), _distribution(new), ["wasserstein"])[0]
+        for old, new in zip(reference.reshape(-1, BINS), counts.reshape(-1, BINS), strict=True)
+    ]
+    value, p = (np.array([getattr(one, name) for one in flat]) for name in ("value", "p_value"))
+    shape = counts.shape[:-1]
+    return Figures(value=value.reshape(shape), low=None, high=None, p=p.reshape(shape))
+
+
+def _distribution(counts: np.ndarray) -> Distribution:
+    """Counts as a distribution; its mean is that of normal values in these bins."""
+    edges = tuple(float(edge) for edge in EDGES[FINE // BINS - 1 :: FINE // BINS])
+    density = stats.norm.pdf(np.array([-np.inf, *edges, np.inf]))
+    mean = float(counts @ (density[:-1] - density[1:]) * BINS / counts.sum())
+    given = tuple(map(int, counts))
+    return Distribution(column="x", kind="number", counts=given, edges=edges, mean=mean, deviation=1.0)
+
+
+def measured(
+    traffic: Traffic, *, floors: bool = True, apart: Apart = distance
+) -> Iterator[tuple[Window, list[Measurement]]]:
     """What a monitor would hand over of each window: the predictions against the week before too.
 
     Parameters
     ----------
     floors
         Without them every effect matters, and nothing but p-values keeps the budget.
+    apart
+        How far distributions are apart: `distance` or `moved`.
     """
     world = traffic.world
     season = max(1, round(timedelta(days=7) / world.length))
     names = [f"x{number + 1}" for number in range(world.features)]
     weights = world.weights()
-    features = distance(traffic.features, traffic.reference)
-    scores = distance(traffic.scores, traffic.score_reference)
-    before = distance(traffic.scores[season:], traffic.scores[:-season]) if len(traffic.scores) > season else None
+    features = apart(traffic.features, traffic.reference)
+    scores = apart(traffic.scores, traffic.score_reference)
+    before = apart(traffic.scores[season:], traffic.scores[:-season]) if len(traffic.scores) > season else None
     missing = share(traffic.missing, world.rows, traffic.missing_reference, world.reference_rows)
     new = share(traffic.new, world.rows, np.full_like(traffic.new, NEW * world.reference_rows), world.reference_rows)
     outside = _wilson(traffic.outside, world.rows)
@@ -283,7 +313,7 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
         for f, name in enumerate(names):
             about: dict[str, Any] = {"subject": name, "weight": float(weights[f]), **both}
             found += [
-                one(features, (w, f), family="feature", test="jensen_shannon", limit=DISTANCE_LIMIT, **about),
+                one(features, (w, f), family="feature", test=apart.__name__, limit=DISTANCE_LIMIT, **about),
                 one(missing, (w, f), family="missing", test="share", limit=0.05, **about),
                 Measurement(
                     family="contract",
@@ -296,7 +326,7 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
             ]
         found.append(one(new, (w,), family="new_category", subject="kind", test="share", limit=0.01, **both))
         found.append(
-            one(scores, (w,), family="prediction", subject="score", test="jensen_shannon", limit=DISTANCE_LIMIT, **both)
+            one(scores, (w,), family="prediction", subject="score", test=apart.__name__, limit=DISTANCE_LIMIT, **both)
         )
         if before is not None and w >= season:
             again = {"reference": "previous", "rows": world.rows, "reference_rows": world.rows}
@@ -306,16 +336,14 @@ def measured(traffic: Traffic, *, floors: bool = True) -> Iterator[tuple[Window,
                     (w - season,),
                     family="prediction",
                     subject="score",
-                    test="jensen_shannon",
+                    test=apart.__name__,
                     limit=DISTANCE_LIMIT,
                     **again,
                 )
             )
         else:
             found.append(
-                Measurement(
-                    family="prediction", subject="score", test="jensen_shannon", value=None, reference="previous"
-                )
+                Measurement(family="prediction", subject="score", test=apart.__name__, value=None, reference="previous")
             )
         found.append(
             one(drop, (w,), family="quality", subject="accuracy", test="accuracy", limit=0.03,

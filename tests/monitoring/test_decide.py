@@ -268,6 +268,14 @@ def test_a_night_that_is_as_all_nights_are_is_no_alarm() -> None:
         assert happened(watch.see(number, training, before)) == []
 
 
+def test_hours_without_a_same_hour_before_wait_and_missing_values_do_not() -> None:
+    watch = Watch(hours=1)
+    told = [happened(watch.see(number, shift(), figure())) for number in range(6)]
+
+    assert told[1] == [("opened", "missing")]
+    assert all(("opened", "predictions") not in one for one in told)
+
+
 def test_what_differs_from_training_through_a_whole_season_is_no_season() -> None:
     watch = Watch(policy=Policy(season=timedelta(days=7)))
     slowly = [shift(), fine("prediction", "score", test="psi", reference="previous")]

@@ -7,7 +7,7 @@ from collections import Counter
 import numpy as np
 import pytest
 from benchmarks.alarms_run import follow, new_alerts
-from benchmarks.alarms_world import FAULTS, Fault, World, draw
+from benchmarks.alarms_world import FAULTS, Fault, World, draw, moved
 from scipy import stats
 
 MONTHS, DAYS, BEFORE = 40, 30, 8
@@ -35,6 +35,16 @@ def test_p_values_alone_keep_the_budget_where_nothing_happens(world: World) -> N
 
     assert found["page"] <= most_by_chance(1.0)
     assert found["diagnosis"] <= most_by_chance(1.0)
+
+
+def test_the_budget_holds_for_distances_as_the_monitor_measures_them() -> None:
+    random = np.random.default_rng(23)
+    found: Counter[str] = Counter()
+    for _ in range(MONTHS // 2):
+        traffic = draw(World(features=4, rows=500, reference_rows=5_000), DAYS + BEFORE, random)
+        found += new_alerts(follow(traffic, floors=False, apart=moved), after=BEFORE)
+
+    assert max(found["page"], found["diagnosis"]) <= stats.poisson.ppf(1 - 1e-4, MONTHS / 2)
 
 
 def test_days_that_differ_a_little_open_nothing() -> None:

@@ -24,6 +24,8 @@ FORGOTTEN = timedelta(days=60)
 """An alert whose figures were not measured for so long is over."""
 
 _DAY = timedelta(days=1)
+_DAILY = frozenset({"prediction", "feature"})
+"""Families that differ between day and night: shorter windows of them wait for the same period before."""
 
 Past = Mapping[Key, Sequence[Verdict]]
 """What was judged before, by figure, the newest window first."""
@@ -139,7 +141,7 @@ class _Looked:
             return 1.0  # the alarm of an earlier window, if it was one
         against_training = budget.chance(newest, k=k, m=m, shared=one.shared)
         level = self.levels[one.key.family]
-        if against_training >= 1.0 or not one.seasonal or self._lasting(one.key, level):
+        if against_training >= 1.0 or not _has_season(one) or self._lasting(one.key, level):
             return against_training
         # Two references must agree, so the larger chance counts: it is a p-value for either of them.
         twins = [self._twin(other) for other in series[:m]]
@@ -149,8 +151,7 @@ class _Looked:
         """How it looks beside the same period before; without one, only whole days speak for themselves."""
         if one.twin is not None:
             return one.twin
-        whole = not one.seasonal or one.window.end - one.window.start >= _DAY
-        return one.p if whole and one.p is not None else 1.0
+        return 1.0 if one.p is None or _waits(one) else one.p
 
     def _season_says(self, one: Verdict, level: float) -> bool:
         return self._twin(one) <= level
@@ -160,6 +161,16 @@ class _Looked:
         series = [one for one in self.known[key] if one.p is not None][:season]
         beyond = sum(1 for one in series if one.p is not None and one.p <= level)
         return len(series) >= max(season, self.policy.of_windows) and beyond >= LASTING * len(series)
+
+
+def _waits(one: Verdict) -> bool:
+    """Whether a figure says nothing before the same period before is there to be compared with."""
+    shorter = one.window.end - one.window.start < _DAY
+    return shorter and one.twin is None and one.reference == "training" and one.key.family in _DAILY
+
+
+def _has_season(one: Verdict) -> bool:
+    return one.seasonal or _waits(one)
 
 
 def _season(policy: Policy, window: Window) -> int:

@@ -20,14 +20,14 @@ from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.verdict import Key, Verdict
 from tidemill.warehouse.control import alerts as kept
 from tidemill.warehouse.control.alerts import AlertRow
-from tidemill.warehouse.control.connection import Database, Tx, to_json
+from tidemill.warehouse.control.connection import Database, Tx, to_json, writing
 from tidemill.warehouse.control.deliveries import add_deliveries
 
 CHART_WINDOWS = 40
 
 
 def record(
-    db: Database,
+    db: Database | Tx,
     deployment: str,
     window: Window,
     measurements: Iterable[Measurement],
@@ -47,7 +47,7 @@ def record(
         What happened to alerts; each alert has its number as ``id``.
     """
     given = list(measurements)
-    with db.write() as tx:
+    with writing(db) as tx:
         past = _past(tx, deployment)
         since = window.end - policy.cool_down
         rows = {row.number: row for row in kept.list_alerts(tx, deployment=deployment, since=since)}

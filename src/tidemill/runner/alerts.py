@@ -19,10 +19,16 @@ if TYPE_CHECKING:
     from tidemill.monitoring.alert import Transition
     from tidemill.monitoring.measurement import Measurement, Window
     from tidemill.runner.stations import Stations
+    from tidemill.warehouse.control.connection import Tx
 
 
 def record_alerts(
-    stations: Stations, deployment: str, window: Window, measurements: Iterable[Measurement]
+    stations: Stations,
+    deployment: str,
+    window: Window,
+    measurements: Iterable[Measurement],
+    *,
+    tx: Tx | None = None,
 ) -> list[Transition]:
     """Decide what the figures of a window mean, and write it down: call it once they are stored.
 
@@ -36,6 +42,8 @@ def record_alerts(
         is no verdict. With a p-value it spends the budget; with a limit alone it is beyond it or not. A figure with
         neither is shown, not judged. ``reference="previous"`` beside another reference of the same figure asks both
         to agree.
+    tx
+        A transaction to take part in; else one is made.
 
     Returns
     -------
@@ -44,7 +52,7 @@ def record_alerts(
     """
     settings = stations.settings
     return record(
-        stations.db,
+        stations.db if tx is None else tx,
         deployment,
         window,
         measurements,
