@@ -27,7 +27,7 @@ def day(number: int, *, hours: float = 24) -> Window:
 class Watch:
     """A deployment that is watched: it keeps what a control database would."""
 
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = field(default_factory=lambda: Policy(season=timedelta(days=1)))
     hours: float = 24
     past: dict[Key, list[Verdict]] = field(default_factory=dict)
     alerts: list[Alert] = field(default_factory=list)
@@ -266,6 +266,16 @@ def test_a_night_that_is_as_all_nights_are_is_no_alarm() -> None:
         none = {"value": None, "low": None, "high": None, "p_value": None}
         before = fine("prediction", "score", test="psi", reference="previous", **(none if number < 24 else {}))
         assert happened(watch.see(number, training, before)) == []
+
+
+def test_a_first_weekend_is_no_alarm_and_a_first_shift_is_one_on_its_third_day() -> None:
+    usual = fine("prediction", "score", test="psi")
+    weekend, shifted = Watch(policy=Policy()), Watch(policy=Policy())
+    days = [usual, usual, shift(), shift(), usual, usual, usual]
+
+    assert [happened(weekend.see(number, one)) for number, one in enumerate(days)] == [[]] * 7
+    told = [happened(shifted.see(number, shift())) for number in range(3)]
+    assert told == [[], [], [("opened", "predictions")]]
 
 
 def test_hours_without_a_same_hour_before_wait_and_missing_values_do_not() -> None:

@@ -211,6 +211,7 @@ def test_a_redirect_into_a_private_network_is_not_followed(
     passed = passing(db, hands, sinks(ops={"kind": "webhook", "url": web.url}), tmp_path)
 
     assert "307, a redirect, which is not followed" in passed.failed["ops"]
+    assert passed.refused == {"ops"}
     assert len(web.seen) == 1
     assert sink_states(db)[0].given_up == 1
 
@@ -249,6 +250,7 @@ def test_a_server_that_misbehaves_fails_by_itself_and_holds_nothing_up(
 
     assert passed.sent == {"file": 1}
     assert set(passed.failed) == {"bad"}
+    assert (passed.failed["bad"] == "it did not answer in time") == (behave in (hang, drip))
     assert sink_states(db)[0].waiting == 1
 
 

@@ -114,7 +114,8 @@ def _send(opened: Project, sink: str | None, *, test: bool, as_json: bool) -> No
         for name, number in passed.sent.items():
             print(f"{name}: {number} sent")
         for name, reason in passed.failed.items():
-            print(f"{name}: {reason}; it is tried again later", file=sys.stderr)
+            then = "given up" if name in passed.refused else "it is tried again later"
+            print(f"{name}: {reason}; {then}", file=sys.stderr)
         for name in passed.late:
             print(f"{name}: still sending", file=sys.stderr)
         if not (passed.sent or passed.failed or passed.late):

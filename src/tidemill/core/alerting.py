@@ -49,7 +49,7 @@ HAPPENINGS = ("opened", "widened", "reopened", "resolved")
 """What happens to an alert that can be sent."""
 
 SINK: tuple[Entry, ...] = (
-    Entry(name="kind", default="", choices=("", "log", "email", "webhook", "slack"), doc="Which kind of place it is."),
+    Entry(name="kind", default="", doc="Which kind of place it is: one of those below; it must be said."),
     Entry(name="deployments", default=(), doc="Only alerts of these deployments; all when left out."),
     Entry(name="send", default=HAPPENINGS, doc="What is sent: opened, widened, reopened, resolved."),
     Entry(
@@ -187,8 +187,11 @@ def _sink(name: str, given: Any, place: Place) -> SinkSettings:
     path = f"alerts.{name}"
     values = section_values(path, given, SINK, place)
     kinds = {kind.name: kind for kind in SINK_KINDS}
-    if not values["kind"]:
-        raise SettingsError(f"{path} needs a kind", where=place(path), hint=f"kind = one of {', '.join(kinds)}")
+    if values["kind"] not in kinds:
+        said = f"{path}.kind must be one of {', '.join(kinds)}; got {values['kind']!r}"
+        missing = f"{path} needs a kind: one of {', '.join(kinds)}"
+        where = place(f"{path}.kind") or place(path)
+        raise SettingsError(said if values["kind"] else missing, where=where, hint=did_you_mean(values["kind"], kinds))
     kind = kinds[values["kind"]]
     needs = [names.split("|") for names in kind.needs]
     known = {*_COMMON, *kind.takes, *(one for names in needs for one in names)}

@@ -129,12 +129,19 @@ class _Looked:
 
     def since(self, one: Verdict) -> Window:
         """The first of the windows that make the alarm."""
-        _, m = self.policy.rule(one.key.family)
+        _, m = self._rule(one)
         newest = [other for other in self.known[one.key] if other.p is not None][:m]
         return min((other.window for other in newest if self.breach(other)), default=one.window)
 
-    def _chance(self, one: Verdict) -> float:
+    def _rule(self, one: Verdict) -> tuple[int, int]:
+        """How many windows of how many; days need one more before there is a same weekday: a weekend is two days."""
         k, m = self.policy.rule(one.key.family)
+        first = one.twin is None and one.reference == "training" and one.key.family in _DAILY
+        more = int(first and _season(self.policy, one.window) > 1)
+        return k + more, m + more
+
+    def _chance(self, one: Verdict) -> float:
+        k, m = self._rule(one)
         series = [other for other in self.known[one.key] if other.p is not None]
         newest = [other.p for other in series[:m] if other.p is not None]
         if newest[0] > sorted(newest)[min(k, len(newest)) - 1]:

@@ -34,12 +34,15 @@ class Passed:
 
     Parameters
     ----------
+    refused
+        Sinks whose last message was given up, because another try would change nothing or there were enough.
     late
         Sinks that were still sending when the deadline came; they go on by themselves for as long as a message may.
     """
 
     sent: dict[str, int] = field(default_factory=dict)
     failed: dict[str, str] = field(default_factory=dict)
+    refused: set[str] = field(default_factory=set)
     late: tuple[str, ...] = ()
 
 
@@ -111,6 +114,8 @@ class _Work:
             again = None if pause is None else self.clock.now() + pause
             mark_failed(self.db, delivery.id, error=why, again=again)
             self.passed.failed[name] = why
+            if refused:
+                self.passed.refused.add(name)
             return refused  # the next one may be taken; after any other failure the sink rests
         mark_sent(self.db, delivery.id)
         self.passed.sent[name] = self.passed.sent.get(name, 0) + 1

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,27 @@ class Letter:
 
 @contextmanager
 def no_longer_than(seconds: float, stop: Callable[[], None]) -> Iterator[None]:
-    """Stop something that takes too long: a timeout of a socket begins anew with every byte that drips in."""
-    timer = threading.Timer(seconds, stop)
+    """Stop something that takes too long: a timeout of a socket begins anew with every byte that drips in.
+
+    Raises
+    ------
+    TimeoutError
+        It was stopped, and broke off with an error because of that.
+    """
+    over = threading.Event()
+
+    def cut() -> None:
+        over.set()
+        stop()
+
+    timer = threading.Timer(seconds, cut)
     timer.daemon = True
     timer.start()
     try:
         yield
+    except (OSError, HTTPException):
+        if over.is_set():
+            raise TimeoutError from None
+        raise
     finally:
         timer.cancel()
