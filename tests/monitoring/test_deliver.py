@@ -68,7 +68,7 @@ def put(db: Database, hands: Hands, *names: str, number: int = 0) -> None:
 
 
 def passing(
-    db: Database, hands: Hands, known: dict[str, SinkSettings], root: Path, *, deadline_s: float = 20, **variables: str
+    db: Database, hands: Hands, known: dict[str, SinkSettings], root: Path, *, deadline_s: float = 120, **variables: str
 ) -> Passed:
     return deliver(db, known, root=root, environment=variables, clock=hands.clock(), deadline_s=deadline_s)
 
@@ -243,14 +243,16 @@ def test_a_server_that_misbehaves_fails_by_itself_and_holds_nothing_up(
     behave: Any, db: Database, hands: Hands, tmp_path: Path, web: Web
 ) -> None:
     web.behave = lambda handler: behave(handler, web)
-    known = sinks(bad={"kind": "webhook", "url": web.url, "timeout_seconds": 0.3}, file={"kind": "log"})
+    slow = behave in (hang, drip)
+    patience = 0.5 if slow else 60.0
+    known = sinks(bad={"kind": "webhook", "url": web.url, "timeout_seconds": patience}, file={"kind": "log"})
     put(db, hands, "bad", "file")
 
     passed = passing(db, hands, known, tmp_path)
 
     assert passed.sent == {"file": 1}
     assert set(passed.failed) == {"bad"}
-    assert (passed.failed["bad"] == "it did not answer in time") == (behave in (hang, drip))
+    assert (passed.failed["bad"] == "it did not answer in time") == slow
     assert sink_states(db)[0].waiting == 1
 
 

@@ -96,6 +96,13 @@ class _Work:
 
     def run(self) -> None:
         """Send until nothing is due, something fails, or the pass is over."""
+        try:
+            self._send_all()
+        except TidemillError as error:
+            # The control database is busy, or closed because the pass is over: the claim ends by itself.
+            self.passed.failed.setdefault(self.sink.name, reason(error))
+
+    def _send_all(self) -> None:
         while (left := self.end - self.clock.monotonic()) > 0:
             timeout_s = min(self.sink.timeout_seconds, left)
             until = self.clock.now() + timedelta(seconds=timeout_s + _CLAIM_S)
