@@ -219,9 +219,9 @@ def _psi(counts: np.ndarray, reference: np.ndarray) -> np.ndarray:
 
 def _quiet_table(quiet: list[Quiet]) -> list[str]:
     lines = [
-        "Alerts a month with nothing wrong; the budget is 1 page. The last column is the PSI that gives one alarm a month.",
+        "Alerts a month with nothing wrong; the budget is 1 page. The last column is the PSI for one alarm a month.",
         "",
-        "| traffic | months | pages | pages a month, at most (95 %) | diagnoses a month | KS at 0.05 | PSI over 0.2 | PSI for 1 |",
+        "| traffic | months | pages | pages a month, at most (95 %) | diagnoses | KS 0.05 | PSI 0.2 | PSI for 1 |",
         "|---|---|---|---|---|---|---|---|",
     ]
     lines += [

@@ -22,7 +22,7 @@ def alarmed(project: Path) -> Path:
     """A project with an open alert about missing values, and a diagnosis of the feature behind it."""
     (project / "tidemill.toml").write_text('[alerts.file]\nkind = "log"\nfile = "told.jsonl"\n')
     with open_project(project) as opened:
-        for number, value in enumerate([0.01, 0.4, 0.42]):
+        for number, value in enumerate([0.01, 0.4, 0.41, 0.42]):
             window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
             about: dict[str, Any] = {
                 "subject": "items",
