@@ -20,7 +20,7 @@ from typing import Any
 
 import msgspec
 
-from tidemill.api.access import make_policy
+from tidemill.api.access import Policy, make_policy
 from tidemill.api.app import App
 from tidemill.api.context import Context
 from tidemill.api.idempotency import Answered
@@ -53,28 +53,35 @@ def make_context(options: WorkerOptions, *, clock: Clock) -> Context:
         The settings are wrong, or the control database cannot be read.
     """
     root = Path(options.root)
-    settings = read_settings(root)
-    keep = root / ".tidemill"
     tokens: tuple[Token, ...] = ()
     if options.tokens_file:
         with Path(options.tokens_file).open(encoding="utf-8") as lines:
             tokens = tuple(read_token_lines(lines, file=options.tokens_file))
+    settings, keep = read_settings(root), root / ".tidemill"
     live = Live(keep, settings, clock=clock, worker=options.worker, tokens=tokens, transform=open_transform)
     live.start()
+    server = settings.server
+    policy = make_policy(
+        host=options.host, auth=server.auth, hosts=(*server.hosts, *options.hosts), origins=server.origins
+    )
+    return wire_context(live, policy)
+
+
+def wire_context(live: Live, policy: Policy) -> Context:
+    """The parts that handlers share, around what is deployed."""
+    keep, settings, clock = live.keep, live.settings, live.clock
     serve = keep / "serve"
-    log = LogWriter(keep / "spool", worker=f"worker{options.worker}", clock=clock)
+    log = LogWriter(keep / "spool", worker=f"worker{live.worker}", clock=clock)
     server = settings.server
     hides = any(one.settings.hash_columns for one in live.deployments.values())
     ctx = Context(
         live=live,
         log=log,
         settings=server,
-        policy=make_policy(
-            host=options.host, auth=server.auth, hosts=(*server.hosts, *options.hosts), origins=server.origins
-        ),
+        policy=policy,
         clock=clock,
         ids=Ids(),
-        counters=Counters(serve / "counters", options.worker),
+        counters=Counters(serve / "counters", live.worker),
         answered=Answered(
             serve / "idempotency.sqlite", hours=server.idempotency_hours, now_s=lambda: clock.now().timestamp()
         ),

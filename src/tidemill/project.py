@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from functools import cached_property
 from pathlib import Path
@@ -107,10 +107,30 @@ class Project:
     Stations open when they are first needed, so that a plan with nothing to do opens none of the heavy ones.
     """
 
-    def __init__(self, root: Path, settings: Settings, *, clock: Clock) -> None:
+    def __init__(
+        self,
+        root: Path,
+        settings: Settings,
+        *,
+        clock: Clock,
+        keep: Path | None = None,
+        given: Collection[str] = (),
+    ) -> None:
+        """Wire a project; nothing is opened yet.
+
+        Parameters
+        ----------
+        keep
+            Where everything is kept; the folder ``.tidemill`` in the project when not given.
+        given
+            Tables that somebody else fills: the statements that make them are left out.
+        """
         self.root = root
         self.settings = settings
         self.clock = clock
+        self.keep = keep or root / KEEP
+        """The folder of everything Tidemill keeps for this project."""
+        self._given = frozenset(map(asset_key, given))
 
     def plan(self, selectors: Sequence[str] = (), *, full_refresh: bool = False) -> Plan:
         """List what a run would do, and why.
@@ -697,11 +717,6 @@ class Project:
     def __repr__(self) -> str:
         return f"Project({str(self.root)!r})"
 
-    @property
-    def keep(self) -> Path:
-        """The folder of everything Tidemill keeps for this project."""
-        return self.root / KEEP
-
     @cached_property
     def db(self) -> Database:
         """The control database."""
@@ -733,7 +748,7 @@ class Project:
     @cached_property
     def statements(self) -> ProjectStatements:
         """The statements of the project's files."""
-        return ProjectStatements(self.root, self.settings.dialect, self.db)
+        return ProjectStatements(self.root, self.settings.dialect, self.db, without=self._given)
 
     @cached_property
     def stations(self) -> Stations:

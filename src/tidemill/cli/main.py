@@ -43,6 +43,7 @@ COMMANDS: dict[str, str] = {
     "resume": "Take back what pause did.",
     "drill": "Rehearse a rollback on a copy, with a real server and real requests.",
     "retrain": "Ask for a new version of a deployment's model, or carry out what was asked for.",
+    "simulate": "Replay real rows through a copy of a deployment, with labels that come later.",
     "alerts": "List alerts, show what one is about, and say what you think of it.",
     "replay": "Compute a logged prediction again, and say whether it is the same.",
     "explain": "Say what each input added to a logged prediction.",

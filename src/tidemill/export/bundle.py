@@ -82,7 +82,7 @@ def write_bundle(project: Project, shipped: Shipped, folder: Path, *, who: str) 
     text = settings_text(project.root, shipped.name)
     (folder / SETTINGS_FILE).write_text(text, encoding="utf-8")
     version = get_version(project.db, shipped.model, shipped.version)
-    _copy_files(project, version, keep)
+    copy_files(project, version, keep)
     database = open_database(sqlite_url(keep / "control.sqlite"), clock=project.clock)
     try:
         rows = read_rows(project.db, version)
@@ -107,7 +107,7 @@ def settings_text(root: Path, name: str) -> str:
     return toml_text(kept | ({"deployments": sections} if sections else {}))
 
 
-def _copy_files(project: Project, version: ModelVersion, keep: Path) -> None:
+def copy_files(project: Project, version: ModelVersion, keep: Path) -> None:
     """Copy a version's files under their digests, each checked on its way."""
     from tidemill.registry.store import ArtifactStore
 

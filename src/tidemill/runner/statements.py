@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.digest import digest_bytes
 from tidemill.core.errors import ParseError, TidemillError, Where
-from tidemill.core.names import name_key
+from tidemill.core.names import asset_key, name_key
 from tidemill.sql.function_versions import VERSIONS
 from tidemill.sql.statements import CreateTable, Query, Statement, Summary
 from tidemill.warehouse.control.source_files import (
@@ -28,12 +28,19 @@ SQL_FOLDER = "sql"
 
 
 class ProjectStatements:
-    """Statements of a project's ``sql`` folder. A file whose bytes did not change is not parsed to be summarised."""
+    """Statements of a project's ``sql`` folder. A file whose bytes did not change is not parsed to be summarised.
 
-    def __init__(self, root: Path, dialect: str, db: Database) -> None:
+    Parameters
+    ----------
+    without
+        Keys of assets whose statements are left out: somebody else makes them.
+    """
+
+    def __init__(self, root: Path, dialect: str, db: Database, *, without: Collection[str] = ()) -> None:
         self._root = root
         self._dialect = dialect
         self._db = db
+        self._without = frozenset(without)
         self._parsed: dict[str, list[Statement]] = {}
 
     def summaries(self) -> list[Summary]:
@@ -58,7 +65,7 @@ class ProjectStatements:
             summaries += file.summaries
         save_source_files(self._db, fresh)
         forget_source_files(self._db, known.keys() - set(paths))
-        return summaries
+        return [summary for summary in summaries if asset_key(summary.name) not in self._without]
 
     def statement(self, path: str, ordinal: int) -> Statement:
         """One statement, parsed."""

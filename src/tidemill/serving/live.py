@@ -110,9 +110,21 @@ class Live:
         TidemillError
             The control database cannot be read: nothing is known of any deployment.
         """
-        self._look(self._database())
+        self.look()
         self._thread = threading.Thread(target=self._watch, name="live", daemon=True)
         self._thread.start()
+
+    def look(self) -> None:
+        """Take over what the control database says, once."""
+        self._look(self._database())
+
+    def turn(self) -> None:
+        """Do once what the watching thread does again and again: for those whose clock stands still meanwhile."""
+        for one in self.deployments.values():
+            while work_off(one, self.tell_shadow):
+                pass
+        self._judge()
+        self.look()
 
     def stop(self) -> None:
         """End the watching thread; what is loaded stays."""

@@ -1,0 +1,151 @@
+"""What a copy learns as the replay goes on: its table grows by the rows whose labels came, and its model follows."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.errors import GateError, StateError, TidemillError
+from tidemill.simulate.copy import WHO, Copy
+from tidemill.simulate.result import Retrained
+from tidemill.simulate.stream import Stream, micros
+
+if TYPE_CHECKING:
+    from tidemill.runner.report import RunReport
+
+STEP = "replay"
+MOST_APPENDED = 64
+"""So many small files of a table are written anew as one: each costs a reader something."""
+
+
+@dataclass(slots=True, kw_only=True)
+class Learning:
+    """The training of a copy.
+
+    Parameters
+    ----------
+    every
+        How often; None for never.
+    done
+        Each time it was tried.
+    """
+
+    copy: Copy
+    stream: Stream
+    every: timedelta | None
+    costs: MutableMapping[str, float]
+    done: list[Retrained] = field(default_factory=list)
+    _upto: int = -1
+    _appended: int = 0
+
+    def next_after(self, now: datetime) -> datetime | None:
+        """When it is trained next."""
+        return None if self.every is None else now + self.every
+
+    def again(self, now: datetime) -> None:
+        """Train on what is known, and let the version through the gates."""
+        began = perf_counter()
+        rows = self.grow(now)
+        report = self.copy.project.run([self.copy.settings.model])
+        trained = perf_counter()
+        self.costs["training"] += trained - began
+        version = _version_of(report, self.copy.settings.model)
+        if version is None:
+            outcome = "failed" if report.status == "failed" else "unchanged"
+            self.done.append(
+                Retrained(at=now, rows=rows, outcome=outcome, why=_problem(report), train_s=trained - began)
+            )
+            return
+        outcome, why = "deployed", ""
+        try:
+            self.copy.project.deploy(self.copy.settings.name, version=version, who=WHO, why="trained anew")
+        except GateError as error:
+            outcome = "refused"
+            gates = error.facts.get("gates", {})
+            why = "; ".join(f"{name}: {one['summary']}" for name, one in gates.items())
+        deploying = perf_counter() - trained
+        self.costs["gates and rollout"] += deploying
+        self.done.append(
+            Retrained(
+                at=now,
+                rows=rows,
+                outcome=outcome,
+                version=version,
+                why=why,
+                train_s=trained - began,
+                deploy_s=deploying,
+            )
+        )
+
+    def grow(self, now: datetime) -> int:
+        """Put the rows whose labels have come into the table; how many there are in all."""
+        known, upto = self.stream.known, micros(now)
+        if self._upto < 0 or self._appended >= MOST_APPENDED:
+            fresh, whole = np.flatnonzero(known <= upto), True
+        else:
+            fresh, whole = np.flatnonzero((known > self._upto) & (known <= upto)), False
+        self._upto = upto
+        if whole or len(fresh):
+            self._write(fresh, whole=whole)
+            self._appended = 0 if whole else self._appended + 1
+        return int((known <= upto).sum())
+
+    def _write(self, rows: np.ndarray, *, whole: bool) -> None:
+        """Publish rows as the table, or add them to it."""
+        project, table = self.copy.project, self.copy.grows
+        run_id = project.clock.new_id()
+        relations = {"replayed": self.stream.rows.take(rows)}
+        with project.warehouse.session() as session:
+            staged = project.warehouse.stage(session, "SELECT * FROM replayed", relations, table=table, attempt=run_id)
+        put = project.warehouse.publish if whole else project.warehouse.append
+        put(staged, run_id=run_id, step=STEP, guard=_nothing)
+
+
+def first_version(learning: Learning, now: datetime) -> None:
+    """Train on the history, and let the version answer.
+
+    Raises
+    ------
+    StateError
+        There is no history, or training on it fails.
+    TidemillError
+        Why it fails.
+    """
+    began = perf_counter()
+    if not learning.grow(now):
+        raise StateError("no label is known when the replay begins, so there is nothing to train on",
+                         hint="begin later: --from")  # fmt: skip
+    model = learning.copy.settings.model
+    report = learning.copy.project.run([model])
+    if report.status != "ok":
+        failed = next((step.error for step in report.steps if step.error is not None), None)
+        raise failed or StateError(f"{model} could not be trained on the history")
+    learning.costs["training"] += perf_counter() - began
+    why = "the simulation begins"
+    learning.copy.project.deploy(learning.copy.settings.name, who=WHO, why=why, override=why)
+
+
+def _version_of(report: RunReport, model: str) -> int | None:
+    """The version that a run made of a model."""
+    return next(
+        (
+            step.version
+            for step in report.steps
+            if step.kind == "model" and step.asset.casefold() == model.casefold() and step.status in {"done", "resumed"}
+        ),
+        None,
+    )
+
+
+def _problem(report: RunReport) -> str:
+    errors: list[TidemillError] = [step.error for step in report.steps if step.error is not None]
+    return errors[0].message if errors else ""
+
+
+def _nothing() -> None:
+    return

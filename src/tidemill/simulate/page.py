@@ -1,0 +1,112 @@
+"""A simulation as one HTML page."""
+
+from __future__ import annotations
+
+from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Section, Text, plain
+from tidemill.analysis.documents.html import as_html
+from tidemill.monitoring.chart import chart_svg
+from tidemill.simulate.chart import scores_svg
+from tidemill.simulate.result import Alerted, Simulation
+
+MOST_ROWS = 200
+MOST_CHARTS = 8
+
+
+def as_page(found: Simulation) -> str:
+    """The whole simulation: scores over time, versions, alerts with their charts."""
+    scores = found.scores
+    sections = [Section(title="Scores over time", blocks=_scores(found))]
+    if found.alerts:
+        sections.append(Section(title="Alerts", blocks=_alerts(found.alerts)))
+    sections += [
+        Section(title="Versions", blocks=_versions(found)),
+        Section(title="Period by period", blocks=(_periods(found),)),
+    ]
+    total = scores.totals.get("deployed", {}).get(scores.metric)
+    facts = [
+        ("answers", f"{scores.answers:,}"),
+        ("with a label", f"{scores.labelled:,}"),
+        (scores.metric.replace("_", " "), "-" if total is None else f"{total:.4g}"),
+        ("trained anew", f"{len(found.retrained):,}"),
+        ("alerts", f"{len(found.alerts):,}"),
+    ]
+    notices = [f"Planted: {', '.join(f'`{plain(one)}`' for one in found.planted)}."] if found.planted else []
+    if found.refused:
+        notices.append(f"{found.refused:,} rows were not answered; the first: `{plain(found.refusal)}`.")
+    return as_html(
+        Document(
+            title=f"{found.deployment}, simulated",
+            lead=f"`{plain(found.replayed)}` replayed from {found.begin:%Y-%m-%d} to {found.end:%Y-%m-%d}.",
+            facts=tuple(facts),
+            notices=tuple(notices),
+            sections=tuple(sections),
+        )
+    )
+
+
+def _scores(found: Simulation) -> tuple[Block, ...]:
+    scores = found.scores
+    names = list(dict.fromkeys(name for one in scores.totals.values() for name in one))
+    grid = Grid(
+        columns=("contestant", *(name.replace("_", " ") for name in names)),
+        rows=tuple((who, *(one.get(name) for name in names)) for who, one in scores.totals.items()),
+    )
+    says = (
+        "Each answer is scored against a label that came after it. No contestant knew more: *no retraining* is the "
+        "first version, asked about every row; *last label* repeats the newest label that had come."
+    )
+    svg = scores_svg(found)
+    figure = (Figure(title="", svg=svg, grid=grid),) if svg else ()
+    marks = (
+        "Red bars are alerts (dark: pages), green dots new champions, brown dots versions that a gate refused, red "
+        "dots versions that were taken back."
+    )
+    return (*figure, Text(text=marks), grid, Text(text=says))
+
+
+def _versions(found: Simulation) -> tuple[Block, ...]:
+    rows = tuple(
+        (f"{one.at:%Y-%m-%d %H:%M}", one.action, one.version, plain(_cut(one.why))) for one in found.trail[:MOST_ROWS]
+    )
+    blocks: list[Block] = [Grid(columns=("when", "what", "version", "why"), rows=rows)]
+    left = len(found.trail) - len(rows)
+    if left > 0:
+        blocks.append(Text(text=f"{left:,} more stand in the JSON only."))
+    refused = [one for one in found.retrained if one.why]
+    if refused:
+        told = tuple(f"{one.at:%Y-%m-%d}, {one.outcome}: {plain(_cut(one.why, 300))}" for one in refused[:MOST_ROWS])
+        blocks.append(Bullets(items=told))
+    return tuple(blocks)
+
+
+def _alerts(alerts: tuple[Alerted, ...]) -> tuple[Block, ...]:
+    rows = tuple(
+        (
+            f"{one.opened_at:%Y-%m-%d %H:%M}",
+            f"{one.resolved_at:%Y-%m-%d %H:%M}" if one.resolved_at else "open",
+            one.severity,
+            plain(one.headline),
+        )
+        for one in alerts[:MOST_ROWS]
+    )
+    charts = tuple(
+        Figure(title=_cut(one.headline, 90), svg=chart_svg(one.chart), grid=Grid(columns=(), rows=()))
+        for one in alerts[:MOST_CHARTS]
+        if one.chart.get("windows")
+    )
+    return (Grid(columns=("opened", "over", "severity", "what"), rows=rows), *charts)
+
+
+def _periods(found: Simulation) -> Grid:
+    names = list(found.scores.totals)
+    rows = tuple(
+        (f"{one.start:%Y-%m-%d}", one.version, one.answers, one.labelled, *(one.scores.get(name) for name in names),
+         one.fading, one.known_fading)
+        for one in found.scores.periods
+    )  # fmt: skip
+    return Grid(columns=("from", "version", "answers", "labelled", *names, "fading", "fading, as known"), rows=rows)
+
+
+def _cut(text: str, most: int = 160) -> str:
+    text = " ".join(text.split())
+    return text if len(text) <= most else f"{text[: most - 1]}…"

@@ -1,0 +1,114 @@
+"""What a simulation showed, as data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from math import isfinite
+from typing import Any
+
+from tidemill.simulate.scores import Scores
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrained:
+    """The model was trained anew.
+
+    Parameters
+    ----------
+    rows
+        Rows with a label that was known.
+    outcome
+        deployed, refused, unchanged or failed.
+    why
+        The gates that refused it, or what went wrong.
+    train_s, deploy_s
+        What training, and gates and rollout, took of our time.
+    """
+
+    at: datetime
+    rows: int
+    outcome: str
+    version: int | None = None
+    why: str = ""
+    train_s: float = 0.0
+    deploy_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Happened:
+    """Something of the audit trail: a rollout that went on, or back."""
+
+    at: datetime
+    action: str
+    version: int | None
+    why: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Alerted:
+    """An alert of the simulation, as the alerts of a project are."""
+
+    number: int
+    cause: str
+    severity: str
+    headline: str
+    since: datetime
+    opened_at: datetime
+    resolved_at: datetime | None
+    subjects: tuple[str, ...]
+    chart: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Simulation:
+    """A simulation.
+
+    Parameters
+    ----------
+    begin, end
+        When the first row was asked about, and when the last thing happened.
+    refused
+        Rows that the server did not answer; ``refusal`` is what it said of the first.
+    windows
+        Windows that were measured.
+    planted
+        The troubles, as they were asked for.
+    costs
+        Seconds of our time by what they were spent on.
+    """
+
+    deployment: str
+    replayed: str
+    grows: bool
+    begin: datetime
+    end: datetime
+    scores: Scores
+    refused: int
+    refusal: str
+    windows: int
+    planted: tuple[str, ...]
+    alerts: tuple[Alerted, ...]
+    retrained: tuple[Retrained, ...]
+    trail: tuple[Happened, ...]
+    notes: tuple[str, ...]
+    costs: Mapping[str, float]
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        plain: dict[str, Any] = _plain(asdict(self))
+        return plain
+
+
+def _plain(value: Any) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat()
+        case dict() | Mapping():
+            return {str(key): _plain(one) for key, one in value.items()}
+        case list() | tuple():
+            return [_plain(one) for one in value]
+        case float():
+            return round(value, 6) if isfinite(value) else None  # NaN is no JSON
+    return value
