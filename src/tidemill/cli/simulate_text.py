@@ -94,12 +94,13 @@ def _retrained(found: Simulation) -> list[str]:
         return []
     counted = ", ".join(
         f"{sum(one.outcome == outcome for one in done):,} {outcome}"
-        for outcome in ("deployed", "refused", "unchanged", "failed")
+        for outcome in ("done", "refused", "unchanged", "failed")
         if any(one.outcome == outcome for one in done)
     )
-    seconds = sum(one.train_s + one.deploy_s for one in done) / len(done)
-    lines = [f"trained anew {len(done):,} times: {counted}; {seconds:.2f} s each"]
-    reasons = [one for one in done if one.why]
+    causes = ", ".join(dict.fromkeys(cause for one in done for cause in one.causes))
+    seconds = sum(one.seconds for one in done) / len(done)
+    lines = [f"asked for a new version {len(done):,} times ({causes}): {counted}; {seconds:.2f} s each"]
+    reasons = [one for one in done if one.outcome != "done"]
     lines += [_cut(f"  {one.at:%Y-%m-%d}: {one.outcome}: {one.why}") for one in reasons[:3]]
     return lines
 

@@ -1,7 +1,7 @@
 """A copy of a project to rehearse in: its statements as they are, and an empty ``.tidemill`` of its own.
 
-Nothing that the copy does is seen outside it: its control database, lake and log lie in a scratch folder, and it sends
-no alert and no lineage event anywhere.
+Nothing that the copy does is seen outside it: its control database, lake and log lie in a scratch folder, it sends no
+alert and no lineage event anywhere, and reads no source of labels: those come from the replay.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import StateError
 from tidemill.core.names import asset_key
 from tidemill.core.openlineage import openlineage_settings
+from tidemill.core.sections import one_deployment
 from tidemill.export.bundle import copy_files, find_shipped, put_champion, read_rows, write_rows
 from tidemill.project import Project
 from tidemill.runner.deploy import deployment_of
@@ -64,11 +65,11 @@ def open_copy(project: Project, request: Request, folder: Path, *, clock: Clock)
         raise StateError(f"deployment {settings.name} keeps no log, so nothing of it can be watched",
                          hint="log = 'buffered' in tidemill.toml")  # fmt: skip
     grows = _trained_from(project.statements.summaries(), settings.model, request.replay)
-    own = replace(settings, log="buffered")
+    own = replace(settings, log="buffered", labels=one_deployment(settings.name, {}).labels)
     scratch = replace(
         project.settings,
         control_url="",
-        deployments={**project.settings.deployments, settings.name: own},
+        deployments={settings.name: own},
         alerts={},
         schedules={},
         openlineage=openlineage_settings({}),

@@ -6,17 +6,14 @@ from collections.abc import MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
-from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.errors import GateError, StateError, TidemillError
+from tidemill.core.durations import show_duration
+from tidemill.core.errors import StateError
 from tidemill.simulate.copy import WHO, Copy
 from tidemill.simulate.result import Retrained
 from tidemill.simulate.stream import Stream, micros
-
-if TYPE_CHECKING:
-    from tidemill.runner.report import RunReport
 
 STEP = "replay"
 MOST_APPENDED = 64
@@ -30,7 +27,7 @@ class Learning:
     Parameters
     ----------
     every
-        How often; None for never.
+        How often a new version is asked for, whatever else asks; None for never.
     done
         Each time it was tried.
     """
@@ -47,40 +44,35 @@ class Learning:
         """When it is trained next."""
         return None if self.every is None else now + self.every
 
-    def again(self, now: datetime) -> None:
-        """Train on what is known, and let the version through the gates."""
+    @property
+    def wanted(self) -> bool:
+        """Whether anything may ask for a new version."""
+        return bool(self.copy.grows) and (self.every is not None or bool(self.copy.settings.retrain.on))
+
+    def ask(self, every: timedelta) -> None:
+        """Ask for a new version, as a person does: no cap and no pause keeps it waiting, a version on trial does."""
+        why = f"every {show_duration(every)}"
+        self.copy.project.request_retraining(self.copy.settings.name, who=WHO, why=why)
+
+    def carry_out(self, now: datetime) -> None:
+        """Carry out what was asked for and need not wait, on the rows whose labels have come."""
         began = perf_counter()
         rows = self.grow(now)
-        report = self.copy.project.run([self.copy.settings.model])
-        trained = perf_counter()
-        self.costs["training"] += trained - began
-        version = _version_of(report, self.copy.settings.model)
-        if version is None:
-            outcome = "failed" if report.status == "failed" else "unchanged"
-            self.done.append(
-                Retrained(at=now, rows=rows, outcome=outcome, why=_problem(report), train_s=trained - began)
-            )
-            return
-        outcome, why = "deployed", ""
-        try:
-            self.copy.project.deploy(self.copy.settings.name, version=version, who=WHO, why="trained anew")
-        except GateError as error:
-            outcome = "refused"
-            gates = error.facts.get("gates", {})
-            why = "; ".join(f"{name}: {one['summary']}" for name, one in gates.items())
-        deploying = perf_counter() - trained
-        self.costs["gates and rollout"] += deploying
-        self.done.append(
-            Retrained(
-                at=now,
-                rows=rows,
-                outcome=outcome,
-                version=version,
-                why=why,
-                train_s=trained - began,
-                deploy_s=deploying,
-            )
-        )
+        for one in self.copy.project.retrain_due():
+            request = one.request
+            if request.finished_at is not None:
+                self.done.append(
+                    Retrained(
+                        at=now,
+                        rows=rows,
+                        causes=request.causes,
+                        outcome=request.status,
+                        version=request.version,
+                        why=request.said,
+                        seconds=perf_counter() - began,
+                    )
+                )
+        self.costs["training"] += perf_counter() - began
 
     def grow(self, now: datetime) -> int:
         """Put the rows whose labels have come into the table; how many there are in all."""
@@ -128,23 +120,6 @@ def first_version(learning: Learning, now: datetime) -> None:
     learning.costs["training"] += perf_counter() - began
     why = "the simulation begins"
     learning.copy.project.deploy(learning.copy.settings.name, who=WHO, why=why, override=why)
-
-
-def _version_of(report: RunReport, model: str) -> int | None:
-    """The version that a run made of a model."""
-    return next(
-        (
-            step.version
-            for step in report.steps
-            if step.kind == "model" and step.asset.casefold() == model.casefold() and step.status in {"done", "resumed"}
-        ),
-        None,
-    )
-
-
-def _problem(report: RunReport) -> str:
-    errors: list[TidemillError] = [step.error for step in report.steps if step.error is not None]
-    return errors[0].message if errors else ""
 
 
 def _nothing() -> None:

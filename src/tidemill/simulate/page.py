@@ -27,7 +27,7 @@ def as_page(found: Simulation) -> str:
         ("answers", f"{scores.answers:,}"),
         ("with a label", f"{scores.labelled:,}"),
         (scores.metric.replace("_", " "), "-" if total is None else f"{total:.4g}"),
-        ("trained anew", f"{len(found.retrained):,}"),
+        ("new versions", f"{sum(one.outcome == 'done' for one in found.retrained):,}"),
         ("alerts", f"{len(found.alerts):,}"),
     ]
     notices = [f"Planted: {', '.join(f'`{plain(one)}`' for one in found.planted)}."] if found.planted else []
@@ -72,7 +72,7 @@ def _versions(found: Simulation) -> tuple[Block, ...]:
     left = len(found.trail) - len(rows)
     if left > 0:
         blocks.append(Text(text=f"{left:,} more stand in the JSON only."))
-    refused = [one for one in found.retrained if one.why]
+    refused = [one for one in found.retrained if one.outcome != "done"]
     if refused:
         told = tuple(f"{one.at:%Y-%m-%d}, {one.outcome}: {plain(_cut(one.why, 300))}" for one in refused[:MOST_ROWS])
         blocks.append(Bullets(items=told))

@@ -13,27 +13,27 @@ from tidemill.simulate.scores import Scores
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrained:
-    """The model was trained anew.
+    """A request for a new version was carried out.
 
     Parameters
     ----------
     rows
         Rows with a label that was known.
     outcome
-        deployed, refused, unchanged or failed.
+        done, refused, unchanged or failed, as in ``tidemill.retrain_requests``.
     why
-        The gates that refused it, or what went wrong.
-    train_s, deploy_s
-        What training, and gates and rollout, took of our time.
+        How it ended.
+    seconds
+        What training, gates and the beginning of the rollout took of our time.
     """
 
     at: datetime
     rows: int
+    causes: tuple[str, ...]
     outcome: str
-    version: int | None = None
-    why: str = ""
-    train_s: float = 0.0
-    deploy_s: float = 0.0
+    version: int | None
+    why: str
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -197,12 +197,16 @@ class _Replay:
             self.tell_labels()
             if self.door.deployment.standing.trial:
                 self.door.turn()
-            if self.hands.now >= look:
+            looks, learns = self.hands.now >= look, learn is not None and self.hands.now >= learn
+            if looks:
                 self.look()
                 look = window_of(self.hands.now - wait, window).end + wait
-            if learn is not None and self.hands.now >= learn:
-                self.learn()
+            if learn is not None and learns:
+                self.learning.ask(self.learning.every or window)
                 learn = self.learning.next_after(learn)
+            if (looks or learns) and self.learning.wanted:
+                self.learning.carry_out(self.hands.now)
+                self.door.turn()
         self.hands.move(look)
         self.look()
 
@@ -270,13 +274,6 @@ class _Replay:
                 self.windows += len(found.windows)
                 self.notes += found.notes
         self.listen(f"{self.hands.now:%Y-%m-%d}, {len(self.ledger.answers):,} answers")
-
-    def learn(self) -> None:
-        """Train anew on what is known now, unless a version is on trial."""
-        if self.door.deployment.standing.trial:
-            return
-        self.learning.again(self.hands.now)
-        self.door.turn()
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
