@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import StateError, TidemillError
+from tidemill.core.errors import TidemillError
 from tidemill.core.faults import fault
 from tidemill.core.monitor import MonitorSettings
 from tidemill.monitoring.measurement import Measurement, Window
@@ -299,15 +299,15 @@ class _Pass:
         return measured_columns(session, self.settings, window, model, reference, previous, rows=facts.answers)
 
     def _reference(self, version: int) -> tuple[LoadedModel, Reference] | None:
-        """What a version's windows are compared with; None, and a note, where that cannot be read any more."""
+        """What a version's windows are compared with; None, and a note, where nothing was kept of its training."""
         if version not in self.references:
             row, model = get_version(self.stations.db, self.settings.model, version), self._model(version)
-            try:
-                self.references[version] = (model, reference_of(self.stations, row, model))
-            except StateError as error:
-                self.references[version] = None
+            found = reference_of(row, model)
+            self.references[version] = None if found is None else (model, found)
+            if found is None:
                 self.notes.append(
-                    f"the inputs of version {version} are not compared with its training: {error.message}"
+                    f"version {version} was trained by a Tidemill that kept no baseline: what came in is compared"
+                    " with nothing until a newer version answers"
                 )
         return self.references[version]
 

@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 from tidemill.core.distribution import Distribution, distribution_from_json
-from tidemill.core.names import asset_key, name_key
+from tidemill.core.names import name_key
 from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, time_text, to_json, writing
 
 Part = Literal["inputs", "quality"]
@@ -185,30 +185,6 @@ def load_distributions(
         if version is None or row["version"] == version
     ]
     return {one.column: one for one in found}
-
-
-def save_reference(db: Database | Tx, model: str, version: int, distributions: str) -> None:
-    """Keep what windows of a version are compared with (JSON text)."""
-    with writing(db) as tx:
-        tx.execute(
-            "INSERT INTO version_references (model_key, version, distributions, created_at)"
-            " VALUES (:key, :version, :distributions, :now) ON CONFLICT (model_key, version) DO NOTHING",
-            key=asset_key(model),
-            version=version,
-            distributions=distributions,
-            now=tx.now(),
-        )
-
-
-def load_reference(db: Database | Tx, model: str, version: int) -> dict[str, Any] | None:
-    """What was kept of a version; None when nothing was."""
-    with reading(db) as tx:
-        found = tx.value(
-            "SELECT distributions FROM version_references WHERE model_key = :key AND version = :version",
-            key=asset_key(model),
-            version=version,
-        )
-    return None if found is None else dict(json.loads(found))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

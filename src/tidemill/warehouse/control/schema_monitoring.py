@@ -69,16 +69,6 @@ _SQL = (
         FOREIGN KEY (deployment_key, window_start) REFERENCES monitor_windows (deployment_key, window_start)
     )
     """,
-    # What a version was trained on, as windows are compared with it.
-    """
-    CREATE TABLE version_references (
-        model_key TEXT NOT NULL REFERENCES models (model_key),
-        version BIGINT NOT NULL,
-        distributions TEXT NOT NULL,
-        created_at TEXT NOT NULL,
-        PRIMARY KEY (model_key, version)
-    )
-    """,
     # What the servers' counters said at a time: the difference of two is what happened between them.
     """
     CREATE TABLE counter_samples (
