@@ -1,0 +1,190 @@
+"""Quality of a window as it is to be expected without its labels, as long as that can be believed.
+
+The estimate supposes that rows with one score turn out as the held-out ones did. The newest window whose labels are
+there tells whether they do: `measure_check` puts both figures side by side, and where they differ by more than chance
+gives, `measure_estimate` says nothing until a later window agrees again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from statistics import NormalDist
+from typing import TYPE_CHECKING
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.chance import normal_quantile
+from tidemill.evaluation.estimate import Estimated, Estimator, learn_estimator
+from tidemill.evaluation.influence import influence
+from tidemill.monitoring.measurement import Measurement
+from tidemill.monitoring.quality import CONFIDENCE, HIGHER_IS_BETTER
+
+if TYPE_CHECKING:
+    from tidemill.model_types.base import Labels
+
+CHECK = "check"
+CHECK_LEVEL = 0.01
+"""How often a check switches a sound estimate off, for a window."""
+
+LEAST_HELD = 200
+"""With fewer held-out rows than this nothing is estimated."""
+
+LEAST_OF_CLASS = 10
+"""Nor with fewer held-out rows of a class."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Expectation:
+    """What held-out rows say of a metric.
+
+    Parameters
+    ----------
+    value, variance
+        The metric on the held-out rows.
+    rows
+        How many there are.
+    """
+
+    metric: str
+    estimator: Estimator
+    value: float
+    variance: float
+    rows: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Believed:
+    """What the newest check said.
+
+    Parameters
+    ----------
+    p_value
+        Of the check; None where there was none yet.
+    note
+        What is added to the estimate, or why there is none.
+    """
+
+    p_value: float | None = None
+    note: str = "not checked: no window has enough labels yet"
+
+    @property
+    def off(self) -> bool:
+        """Whether there is to be no estimate."""
+        return self.p_value is not None and self.p_value < CHECK_LEVEL
+
+
+def learn_expectation(labels: Labels, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Expectation | str:
+    """Learn from held-out rows; where they do not suffice, why.
+
+    Parameters
+    ----------
+    y, scores
+        As `evaluation.judge.judge` takes them.
+    """
+    if len(y) < LEAST_HELD:
+        return f"not enough data: {len(y):,} rows were held out, {LEAST_HELD:,} are needed"
+    if labels.classes:
+        rarest = int(np.bincount(y.astype(np.int64), minlength=len(labels.classes)).min())
+        if rarest < LEAST_OF_CLASS:
+            return f"not enough data: a class has {rarest} of the held-out rows, {LEAST_OF_CLASS} are needed"
+    estimator = learn_estimator(labels, y, scores)
+    if metric not in estimator.metrics():
+        return f"{metric} cannot be estimated without labels; {', '.join(estimator.metrics())} can"
+    then = influence(metric, labels, y, scores)
+    return Expectation(metric=metric, estimator=estimator, value=then.value, variance=then.variance, rows=len(y))
+
+
+def measure_estimate(
+    expected: Expectation | str,
+    scores: np.ndarray,
+    *,
+    weights: np.ndarray | None = None,
+    believed: Believed,
+    margin: float,
+    least: int,
+    base: Measurement,
+) -> Iterator[Measurement]:
+    """Every metric of a window as it is to be expected, and how much worse the judged one is than on held-out rows.
+
+    Parameters
+    ----------
+    scores
+        Of the window, as `evaluation.judge.judge` takes them.
+    weights
+        How many rows each stands for, where rows of one score were counted.
+    believed
+        The newest check.
+    margin
+        How much worse is no worse.
+    least
+        Fewer rows than this are not judged.
+    base
+        What all figures share: version, slice; its subject is the judged metric.
+    """
+    rows = round(float(weights.sum())) if weights is not None else len(scores)
+    base = replace(base, family="estimate", rows=rows)
+    if not rows:
+        return
+    judged = replace(base, test="loss", limit=margin)
+    if isinstance(expected, str):
+        yield replace(judged, value=None, note=expected)
+        return
+    judged = replace(judged, subject=expected.metric, reference_rows=expected.rows)
+    if believed.off:
+        yield replace(judged, value=None, note=f"off: {believed.note}")
+        return
+    if rows < least:
+        yield replace(judged, value=None, note=f"not enough data: fewer than {least:,} answers")
+        return
+    found = expected.estimator.estimate(scores, weights=weights, confidence=CONFIDENCE)
+    for one in found.values():
+        yield replace(
+            base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high,
+            note=believed.note,
+        )  # fmt: skip
+    if expected.metric in found:
+        yield loss(expected, found[expected.metric], base=replace(judged, note=believed.note))
+    else:
+        yield replace(judged, value=None, note=f"{expected.metric} has no value on these rows")
+
+
+def loss(expected: Expectation, now: Estimated, *, base: Measurement) -> Measurement:
+    """How much worse the metric of all rows like these is expected to be than on the held-out rows.
+
+    The held-out rows are in both figures, which would make their difference surer than it is taken to be here.
+    """
+    if expected.metric in HIGHER_IS_BETTER:
+        value = expected.value - now.value
+        error = math.sqrt(expected.variance + now.error_of_mean**2)
+    elif expected.value > 0:
+        ratio = now.value / expected.value
+        value = ratio - 1
+        error = math.sqrt(now.error_of_mean**2 + ratio**2 * expected.variance) / expected.value
+    else:
+        return replace(base, value=None, note=f"{expected.metric} is 0 on the held-out rows")
+    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+        return replace(base, value=None, note=f"{expected.metric} has no value on these rows")
+    reach = normal_quantile(CONFIDENCE) * error
+    return replace(base, value=value, low=value - reach, high=value + reach, p_value=NormalDist().cdf(-value / error))
+
+
+def measure_check(
+    expected: Expectation | str, y: np.ndarray, scores: np.ndarray, *, least: int, base: Measurement
+) -> Iterator[Measurement]:
+    """On rows with labels: how far the truth is from the estimate. It is shown and kept, and opens no alert itself."""
+    if isinstance(expected, str) or not len(y):
+        return
+    base = replace(base, family="estimate", subject=expected.metric, test=CHECK, reference="", rows=len(y))
+    base = replace(base, reference_rows=expected.rows)
+    found = expected.estimator.check(y, scores, metric=expected.metric) if len(y) >= least else None
+    if found is None:
+        yield replace(base, value=None, note=f"not enough data: {len(y):,} labelled answers")
+        return
+    gap, reach = found.realised - found.estimated.value, normal_quantile(CONFIDENCE) * found.estimated.error
+    verdict = "labels do not follow the scores as they did" if found.p_value < CHECK_LEVEL else "they agree"
+    yield replace(
+        base, value=gap, low=gap - reach, high=gap + reach, p_value=found.p_value,
+        note=f"{expected.metric} estimated {found.estimated.value:.4g}, realised {found.realised:.4g}: {verdict}",
+    )  # fmt: skip
