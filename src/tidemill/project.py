@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from tidemill.runner.check import CheckReport
     from tidemill.runner.column_lineage import ProjectKnows
     from tidemill.runner.deploy import Deployed
+    from tidemill.runner.estimate import EstimateReport, EstimateRequest
     from tidemill.runner.events import Event
     from tidemill.runner.label_columns import LabelRequest
     from tidemill.runner.labels import LabelReport
@@ -452,6 +453,12 @@ class Project:
         from tidemill.runner.drift import drift
 
         return drift(self.stations, reference, current, listen=listen)
+
+    def estimate(self, request: EstimateRequest, *, listen: Callable[[str], None] = lambda _: None) -> EstimateReport:
+        """The quality that is to be expected of a version on rows without labels."""
+        from tidemill.runner.estimate import estimate
+
+        return estimate(self.stations, request, listen=listen)
 
     def promote(self, name: str, *, who: str = "", why: str = "") -> Deployment:
         """Make the version on trial champion at once."""

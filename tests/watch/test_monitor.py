@@ -196,7 +196,7 @@ def test_a_window_that_was_measured_twice_has_its_figures_once(shop: Shop) -> No
     shop.monitor(BEGIN + DAY + 2 * HOUR)
 
     assert len(drift(shop)) == count
-    assert len(performance(shop, metric="accuracy", test="value")) == 1
+    assert len(performance(shop, family="quality", metric="accuracy", test="value")) == 1
 
 
 def test_trouble_opens_an_alert_in_the_window_it_comes_in_and_good_days_end_it(shop: Shop) -> None:

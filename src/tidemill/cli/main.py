@@ -30,6 +30,7 @@ COMMANDS: dict[str, str] = {
     "query": "Carry out one SQL text: short for sql -e.",
     "profile": "Say what a table, a file or a query holds, and what is worth a warning.",
     "drift": "Say which columns moved from a reference, how far, and whether it is chance.",
+    "estimate": "Say what quality is to be expected of a model on rows without labels.",
     "predict": "Score a table or a file with a model, to a table or a file.",
     "lineage": "Say which column came from which, by the SQL.",
     "history": "List the versions of a table.",

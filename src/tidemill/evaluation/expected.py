@@ -163,5 +163,3 @@ def _over_classes(metric: str, rows: Rows) -> Expected:
     for part in parts:
         influence += part.influence / len(parts)
     return Expected(value=float(np.mean([part.value for part in parts])), influence=influence)
-
-

@@ -28,6 +28,7 @@ _KNOTS = (
 _PRIOR = 0.5
 """How strongly the curve is drawn to where it starts from: rows that half a row in each direction is worth."""
 _STEPS = 50
+_CLOSE = 1e-8
 _FAR = 30.0
 
 
@@ -130,14 +131,27 @@ def learn_share(values: np.ndarray, y: np.ndarray) -> Curve:
     basis = learn_basis(values, rarer=min(positive, len(y) - positive))
     columns = basis.columns(values)
     weights = np.zeros(columns.shape[1])
+    fit = _fit(columns @ weights + values, y, weights)
     for _ in range(_STEPS):
         mean = share_of(columns @ weights + values)
         information = _information(columns, mean * (1.0 - mean))
         step = np.linalg.solve(information, columns.T @ (y - mean) - _PRIOR * weights)
-        weights = weights + np.clip(step, -2.0, 2.0)
-        if float(np.abs(step).max()) < 1e-8:
+        # Where scores are 0 or 1, Newton's step goes far beyond: it is halved until the fit gets better.
+        while (better := _fit(columns @ (weights + step) + values, y, weights + step)) < fit and np.abs(
+            step
+        ).max() > 1e-8:
+            step = step / 2.0
+        weights, fit = weights + step, better
+        if float(np.abs(step).max()) < _CLOSE:
             break
+    mean = share_of(columns @ weights + values)
+    information = _information(columns, mean * (1.0 - mean))
     return Curve(basis=basis, weights=weights, covariance=np.linalg.inv(information), share=True)
+
+
+def _fit(line: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+    """The logarithm of the likelihood, with what the prior takes."""
+    return float(y @ line - np.logaddexp(0.0, line).sum() - _PRIOR / 2.0 * (weights @ weights))
 
 
 def learn_size(values: np.ndarray, sizes: np.ndarray) -> Curve:
@@ -155,7 +169,7 @@ def learn_size(values: np.ndarray, sizes: np.ndarray) -> Curve:
         slope[1:] -= _PRIOR * weights[1:]
         step = np.linalg.solve(information, slope)
         weights = weights + np.clip(step, -2.0, 2.0)
-        if float(np.abs(step).max()) < 1e-8:
+        if float(np.abs(step).max()) < _CLOSE:
             break
     inverse = np.linalg.inv(information)
     scored = columns * ((sizes - mean) / unit)[:, None]

@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile
-from tidemill.evaluation.estimate import Estimated, Estimator, learn_estimator
+from tidemill.evaluation.estimate import learn_estimator
+from tidemill.evaluation.estimated import Estimated, Estimator
 from tidemill.evaluation.influence import influence
 from tidemill.monitoring.measurement import Measurement
 from tidemill.monitoring.quality import CONFIDENCE, HIGHER_IS_BETTER

@@ -9,11 +9,8 @@ from typing import TYPE_CHECKING
 from tidemill.core.clock import Clock
 from tidemill.runner.rows_of import (
     NamedRows,
-    is_file,
-    is_query,
+    named_rows,
     rows_of_file,
-    rows_of_query,
-    rows_of_table,
     without_project,
 )
 
@@ -21,7 +18,6 @@ if TYPE_CHECKING:
     from tidemill.analysis.drift.report import DriftReport
     from tidemill.core.settings import Settings
     from tidemill.runner.stations import Stations
-    from tidemill.warehouse.protocol import Session
 
 Listener = Callable[[str], None]
 
@@ -43,14 +39,9 @@ def drift(
     NotFoundError
         There is no such table or view.
     """
-
-    def named(session: Session, text: str) -> NamedRows:
-        if is_query(text):
-            return rows_of_query(stations, session, text, dialect=dialect)
-        return rows_of_file(session, Path(text)) if is_file(text) else rows_of_table(stations, session, text)
-
     with stations.session() as session:
-        return _made(named(session, reference), named(session, current), clock=stations.clock, listen=listen)
+        rows = [named_rows(stations, session, text, dialect=dialect) for text in (reference, current)]
+        return _made(*rows, clock=stations.clock, listen=listen)
 
 
 def drift_files(

@@ -52,6 +52,19 @@ def is_query(name: str) -> bool:
     return len(words) == 2 and words[0].lower() in QUERY
 
 
+def named_rows(stations: Stations, session: Session, text: str, *, dialect: str = "") -> NamedRows:
+    """Rows of a table, a view, a query or a file.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such table or view.
+    """
+    if is_query(text):
+        return rows_of_query(stations, session, text, dialect=dialect)
+    return rows_of_file(session, Path(text)) if is_file(text) else rows_of_table(stations, session, text)
+
+
 def rows_of_table(stations: Stations, session: Session, name: str) -> NamedRows:
     """Rows of a table or view of the project, or of a connection.
 

@@ -1,6 +1,7 @@
 """One pass of the monitor: every window that is over and was not measured, and those that labels came for.
 
-Inputs of a window are judged once, when it is over; its quality once, when enough of its labels are there. What is
+Inputs of a window are judged once, when it is over; so is the quality that is expected without labels, after what
+labels say of earlier windows is known; its quality once, when enough of its labels are there. What is
 measured may be measured anew as often as rows come late, what is judged is judged once: a budget of false alarms counts
 looks.
 """
@@ -10,17 +11,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from tidemill.core.errors import TidemillError
 from tidemill.core.faults import fault
 from tidemill.core.monitor import MonitorSettings
+from tidemill.monitoring.estimate import CHECK, Believed
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.operations import measure_errors, measure_latency, measure_staleness, measure_traffic
 from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.alerts import deliver_alerts, record_alerts
 from tidemill.runner.deploy import deployment_of
 from tidemill.runner.retrain.ask import ask_for_alerts
+from tidemill.runner.watch.estimate import Estimating, learn_estimating
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
 from tidemill.runner.watch.quality import measured_quality, read_outcomes
@@ -40,6 +43,7 @@ from tidemill.warehouse.control.monitoring import (
     load_distributions,
     load_windows,
     mark_judged,
+    newest_check,
     samples_around,
     save_distributions,
     save_measurements,
@@ -47,6 +51,7 @@ from tidemill.warehouse.control.monitoring import (
     save_seen_batch,
     save_window,
     seen_batch,
+    windows_without,
 )
 
 if TYPE_CHECKING:
@@ -148,6 +153,7 @@ class _Pass:
     now: datetime
     models: dict[int, LoadedModel] = field(default_factory=dict)
     references: dict[int, tuple[LoadedModel, Reference] | None] = field(default_factory=dict)
+    estimating: dict[int, Estimating] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
     happened: list[Transition] = field(default_factory=list)
 
@@ -163,6 +169,7 @@ class _Pass:
             rows += facts.answers
             listen(f"{self.settings.name}: {window.start:%Y-%m-%d %H:%M}, {facts.answers:,} answers")
         quality = self._measure_labelled(listen)
+        count += self._estimate()
         return Monitored(
             deployment=self.settings.name,
             labelled=quality,
@@ -261,6 +268,8 @@ class _Pass:
         model, window = self._model(row.version), Window(start=row.start, end=row.end)
         found = read_outcomes(session, self.settings, window, model, slices=self.watch.slices)
         measurements = measured_quality(self.settings, model, found)
+        if len(found.scored):
+            measurements += self._estimating(row.version).check(found.scored)
         judged = self._mature(maturity, row, found.answers, found.labelled)
         with self.stations.db.write() as tx:
             require(tx, self.lease)
@@ -268,25 +277,59 @@ class _Pass:
             self._save(tx, window, "quality", measurements)
         fault("monitor.measured")
         if judged:
-            self._judge(window, "quality", measurements)
+            # A check says whether estimates are to be believed; that quality was lost, quality itself says.
+            self._judge(window, "quality", [one for one in measurements if one.test != CHECK])
+
+    def _estimate(self) -> int:
+        """Say what quality is to be expected of windows whose labels are still to come."""
+        name, db, count = self.settings.name, self.stations.db, 0
+        missing = set(windows_without(db, name, "estimate"))
+        rows = [row for row in load_windows(db, name, since=min(missing)) if row.start in missing] if missing else []
+        for row in rows:
+            assert row.version is not None  # noqa: S101 - windows without answers were left out
+            window = Window(start=row.start, end=row.end)
+            with self.stations.session() as session:
+                found = self._estimating(row.version).estimate(session, window, self._believed(row.version))
+            # Its rows say that a window has been judged: one that a kill left without them is judged again.
+            self._alert(window, found)
+            with db.write() as tx:
+                require(tx, self.lease)
+                self._save(tx, window, "estimate", found)
+            count += len(found)
+        return count
+
+    def _estimating(self, version: int) -> Estimating:
+        if version not in self.estimating:
+            self.estimating[version] = learn_estimating(self.settings, self._model(version))
+        return self.estimating[version]
+
+    def _believed(self, version: int) -> Believed:
+        """What the newest window with labels says of estimates."""
+        row = newest_check(self.stations.db, self.settings.name, version)
+        if row is None:
+            return Believed()
+        return Believed(p_value=row["p_value"], note=f"window of {row['window_start']:%Y-%m-%d %H:%M}: {row['note']}")
 
     def _model(self, version: int) -> LoadedModel:
         if version not in self.models:
             self.models[version] = self.stations.load_model(self.settings.model, version)
         return self.models[version]
 
-    def _judge(self, window: Window, part: Part, measurements: Sequence[Measurement]) -> None:
+    def _judge(self, window: Window, part: Literal["inputs", "quality"], measurements: Sequence[Measurement]) -> None:
         """Let the figures of a window open alerts, or end them; then write down that this was done.
 
         A pass that is killed between the two judges the window again, which changes nothing.
         """
-        happened = record_alerts(self.stations, self.settings.name, window, measurements)
-        ask_for_alerts(self.stations, self.settings.name, happened)
-        self.happened += happened
+        self._alert(window, measurements)
         fault("monitor.judged")
         with self.stations.db.write() as tx:
             require(tx, self.lease)
             mark_judged(tx, self.settings.name, window.start, part)
+
+    def _alert(self, window: Window, measurements: Sequence[Measurement]) -> None:
+        happened = record_alerts(self.stations, self.settings.name, window, measurements)
+        ask_for_alerts(self.stations, self.settings.name, happened)
+        self.happened += happened
 
     def _inputs(self, session: Session, window: Window, facts: Facts) -> Measured:
         version = facts.main_version

@@ -53,8 +53,7 @@ def measured_quality(settings: DeploymentSettings, model: LoadedModel, found: Ou
     """
     facts = ModelFacts(model)
     watch = settings.monitor
-    metric = watch.metric or settings.gates.metric or default_metric(facts.labels)
-    require_metric(metric, facts.labels)
+    metric = judged_metric(settings, facts)
     y, scores = facts.evaluation()
     held = Scored(y=y, scores=scores)
     base = Measurement(family="quality", subject="", test="", value=None, version=model.version)
@@ -81,6 +80,19 @@ def measured_quality(settings: DeploymentSettings, model: LoadedModel, found: Ou
             base=replace(base, slice=slice_),
         )
     return figures
+
+
+def judged_metric(settings: DeploymentSettings, facts: ModelFacts) -> str:
+    """The metric by which a deployment's quality is judged.
+
+    Raises
+    ------
+    SettingsError
+        It is not one of this task.
+    """
+    metric = settings.monitor.metric or settings.gates.metric or default_metric(facts.labels)
+    require_metric(metric, facts.labels)
+    return metric
 
 
 def _slices(found: Outcomes, least: int) -> Iterator[tuple[str, np.ndarray]]:
@@ -127,17 +139,21 @@ def _label_and_scores(classes: Sequence[str]) -> list[str]:
     if not classes:
         return ["TRY_CAST(label AS DOUBLE) AS y", "score AS p0"]
     places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
+    return [f"CASE label {places} END AS y", *score_columns(classes)]
+
+
+def score_columns(classes: Sequence[str]) -> list[str]:
+    """The probability of each class in the log, as columns p0, p1, and so on."""
     structure = quote_text(json.dumps(dict.fromkeys(classes, "DOUBLE"), ensure_ascii=False))
     probabilities = f"from_json(probabilities, {structure})"
-    scores = [f"{probabilities}.{quote_name(one)} AS p{place}" for place, one in enumerate(classes)]
-    return [f"CASE label {places} END AS y", *scores]
+    return [f"{probabilities}.{quote_name(one)} AS p{place}" for place, one in enumerate(classes)]
 
 
 def _outcomes(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str], slices: Sequence[str]) -> Outcomes:
     width = max(1, len(classes))
-    scores = np.column_stack([_numbers(rows.column(f"p{place}")) for place in range(width)])
+    scores = np.column_stack([numbers(rows.column(f"p{place}")) for place in range(width)])
     known = np.isfinite(scores).all(axis=1)
-    y = _numbers(rows.column("y"))[known]
+    y = numbers(rows.column("y"))[known]
     scores = scores[known]
     return Outcomes(
         answers=answers,
@@ -150,7 +166,7 @@ def _outcomes(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str
     )
 
 
-def _numbers(column: pa.ChunkedArray) -> np.ndarray:
+def numbers(column: pa.ChunkedArray) -> np.ndarray:
     """As float64, NaN for NULL."""
     import pyarrow as pa
 

@@ -1,7 +1,7 @@
 """What monitors wrote down: windows of a deployment, their measurements, and the distributions behind them.
 
-A window has two parts that are written anew each by itself: ``inputs`` (what is known when it is over) and ``quality``
-(what its labels say, as they come).
+A window has parts that are written anew each by itself: ``inputs`` (what is known when it is over), ``estimate`` (the
+quality that is expected before labels come) and ``quality`` (what its labels say, as they come).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from tidemill.core.distribution import Distribution, distribution_from_json
 from tidemill.core.names import name_key
 from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, time_text, to_json, writing
 
-Part = Literal["inputs", "quality"]
+Part = Literal["inputs", "estimate", "quality"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,7 +59,7 @@ def save_window(tx: Tx, deployment: str, window: WindowRow) -> None:
     )
 
 
-def mark_judged(tx: Tx, deployment: str, start: datetime, part: Part) -> None:
+def mark_judged(tx: Tx, deployment: str, start: datetime, part: Literal["inputs", "quality"]) -> None:
     """Write down that a part of a window was judged; the first time counts."""
     column = {"inputs": "inputs_judged_at", "quality": "quality_judged_at"}[part]
     tx.execute(
@@ -145,6 +145,34 @@ def load_measurements(
             part=part or "",
         )
     return [_measurement(row) for row in rows]
+
+
+def windows_without(db: Database | Tx, deployment: str, part: Part) -> list[datetime]:
+    """The starts of windows with answers of which a part was never measured, in order of time."""
+    with reading(db) as tx:
+        rows = tx.rows(
+            "SELECT window_start FROM monitor_windows w WHERE deployment_key = :key AND version IS NOT NULL"
+            " AND NOT EXISTS (SELECT 1 FROM measurements m WHERE m.deployment_key = w.deployment_key"
+            " AND m.window_start = w.window_start AND m.part = :part) ORDER BY window_start",
+            key=name_key(deployment),
+            part=part,
+        )
+    return [parse_time(row["window_start"]) for row in rows]
+
+
+def newest_check(db: Database | Tx, deployment: str, version: int) -> dict[str, Any] | None:
+    """The newest comparison of an estimate with the truth, of a window whose quality was judged."""
+    with reading(db) as tx:
+        row = tx.row(
+            "SELECT m.* FROM measurements m JOIN monitor_windows w"
+            " ON w.deployment_key = m.deployment_key AND w.window_start = m.window_start"
+            " WHERE m.deployment_key = :key AND m.part = 'quality' AND m.family = 'estimate' AND m.test = 'check'"
+            " AND m.version = :version AND m.p_value IS NOT NULL AND w.quality_judged_at IS NOT NULL"
+            " ORDER BY m.window_start DESC LIMIT 1",
+            key=name_key(deployment),
+            version=version,
+        )
+    return None if row is None else {**_measurement(row), "window_start": parse_time(row["window_start"])}
 
 
 def _measurement(row: Row) -> dict[str, Any]:

@@ -1,0 +1,71 @@
+"""tidemill estimate: what quality is to be expected of a model on rows that have no labels yet."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
+from tidemill.cli.parameters import argument, option
+from tidemill.cli.progress import status_line
+from tidemill.cli.words import columns_of_text, count
+from tidemill.runner.estimate import EstimateRequest
+from tidemill.runner.rows_of import is_file, is_query
+
+if TYPE_CHECKING:
+    from tidemill.runner.estimate import EstimateReport
+
+ROWS = "TABLE|FILE|SELECT"
+
+
+def estimate(
+    model: Annotated[str, argument(about="A model, as NAME or NAME@ALIAS.")],
+    on: Annotated[str, option("--on", metavar=ROWS, about="The rows without labels.")],
+    check: Annotated[
+        str, option("--check", metavar=ROWS, about="Rows with labels, newer than training, to check the estimate by.")
+    ] = "",
+    version: Annotated[int | None, option("--version", about="The model's version; else the newest.")] = None,
+    metric: Annotated[
+        str, option("--metric", about="The metric that is compared with held-out rows; else the task's usual one.")
+    ] = "",
+    as_json: AsJson = False,
+    dialect: Dialect = "",
+    project: ProjectFolder = Path(),
+) -> None:
+    """Estimate, from the scores alone. It holds as long as rows of one score turn out as the held-out rows did."""
+    on, check = (str(Path(text).absolute()) if is_file(text) and not is_query(text) else text for text in (on, check))
+    request = EstimateRequest(model=model, on=on, check=check, version=version, metric=metric, dialect=dialect)
+    with entered(project) as opened, status_line() as tell:
+        report = opened.estimate(request, listen=tell)
+    if as_json:
+        print(json.dumps(report.as_json(), indent=2, ensure_ascii=False))
+    else:
+        print(describe(report))
+
+
+def describe(report: EstimateReport) -> str:
+    """The report as a person reads it."""
+    lines = [f"{report.model} version {report.version} on {count(report.rows, 'row')} of {report.on}"]
+    if report.state != "estimated":
+        lines.append(f"{report.state}: {report.why}")
+        return "\n".join(lines)
+    rows: list[tuple[str, ...]] = [("metric", "expected", "low", "high", "held out")]
+    for name, one in report.metrics.items():
+        rows.append((name, *(_number(one[figure]) for figure in ("value", "low", "high", "held_out"))))
+    lines += ["", *columns_of_text(rows), "", _loss(report), f"check: {report.why}"]
+    return "\n".join(lines)
+
+
+def _loss(report: EstimateReport) -> str:
+    one = report.loss
+    assert one is not None  # noqa: S101 - an estimate has one
+    chance = f"p = {one.p_value:.2g}" if one.p_value is not None and one.p_value >= 1e-4 else "p < 0.0001"
+    return (
+        f"{report.metric} is worse than on the {count(report.held_rows, 'held-out row')} by {_number(one.value)}"
+        f" ({_number(one.low)} to {_number(one.high)}, {chance})"
+    )
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4g}"

@@ -1,0 +1,161 @@
+"""Estimates for classifiers, from calibrated probabilities."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.chance import chi_squared_upper
+from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, two_sided, with_interval
+from tidemill.evaluation.expected import BRIER, ESTIMATED, Rows, brier_losses, expected_metric
+from tidemill.evaluation.judge import judge
+from tidemill.evaluation.smooth import Curve, learn_share, logit
+from tidemill.model_types.base import Labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ClassifierEstimator:
+    """Estimates by calibrated probabilities: a curve for each class; for two classes one of the second."""
+
+    curves: tuple[Curve, ...]
+    classes: int
+
+    @classmethod
+    def learn(cls, y: np.ndarray, scores: np.ndarray) -> ClassifierEstimator:
+        """Calibrate on held-out rows."""
+        classes = scores.shape[1]
+        chosen = (1,) if classes == 2 else range(classes)
+        curves = [learn_share(logit(scores[:, one]), (y == one).astype(np.float64)) for one in chosen]
+        return cls(curves=tuple(curves), classes=classes)
+
+    def metrics(self) -> tuple[str, ...]:
+        """What it estimates."""
+        return ESTIMATED
+
+    def estimate(
+        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+    ) -> dict[str, Estimated]:
+        """See `Estimator`."""
+        if not len(scores):
+            return {}
+        calibrated = self._calibrated(scores, weights)
+        found = [_estimated(metric, calibrated, confidence) for metric in ESTIMATED]
+        return {one.metric: one for one in found if one is not None}
+
+    def calibrated(self, scores: np.ndarray) -> np.ndarray:
+        """What the held-out rows make of scores: probabilities, shape (n, classes)."""
+        return self._calibrated(scores, None).rows.probabilities
+
+    def chance(self, y: np.ndarray, scores: np.ndarray) -> float:
+        """How often chance gives labels as far from what the held-out rows make of the scores."""
+        return self._calibrated(scores, None).chance(y)
+
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+        """See `Estimator`."""
+        step = -(-len(y) // MOST_CHECKED) or 1
+        y, scores = y[::step], scores[::step]
+        calibrated = self._calibrated(scores, None)
+        estimated = _estimated(metric, calibrated, 0.95)
+        realised = _realised(metric, y, scores)
+        if estimated is None or not math.isfinite(realised):
+            return None
+        chances = [two_sided((realised - estimated.value) / estimated.error), calibrated.chance(y)]
+        return Check(
+            metric=metric, estimated=estimated, realised=realised, p_value=min(1.0, 2 * min(chances)), rows=len(y)
+        )
+
+    def _calibrated(self, scores: np.ndarray, weights: np.ndarray | None) -> _Calibrated:
+        scores = scores.astype(np.float64)
+        chosen = (1,) if self.classes == 2 else range(self.classes)
+        values = [logit(scores[:, one]) for one in chosen]
+        columns = [curve.columns(one) for curve, one in zip(self.curves, values, strict=True)]
+        means = np.column_stack(
+            [curve.mean(one, wide) for curve, one, wide in zip(self.curves, values, columns, strict=True)]
+        )
+        slopes = means * (1.0 - means)
+        if self.classes == 2:
+            probabilities = np.column_stack([1.0 - means[:, 0], means[:, 0]])
+        else:
+            total = means.sum(axis=1, keepdims=True)
+            probabilities, slopes = means / total, slopes / total
+        rows = Rows(
+            probabilities=probabilities,
+            scores=scores,
+            weights=np.ones(len(scores)) if weights is None else weights.astype(np.float64),
+        )
+        return _Calibrated(rows=rows, columns=tuple(columns), slopes=slopes, curves=self.curves)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Calibrated:
+    """Rows with calibrated probabilities, and how these move with the curves' weights.
+
+    Parameters
+    ----------
+    columns
+        Of each curve's basis.
+    slopes
+        By curve: how far its class's probability moves with the line, before all are made to add up to 1.
+    """
+
+    rows: Rows
+    columns: tuple[np.ndarray, ...]
+    slopes: np.ndarray
+    curves: tuple[Curve, ...]
+
+    def variance_of_curves(self, influence: np.ndarray) -> float:
+        """The variance that a mean of influences has because the curves are known only so well."""
+        rows = self.rows
+        if len(self.curves) == 1:
+            by_curve = (influence[:, 1] - influence[:, 0])[:, None]
+        else:
+            by_curve = influence - (rows.probabilities * influence).sum(axis=1, keepdims=True)
+        moved = by_curve * self.slopes * rows.weights[:, None] / rows.count
+        total = 0.0
+        for place, (curve, columns) in enumerate(zip(self.curves, self.columns, strict=True)):
+            gradient = columns.T @ moved[:, place]
+            total += float(gradient @ curve.covariance @ gradient)
+        return total
+
+    def chance(self, y: np.ndarray) -> float:
+        """How often chance gives labels as far from the curves: a score test in the directions of the basis."""
+        first = 1 if len(self.curves) == 1 else 0
+        found = []
+        for place, (curve, columns) in enumerate(zip(self.curves, self.columns, strict=True)):
+            share = self.rows.probabilities[:, first + place]
+            missed = columns.T @ ((y == first + place) - share)
+            own = (columns * (share * (1.0 - share))[:, None]).T @ columns
+            moved = (columns * self.slopes[:, place][:, None]).T @ columns
+            covariance = own + moved @ curve.covariance @ moved.T
+            statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
+            found.append(chi_squared_upper(statistic, len(missed)))
+        return min(1.0, min(found) * len(found))
+
+
+def _estimated(metric: str, calibrated: _Calibrated, confidence: float) -> Estimated | None:
+    rows = calibrated.rows
+    found = expected_metric(metric, rows)
+    if not math.isfinite(found.value):
+        return None
+    middle = (rows.probabilities * found.influence).sum(axis=1)
+    square = (rows.probabilities * np.square(found.influence)).sum(axis=1)
+    n = rows.count
+    of_labels = float(rows.weights @ np.maximum(square - np.square(middle), 0.0)) / n**2
+    of_rows = float(rows.weights @ np.square(middle)) / n**2
+    of_curves = calibrated.variance_of_curves(found.influence)
+    return with_interval(metric, found.value, of_labels, of_rows, of_curves, rows=n, confidence=confidence)
+
+
+def realised_metrics(labels: Labels, y: np.ndarray, scores: np.ndarray) -> dict[str, float]:
+    """The metrics of `evaluation.judge`, and the Brier score of classifiers."""
+    found = judge(labels, y, scores)
+    if labels.classes and len(y):
+        found[BRIER] = float(np.take_along_axis(brier_losses(scores), y[:, None], axis=1).mean())
+    return found
+
+
+def _realised(metric: str, y: np.ndarray, scores: np.ndarray) -> float:
+    labels = Labels(column="", classes=tuple(range(scores.shape[1])))
+    return realised_metrics(labels, y, scores).get(metric, math.nan)

@@ -1,0 +1,107 @@
+"""What an estimate of quality without labels is, with its interval, and what a check of it says."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.chance import normal_quantile, wilson
+from tidemill.evaluation.intervals import SHARES
+
+MOST_CHECKED = 20_000
+"""A check looks at this many rows at most: what more would show is too small to matter."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Estimated:
+    """A metric as it is to be expected.
+
+    Parameters
+    ----------
+    low, high
+        Where the metric is going to be once the rows have labels, at the confidence asked for.
+    error
+        Standard error of that metric around the value.
+    error_of_mean
+        Standard error of the value as the metric of all rows like these.
+    """
+
+    metric: str
+    value: float
+    low: float
+    high: float
+    error: float
+    error_of_mean: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Check:
+    """Estimate and truth on rows with labels.
+
+    Parameters
+    ----------
+    estimated, realised
+        The metric.
+    p_value
+        How often chance gives as much, where rows turn out as the held-out ones did: of two tests, one of the metric
+        and one of the labels along the scores, twice the smaller p-value.
+    """
+
+    metric: str
+    estimated: Estimated
+    realised: float
+    p_value: float
+    rows: int
+
+
+class Estimator(Protocol):
+    """Learnt from held-out rows."""
+
+    def metrics(self) -> tuple[str, ...]:
+        """What it estimates."""
+
+    def estimate(
+        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+    ) -> dict[str, Estimated]:
+        """Estimate the metrics of rows without labels; one that has no value is left out.
+
+        Parameters
+        ----------
+        scores
+            As `evaluation.judge.judge` takes them.
+        weights
+            How many rows each stands for, where rows of one score were counted.
+        """
+
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+        """Compare an estimate with the truth; None where the metric has no value."""
+
+
+def with_interval(
+    metric: str, value: float, of_labels: float, of_rows: float, of_curves: float, *, rows: float, confidence: float
+) -> Estimated:
+    """A metric with its interval, from the variances that labels, rows and the calibration give it."""
+    variance = of_labels + of_curves
+    if metric in SHARES:
+        value = min(1.0, max(0.0, value))
+        worth = value * (1.0 - value) / variance if variance > 0 else rows
+        low, high = wilson(value, worth if worth > 0 else rows, confidence=confidence)
+    else:
+        reach = normal_quantile(confidence) * math.sqrt(variance)
+        low, high = max(0.0, value - reach), value + reach
+    return Estimated(
+        metric=metric,
+        value=value,
+        low=low,
+        high=high,
+        error=math.sqrt(variance),
+        error_of_mean=math.sqrt(of_rows + of_curves),
+    )
+
+
+def two_sided(z: float) -> float:
+    """How often a normal variable is at least as far from 0."""
+    return math.erfc(abs(z) / math.sqrt(2.0)) if math.isfinite(z) else 0.0

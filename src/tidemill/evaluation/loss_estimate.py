@@ -1,0 +1,109 @@
+"""Estimates for regressors: the loss of a row is estimated from its prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.chance import chi_squared_upper
+from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, two_sided, with_interval
+from tidemill.evaluation.smooth import Curve, learn_size
+
+LOSSES = ("mean_absolute_error", "mean_squared_error", "mean_squared_log_error")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RegressorEstimator:
+    """Estimates by losses.
+
+    Parameters
+    ----------
+    curves
+        By loss: its mean given the prediction, and its variance around that as a share of the mean's square.
+    """
+
+    curves: Mapping[str, tuple[Curve, float]]
+
+    @classmethod
+    def learn(cls, y: np.ndarray, scores: np.ndarray) -> RegressorEstimator:
+        """Learn the losses of held-out rows."""
+        found = {}
+        for metric in LOSSES:
+            losses = _row_losses(metric, y, scores)
+            if losses is None or not len(losses) or not losses.any():
+                continue
+            curve = learn_size(scores, losses)
+            mean = curve.mean(scores, curve.columns(scores))
+            found[metric] = (curve, float(np.square(losses - mean).sum() / np.square(mean).sum()))
+        return cls(curves=found)
+
+    def metrics(self) -> tuple[str, ...]:
+        """What it estimates."""
+        return tuple(self.curves)
+
+    def estimate(
+        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+    ) -> dict[str, Estimated]:
+        """See `Estimator`."""
+        if not len(scores):
+            return {}
+        scores = scores.astype(np.float64)
+        count = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
+        return {metric: self._one(metric, scores, count, confidence) for metric in self.curves}
+
+    def _one(self, metric: str, scores: np.ndarray, weights: np.ndarray, confidence: float) -> Estimated:
+        curve, spread = self.curves[metric]
+        columns = curve.columns(scores)
+        mean = curve.mean(scores, columns)
+        n = float(weights.sum())
+        value = float(weights @ mean) / n
+        gradient = columns.T @ (weights * mean) / n
+        return with_interval(
+            metric,
+            value,
+            float(weights @ np.square(mean)) * spread / n**2,
+            float(weights @ np.square(mean - value)) / n**2,
+            float(gradient @ curve.covariance @ gradient),
+            rows=n,
+            confidence=confidence,
+        )
+
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+        """See `Estimator`."""
+        step = -(-len(y) // MOST_CHECKED) or 1
+        y, scores = y[::step], scores[::step]
+        losses = _row_losses(metric, y, scores) if metric in self.curves else None
+        if losses is None or not len(losses):
+            return None
+        estimated = self.estimate(scores)[metric]
+        realised = float(losses.mean())
+        chances = [two_sided((realised - estimated.value) / estimated.error), self._chance(metric, losses, scores)]
+        return Check(
+            metric=metric, estimated=estimated, realised=realised, p_value=min(1.0, 2 * min(chances)), rows=len(y)
+        )
+
+    def _chance(self, metric: str, losses: np.ndarray, scores: np.ndarray) -> float:
+        curve, spread = self.curves[metric]
+        columns = curve.columns(scores.astype(np.float64))
+        mean = curve.mean(scores, columns)
+        # In units of the mean each row tells as much as another; sums in the loss's own unit hang on a few.
+        missed = columns.T @ (losses / mean - 1.0)
+        own = columns.T @ columns
+        statistic = float(missed @ np.linalg.pinv(own * spread + own @ curve.covariance @ own, hermitian=True) @ missed)
+        return chi_squared_upper(statistic, len(missed))
+
+
+def _row_losses(metric: str, y: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
+    """The loss of each row; None where it has none."""
+    error = np.abs(y.astype(np.float64) - scores.astype(np.float64))
+    if metric == "mean_absolute_error":
+        return error
+    if metric == "mean_squared_error":
+        found: np.ndarray = np.square(error)
+        return found
+    if len(y) and (float(y.min()) <= -1.0 or float(scores.min()) <= -1.0):
+        return None
+    logs: np.ndarray = np.square(np.log1p(y) - np.log1p(scores))
+    return logs

@@ -1,0 +1,220 @@
+"""The quality that is to be expected of a version on rows without labels, for any rows a person names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np  # noqa: TID253
+
+from tidemill.core.errors import SettingsError
+from tidemill.core.names import did_you_mean, quote_name
+from tidemill.evaluation.calibration import Calibration, calibration_of
+from tidemill.evaluation.judge import metric_names
+from tidemill.monitoring.estimate import Believed, Expectation, measure_check, measure_estimate
+from tidemill.monitoring.measurement import Measurement
+from tidemill.monitoring.quality import known_metric
+from tidemill.registry.aliases import resolve
+from tidemill.runner.call import FunctionCall
+from tidemill.runner.execute import OpenQuery, QueryInput
+from tidemill.runner.functions.facts import ModelFacts
+from tidemill.runner.functions.scoring import feature_source, judged_rows, scored_batches
+from tidemill.runner.rows_of import named_rows
+from tidemill.runner.watch.estimate import expectation_of
+from tidemill.serving.gates.case import default_metric
+
+if TYPE_CHECKING:
+    from tidemill.registry.versions import LoadedModel
+    from tidemill.runner.stations import Stations
+
+Listener = Callable[[str], None]
+LEAST_ROWS = 100
+MARGIN = 0.03
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateRequest:
+    """What is to be estimated.
+
+    Parameters
+    ----------
+    on
+        Rows without labels: a table, a view, a query, or the path of a file. A label among them is not read.
+    check
+        Rows with labels that are newer than training, by which the estimate is checked; '' for none.
+    model
+        Its name, or NAME@ALIAS.
+    version
+        A number; None for the newest.
+    metric
+        The metric that is compared with the held-out rows; '' for the task's usual one.
+    """
+
+    model: str
+    on: str
+    check: str = ""
+    version: int | None = None
+    metric: str = ""
+    dialect: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimateReport:
+    """What is to be expected.
+
+    Parameters
+    ----------
+    state
+        ``estimated``, ``off`` (the check failed) or ``not enough data``.
+    why
+        The reason, or what the check said.
+    metrics
+        By metric: value, low and high here, and the value on the held-out rows.
+    loss
+        How much worse the judged metric is than on the held-out rows; None without an estimate.
+    check
+        Estimate and truth on the rows with labels.
+    reliability
+        What the version said of its held-out rows and what came true; None for regressors.
+    """
+
+    model: str
+    version: int
+    on: str
+    rows: int
+    held_rows: int
+    metric: str
+    state: str
+    why: str
+    metrics: dict[str, dict[str, float | None]]
+    loss: Measurement | None
+    check: Measurement | None
+    reliability: Calibration | None
+
+    def as_json(self) -> dict[str, Any]:
+        """Plain data."""
+        found = {name: getattr(self, name) for name in ("model", "version", "on", "rows", "held_rows", "metric")}
+        return {
+            **found,
+            "state": self.state,
+            "why": self.why,
+            "metrics": self.metrics,
+            "loss": _figures(self.loss),
+            "check": _figures(self.check),
+            "reliability": None if self.reliability is None else asdict(self.reliability),
+        }
+
+
+def estimate(stations: Stations, request: EstimateRequest, *, listen: Listener = lambda _: None) -> EstimateReport:
+    """Estimate the quality of a version on some rows.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such model, version, table or view.
+    SettingsError
+        The metric is not one of the model's task.
+    StatementError
+        A column that the model reads is missing.
+    DataError
+        A column holds something else than in training, or a label is unknown to the model.
+    """
+    version = resolve(stations.db, request.model, request.version)
+    model = stations.load_model(version.name, version.version)
+    facts = ModelFacts(model)
+    metric = request.metric or default_metric(facts.labels)
+    if not known_metric(metric, facts.labels):
+        names = metric_names(facts.labels)
+        raise SettingsError(
+            f"{metric} is no metric of a {facts.model_type}",
+            hint=did_you_mean(metric, names) or f"known: {', '.join(names)}",
+        )
+    expected = expectation_of(facts, metric)
+    base = Measurement(family="estimate", subject=metric, test="", value=None, version=model.version)
+    believed, check = Believed(note="not checked: give rows with labels to check it by"), None
+    if request.check:
+        listen(f"scoring {request.check}")
+        check = _checked(stations, model, request, expected, base)
+        if check is not None and check.p_value is not None:
+            believed = Believed(p_value=check.p_value, note=check.note)
+        elif check is not None:
+            believed = Believed(note=f"not checked: {check.note}")
+    listen(f"scoring {request.on}")
+    scores = _scores(stations, model, request)
+    found = list(measure_estimate(expected, scores, believed=believed, margin=MARGIN, least=LEAST_ROWS, base=base))
+    return _report(facts, request, metric, expected, found, check, rows=len(scores))
+
+
+def _report(
+    facts: ModelFacts,
+    request: EstimateRequest,
+    metric: str,
+    expected: Expectation | str,
+    found: list[Measurement],
+    check: Measurement | None,
+    *,
+    rows: int,
+) -> EstimateReport:
+    judged = next((one for one in found if one.test == "loss"), None)
+    estimated = judged is not None and judged.value is not None
+    note = judged.note if judged is not None else "not enough data: no rows"
+    state = "estimated" if estimated else "off" if note.startswith("off: ") else "not enough data"
+    held = facts.metrics
+    judgeable = facts.labels.classes and facts.manifest["rows_eval"]
+    return EstimateReport(
+        model=facts.name,
+        version=facts.model.version,
+        on=" ".join(request.on.split()),
+        rows=rows,
+        held_rows=0 if isinstance(expected, str) else expected.rows,
+        metric=metric,
+        state=state,
+        why=note.removeprefix(f"{state}: "),
+        metrics={
+            one.subject: {"value": one.value, "low": one.low, "high": one.high, "held_out": held.get(one.subject)}
+            for one in found
+            if one.test == "value"
+        },
+        loss=judged if estimated else None,
+        check=check,
+        reliability=calibration_of(*facts.evaluation()) if judgeable else None,
+    )
+
+
+def _checked(
+    stations: Stations, model: LoadedModel, request: EstimateRequest, expected: Expectation | str, base: Measurement
+) -> Measurement | None:
+    facts = ModelFacts(model)
+    label = quote_name(facts.labels.column)
+    with _call(stations, model, request, request.check, "ML.EVALUATE", where=f" WHERE {label} IS NOT NULL") as call:
+        y, scores = judged_rows(call, facts)()
+    return next(measure_check(expected, y, scores, least=LEAST_ROWS, base=base), None)
+
+
+def _scores(stations: Stations, model: LoadedModel, request: EstimateRequest) -> np.ndarray:
+    facts = ModelFacts(model)
+    with _call(stations, model, request, request.on, "ML.PREDICT") as call:
+        parts = [scores for _, scores in scored_batches(call, feature_source(call, facts), [])]
+    classes = len(facts.labels.classes)
+    return np.concatenate(parts) if parts else np.empty((0, classes) if classes else 0)
+
+
+@contextmanager
+def _call(
+    stations: Stations, model: LoadedModel, request: EstimateRequest, rows: str, function: str, *, where: str = ""
+) -> Iterator[FunctionCall]:
+    with stations.session() as session:
+        table = named_rows(stations, session, rows, dialect=request.dialect).look()
+        query = OpenQuery(sql=f"SELECT * FROM {table.relation}{where}", relations={})
+        yield FunctionCall(
+            function=function, model=model, inputs=(QueryInput(query, session),), threads=stations.threads
+        )
+
+
+def _figures(one: Measurement | None) -> dict[str, Any] | None:
+    if one is None:
+        return None
+    names = ("value", "low", "high", "p_value", "limit", "rows", "note")
+    return {name: getattr(one, name) for name in names}

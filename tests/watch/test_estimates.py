@@ -1,0 +1,95 @@
+"""Quality before labels come, in the monitor: beside the truth, switched off when that says so, and back again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+import numpy as np
+import pytest
+from tests.watch.world import BEGIN, DAY, Shop
+
+HOUR = timedelta(hours=1)
+
+
+def estimates(shop: Shop, day: int, **wanted: Any) -> list[dict[str, Any]]:
+    start = (BEGIN + day * DAY).replace(tzinfo=None)
+    rows = shop.query("SELECT * FROM tidemill.performance WHERE family = 'estimate'")
+    return [row for row in rows if row["window_start"] == start and all(row[k] == v for k, v in wanted.items())]
+
+
+def answer_and_look(shop: Shop, day: int, visitors: Sequence[dict[str, Any]]) -> list[str]:
+    ids = shop.answer(visitors, BEGIN + day * DAY)
+    shop.monitor(BEGIN + (day + 1) * DAY + HOUR)
+    return ids
+
+
+def label(shop: Shop, day: int, ids: Sequence[str], *, wrong: int = 0) -> None:
+    """Labels of a day, two days later; every so many is the other one."""
+    told = {id_: shop.truth[id_] for id_ in ids}
+    if wrong:
+        other = {"true": "false", "false": "true"}
+        told |= {id_: other[told[id_]] for id_ in ids[::wrong]}
+    shop.label(told, BEGIN + (day + 1) * DAY + 2 * HOUR)
+    shop.monitor(BEGIN + (day + 1) * DAY + 3 * HOUR)
+
+
+def test_quality_is_estimated_before_a_label_is_there_and_is_what_labels_then_show(shop: Shop) -> None:
+    many_pages = shop.visitors(800, pages=lambda values: [one + place % 3 for place, one in values])
+    ids = answer_and_look(shop, 0, many_pages)
+    before = {row["metric"]: row for row in estimates(shop, 0, test="value")}
+    label(shop, 0, ids)
+
+    shown = shop.query("SELECT * FROM tidemill.performance WHERE family = 'quality' AND test = 'value'")
+    truth = {row["metric"]: row["value"] for row in shown}
+    assert set(before) == {*truth, "brier_score"}
+    for metric in ("accuracy", "roc_auc", "log_loss", "recall"):
+        assert before[metric]["low"] < truth[metric] < before[metric]["high"]
+        assert before[metric]["note"] == "not checked: no window has enough labels yet"
+    (loss,) = estimates(shop, 0, test="loss")
+    assert (loss["metric"], loss["rows"], loss["limit"]) == ("roc_auc", 800, 0.03)
+    assert 0 < loss["p_value"] < 1
+
+
+def test_an_estimate_goes_off_as_soon_as_labels_contradict_it_and_comes_back_when_they_agree(shop: Shop) -> None:
+    first = answer_and_look(shop, 0, shop.visitors(600))
+    label(shop, 0, first, wrong=4)
+    second = answer_and_look(shop, 1, shop.visitors(600))
+    label(shop, 1, second)
+    answer_and_look(shop, 2, shop.visitors(600))
+
+    (check,) = estimates(shop, 0, test="check")
+    assert check["p_value"] < 1e-4
+    assert check["value"] == pytest.approx(-0.2, abs=0.1)
+    (off,) = estimates(shop, 1, test="loss")
+    assert off["value"] is None
+    assert off["note"].startswith("off: window of 2026-03-02 00:00: roc_auc estimated 0.")
+    assert off["note"].endswith("labels do not follow the scores as they did")
+    (back,) = estimates(shop, 2, test="loss")
+    assert back["value"] is not None
+    assert back["note"].endswith("they agree")
+
+
+def test_a_window_without_enough_answers_says_so(shop: Shop) -> None:
+    answer_and_look(shop, 0, shop.visitors(20))
+
+    (few,) = estimates(shop, 0)
+    assert (few["value"], few["note"]) == (None, "not enough data: fewer than 100 answers")
+
+
+def test_probabilities_are_held_against_what_came_true(shop: Shop) -> None:
+    label(shop, 0, answer_and_look(shop, 0, shop.visitors(600)))
+    label(shop, 1, answer_and_look(shop, 1, shop.visitors(600)), wrong=4)
+
+    rows = shop.query("SELECT * FROM tidemill.performance WHERE family = 'calibration' ORDER BY window_start")
+    found = {name: [row for row in rows if row["metric"] == name] for name in {row["metric"] for row in rows}}
+    assert [one["value"] < 0.06 for one in found["expected_calibration_error"]] == [True, False]
+    assert all(row["low"] <= row["value"] <= row["high"] for row in rows)
+    same, moved = found["probability"]
+    assert same["p_value"] > 0.001
+    assert moved["p_value"] < 1e-6
+    assert moved["low"] > moved["limit"]
+    answers = shop.query('SELECT score, label FROM tidemill.outcomes ORDER BY "at" LIMIT 600')
+    square = [(row["score"] - (row["label"] == "true")) ** 2 for row in answers]
+    assert found["brier_score"][0]["value"] == pytest.approx(np.mean(square))
