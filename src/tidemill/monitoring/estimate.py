@@ -68,7 +68,7 @@ class Believed:
     """
 
     p_value: float | None = None
-    note: str = "not checked: no window has enough labels yet"
+    note: str = "not checked: no window before has enough labels"
 
     @property
     def off(self) -> bool:

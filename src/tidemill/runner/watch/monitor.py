@@ -289,7 +289,7 @@ class _Pass:
             assert row.version is not None  # noqa: S101 - windows without answers were left out
             window = Window(start=row.start, end=row.end)
             with self.stations.session() as session:
-                found = self._estimating(row.version).estimate(session, window, self._believed(row.version))
+                found = self._estimating(row.version).estimate(session, window, self._believed(row.version, window))
             # Its rows say that a window has been judged: one that a kill left without them is judged again.
             self._alert(window, found)
             with db.write() as tx:
@@ -303,9 +303,9 @@ class _Pass:
             self.estimating[version] = learn_estimating(self.settings, self._model(version))
         return self.estimating[version]
 
-    def _believed(self, version: int) -> Believed:
-        """What the newest window with labels says of estimates."""
-        row = newest_check(self.stations.db, self.settings.name, version)
+    def _believed(self, version: int, window: Window) -> Believed:
+        """What the newest window with labels before this one says of estimates."""
+        row = newest_check(self.stations.db, self.settings.name, version, before=window.start)
         if row is None:
             return Believed()
         return Believed(p_value=row["p_value"], note=f"window of {row['window_start']:%Y-%m-%d %H:%M}: {row['note']}")

@@ -160,17 +160,19 @@ def windows_without(db: Database | Tx, deployment: str, part: Part) -> list[date
     return [parse_time(row["window_start"]) for row in rows]
 
 
-def newest_check(db: Database | Tx, deployment: str, version: int) -> dict[str, Any] | None:
-    """The newest comparison of an estimate with the truth, of a window whose quality was judged."""
+def newest_check(db: Database | Tx, deployment: str, version: int, *, before: datetime) -> dict[str, Any] | None:
+    """The newest comparison of an estimate with the truth, of an earlier window whose quality was judged."""
     with reading(db) as tx:
         row = tx.row(
             "SELECT m.* FROM measurements m JOIN monitor_windows w"
             " ON w.deployment_key = m.deployment_key AND w.window_start = m.window_start"
             " WHERE m.deployment_key = :key AND m.part = 'quality' AND m.family = 'estimate' AND m.test = 'check'"
             " AND m.version = :version AND m.p_value IS NOT NULL AND w.quality_judged_at IS NOT NULL"
+            " AND m.window_start < :before"
             " ORDER BY m.window_start DESC LIMIT 1",
             key=name_key(deployment),
             version=version,
+            before=time_text(before),
         )
     return None if row is None else {**_measurement(row), "window_start": parse_time(row["window_start"])}
 
