@@ -25,6 +25,7 @@ JOBS = {
     "profile": "profile",
     "cleaning": "cleaning",
     "labels": "labels",
+    "watch": "watch",
     "alarms": "alarms",
     "drift": "drift",
 }
