@@ -6,7 +6,6 @@ alert and no lineage event anywhere, and reads no source of labels: those come f
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,9 +18,7 @@ from tidemill.export.bundle import copy_files, find_shipped, put_champion, read_
 from tidemill.project import Project
 from tidemill.runner.deploy import deployment_of
 from tidemill.runner.rows_of import is_file, is_query
-from tidemill.runner.watch.reference import reference_of
 from tidemill.warehouse.control.models import get_version
-from tidemill.warehouse.control.monitoring import load_reference, save_reference
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -83,7 +80,7 @@ def open_copy(project: Project, request: Request, folder: Path, *, clock: Clock)
 
 
 def _put_champion(project: Project, copied: Project, settings: DeploymentSettings) -> None:
-    """The version that answers now, with what its windows are compared with."""
+    """The version that answers now; what its windows are compared with is among its files."""
     shipped = find_shipped(project, settings.name)
     version = get_version(project.db, shipped.model, shipped.version)
     copy_files(project, version, copied.keep)
@@ -91,14 +88,6 @@ def _put_champion(project: Project, copied: Project, settings: DeploymentSetting
     with copied.db.write() as tx:
         write_rows(tx, version, rows)
         put_champion(tx, shipped.name, version, who=WHO, why="the simulation begins")
-    kept = load_reference(project.db, version.name, version.version)
-    if kept is None:
-        try:
-            reference_of(project.stations, version, project.stations.load_model(version.name, version.version))
-        except StateError:
-            return  # what it was trained on is gone: the monitor says so
-        kept = load_reference(project.db, version.name, version.version)
-    save_reference(copied.db, version.name, version.version, json.dumps(kept))
 
 
 def _trained_from(summaries: Sequence[Summary], model: str, replay: str) -> str:
