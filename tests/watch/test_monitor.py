@@ -181,6 +181,9 @@ def test_a_few_answers_are_shown_and_not_judged(shop: Shop) -> None:
     (judged,) = performance(shop, family="quality", test="loss")
     assert judged["value"] is None
     assert "fewer than 100" in judged["note"]
+    moved = [row for row in drift(shop) if row["family"] != "contract"]
+    assert {row["limit"] for row in moved} == {None}
+    assert all("fewer than 100" in row["note"] for row in moved)
 
 
 def test_one_monitor_works_at_a_time(shop: Shop) -> None:

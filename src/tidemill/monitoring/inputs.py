@@ -57,6 +57,8 @@ def measure_inputs(
     reference: Reference,
     counted: Mapping[str, Distribution],
     previous: Mapping[str, Distribution],
+    *,
+    rows: int,
 ) -> list[Measurement]:
     """All figures of one window's columns.
 
@@ -64,10 +66,12 @@ def measure_inputs(
     ----------
     counted
         The window in the bins of `shape_to_count`.
+    rows
+        How many answers it has; of few, only what the contract forbids is judged.
     previous
         The same period before, in bins of its own version's reference; columns in other bins are not compared.
     """
-    return [
+    found = [
         one
         for name, current in counted.items()
         for one in (
@@ -76,6 +80,10 @@ def measure_inputs(
             else _answer(reference, name, current, previous.get(name))
         )
     ]
+    if rows >= settings.min_rows:
+        return found
+    few = f"not judged: fewer than {settings.min_rows:,} answers"
+    return [one if one.family == "contract" else replace(one, limit=None, p_value=None, note=few) for one in found]
 
 
 def _feature(

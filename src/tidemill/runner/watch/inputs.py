@@ -72,7 +72,7 @@ def measured_columns(
         counted = {name: added(counted[name], one) if name in counted else one for name, one in more.items()}
     found = {ANSWERS.get(name, name): one for name, one in counted.items()}
     return Measured(
-        measurements=tuple(measure_inputs(settings.monitor, reference, found, previous)),
+        measurements=tuple(measure_inputs(settings.monitor, reference, found, previous, rows=rows)),
         distributions=tuple(found.values()),
     )
 
