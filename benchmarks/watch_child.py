@@ -1,6 +1,6 @@
 """One measurement of `watch`, in a process of its own: ``python -m benchmarks.watch_child ROWS FOLDER``.
 
-Prints the seconds, the seconds of CPU and the largest memory of one pass of the monitor over a day of that many answers.
+Prints what one pass of the monitor over a day of that many answers took: seconds, seconds of CPU, the largest memory.
 """
 
 from __future__ import annotations
