@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from tidemill.registry.describe import Description
     from tidemill.registry.retention import Verdict
     from tidemill.registry.store import ArtifactStore
+    from tidemill.runner.backtest.report import BacktestReport
+    from tidemill.runner.backtest.walk import Asked
     from tidemill.runner.batch.request import BatchReport, BatchRequest
     from tidemill.runner.check import CheckReport
     from tidemill.runner.column_lineage import ProjectKnows
@@ -668,6 +670,20 @@ class Project:
         from tidemill.runner.watch.monitor import monitor
 
         return monitor(self.stations, names, listen=listen, wait_s=wait_s)
+
+    def backtest(self, asked: Asked, *, listen: Callable[[str], None] = lambda _: None) -> BacktestReport:
+        """Train a model at moments of the past on what was known then, and test it on what came after.
+
+        Nothing is registered, and the lake is only read; the figures are kept as rows of ``tidemill.backtests``.
+
+        Raises
+        ------
+        NotFoundError
+            No statement makes such a model.
+        """
+        from tidemill.runner.backtest.keep import backtest_and_keep
+
+        return backtest_and_keep(self.stations, self.statements, asked, listen=listen)
 
     def request_retraining(
         self,

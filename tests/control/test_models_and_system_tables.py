@@ -187,6 +187,8 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "all_rejects",
         "assets",
         "audit",
+        "backtest_scores",
+        "backtests",
         "checks",
         "deployment_versions",
         "deployments",

@@ -36,6 +36,7 @@ COMMANDS: dict[str, str] = {
     "history": "List the versions of a table.",
     "verify": "Check every data file and artifact against its digest.",
     "models": "List the models and how they were judged.",
+    "backtest": "Say how a model would have done, and how often training again pays.",
     "deploy": "Let a version of a model through its gates, and begin its rollout.",
     "status": "Show the whole system on a page, or one deployment.",
     "promote": "Make the version on trial champion at once.",

@@ -1,4 +1,4 @@
-"""Spans of time in words: '90 minutes', '2 days'."""
+"""Spans of time in words: '90 minutes', '2 days'; or short: '90m', '2d'."""
 
 from __future__ import annotations
 
@@ -6,14 +6,15 @@ import re
 from datetime import timedelta
 
 UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
-_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(second|minute|hour|day|week)s?", re.IGNORECASE)
+_PART = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(second|minute|hour|day|week)s?|([smhdw])(?![a-z]))", re.IGNORECASE)
+_SHORT = {unit[0]: unit for unit in UNITS}
 
 
 def read_duration(text: str) -> timedelta | None:
-    """A span from a number and a unit, several times over ('1 day 12 hours'); None when the text is none."""
+    """A span from a number and a unit, several times over ('1 day 12 hours', '1d 12h'); None when the text is none."""
     seconds, rest = 0.0, text.strip()
     while found := _PART.match(rest):
-        seconds += float(found[1]) * UNITS[found[2].lower()]
+        seconds += float(found[1]) * UNITS[(found[2] or _SHORT[found[3].lower()]).lower()]
         rest = rest[found.end() :].lstrip(" ,")
     return timedelta(seconds=seconds) if seconds and not rest else None
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from tidemill.model_types._shared import (
     EXPLAIN,
     LABEL,
+    OVER_TIME,
+    OVER_TIME_RULES,
     REGISTRY,
     SPLIT,
     STOPPING,
@@ -75,11 +77,13 @@ def glm_options(*strategies: str) -> tuple[Option, ...]:
             "warning.",
         ),
         EXPLAIN,
+        *OVER_TIME,
         *REGISTRY,
     )
 
 
 GLM_RULES = (
+    *OVER_TIME_RULES,
     OptionRule(
         option="LEARN_RATE",
         message="LEARN_RATE is read only with LEARN_RATE_STRATEGY = 'CONSTANT'",

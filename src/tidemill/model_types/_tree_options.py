@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.model_types._shared import CLASS_WEIGHT_RULES, EXPLAIN, LABEL, REGISTRY, SPLIT, SPLIT_RULES, STOPPING
+from tidemill.model_types._shared import (
+    CLASS_WEIGHT_RULES,
+    EXPLAIN,
+    LABEL,
+    OVER_TIME,
+    OVER_TIME_RULES,
+    REGISTRY,
+    SPLIT,
+    SPLIT_RULES,
+    STOPPING,
+)
 from tidemill.model_types.base import FitFn, FitRequest, Fitted, Iteration, Option, OptionRule
 
 
@@ -102,11 +112,12 @@ def tree_options(*, by_node: float, approximate_from: int) -> tuple[Option, ...]
             reason="ignored: models are trained by the XGBoost that is installed, and the manifest names its version",
             doc="The XGBoost version that trains.",
         ),
+        *OVER_TIME,
         *REGISTRY,
     )
 
 
-TREE_RULES = SPLIT_RULES
+TREE_RULES = (*SPLIT_RULES, *OVER_TIME_RULES)
 TREE_CLASSIFIER_RULES = (
     *CLASS_WEIGHT_RULES,
     OptionRule(

@@ -74,6 +74,9 @@ ABOUT_TABLES = {
     "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",
     "retrain_requests": "Each request for a new version of a deployment's model: who asked and on what evidence,"
     " what it waits for, and what came of it.",
+    "backtests": "Each backtest: what was asked, and what a model's age and the pace of training cost. `enough` is the"
+    " rarest pace, in periods, before one that loses something measurable: 0 for training once, NULL for unknown.",
+    "backtest_scores": "Each period that a training of a backtest was tested on, at which age, in periods.",
     "parts": "Each process that is up. One that was killed leaves its row for a day.",
     "windows": "Each window of a deployment that was measured: its answers, their labels by now, when it was judged.",
     "drift": "What each window's inputs and predictions were like beside training and the same period before: the"

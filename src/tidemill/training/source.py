@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BindError, EmptyDataError, LabelError
 from tidemill.core.names import did_you_mean, name_key
+from tidemill.training.window import WEIGHT, Window, read_moments, windowed
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -20,7 +21,7 @@ class TrainingRows:
     """The query's rows in a fixed order, and the part each column plays.
 
     ``sql`` gives the same rows in the same order each time it is read. ``features`` are all columns but the label,
-    the split column and the weight.
+    the split column, the weight and the times of the rows. ``window`` says which rows their times left over.
     """
 
     task: TrainTask
@@ -30,6 +31,7 @@ class TrainingRows:
     split: str
     weight: str
     features: tuple[str, ...]
+    window: Window | None = None
 
     def query(self, select: str, where: str = "") -> Iterator[pa.RecordBatch]:
         """Batches of some expressions over the rows, in their order."""
@@ -54,9 +56,10 @@ def open_rows(task: TrainTask) -> TrainingRows:
     """
     schema = task.session.schema(task.sql, task.relations)
     label = _find_label(task, schema)
-    split = _find_named(task, schema, "data_split_col")
-    weight = _find_named(task, schema, "instance_weight_col")
-    features = tuple(name for name in schema.names if name not in (label, split, weight))
+    split = find_named(task, schema, "data_split_col")
+    weight = find_named(task, schema, "instance_weight_col")
+    time, known = read_moments(task, schema, find_named)
+    features = tuple(name for name in schema.names if name not in (label, split, weight, time, known))
     if not features and not task.transform:
         raise EmptyDataError(
             f"model {task.name} has nothing to learn from: the query has no column besides {label}",
@@ -67,7 +70,20 @@ def open_rows(task: TrainTask) -> TrainingRows:
     if task.relations or not task.ordered:
         order = [task.session.row_hash(schema.names)]
         sql = f"SELECT * FROM {task.session.materialise(task.sql, task.relations, sort=order)}"
-    return TrainingRows(task=task, sql=sql, schema=schema, label=label, split=split, weight=weight, features=features)
+    window = windowed(task, sql, time=time, known=known, weight=weight)
+    if window is not None:
+        sql = window.sql
+        weight = WEIGHT if window.weighs else weight
+    return TrainingRows(
+        task=task,
+        sql=sql,
+        schema=schema,
+        label=label,
+        split=split,
+        weight=weight,
+        features=features,
+        window=window,
+    )
 
 
 def _find_label(task: TrainTask, schema: pa.Schema) -> str:
@@ -91,7 +107,14 @@ def _find_label(task: TrainTask, schema: pa.Schema) -> str:
     )
 
 
-def _find_named(task: TrainTask, schema: pa.Schema, option: str) -> str:
+def find_named(task: TrainTask, schema: pa.Schema, option: str) -> str:
+    """The query's own name of the column that an option names; '' where it names none.
+
+    Raises
+    ------
+    BindError
+        There is no such column.
+    """
     wanted = task.options.get(option)
     if not wanted:
         return ""

@@ -17,6 +17,7 @@ from tidemill.core.names import quote_name
 from tidemill.features.learn import Learned, draft_plan, finish, learn_categories, settle
 from tidemill.features.plan import FeaturePlan, FrozenColumn, InputColumn, cardinality, encoded_columns, plan_to_dict
 from tidemill.model_types._arrays import write_arrays
+from tidemill.model_types._shared import OVER_TIME
 from tidemill.model_types.base import FitData, FitRequest, Fitted, Iteration
 from tidemill.training.agreement import check_agreement
 from tidemill.training.artifact import (
@@ -230,13 +231,16 @@ def _draft(
 def _weights(made: _Made) -> np.ndarray | None:
     """Weights of all rows, training rows first."""
     task, rows_train = made.task, made.split.rows_train
-    if made.loaded.weight is not None:
-        check_weights(made.loaded.weight[:rows_train], made.rows.weight, where=task.where)
-        check_weights(made.loaded.weight, made.rows.weight, where=task.where)
-        return made.loaded.weight
+    by_row = made.loaded.weight
+    if by_row is not None:
+        check_weights(by_row[:rows_train], made.rows.weight, where=task.where)
+        check_weights(by_row, made.rows.weight, where=task.where)
     classes = made.label.labels.classes
     by_class = class_weights(task.options, classes, made.loaded.y[:rows_train], where=task.where)
-    return None if by_class is None else by_class[made.loaded.y]
+    if by_class is None:
+        return by_row
+    weights: np.ndarray = by_class[made.loaded.y]
+    return weights if by_row is None else by_row * weights
 
 
 def _warnings(plan: FeaturePlan, label: LabelFacts, y: np.ndarray) -> list[str]:
@@ -388,7 +392,7 @@ def _manifest(made: _Made, evaluated: _Evaluated, graph: Graph) -> dict[str, Any
         "sql": task.sql,
         "transform": [{"name": column.name, "sql": column.sql} for column in made.frozen],
         "transform_columns": list(made.listed),
-        "options": _plain(task.options),
+        "options": _plain(_said(task)),
         "given": sorted(task.given),
         "seed": task.seed,
         "threads": task.threads,
@@ -406,7 +410,14 @@ def _manifest(made: _Made, evaluated: _Evaluated, graph: Graph) -> dict[str, Any
             "feed": [asdict(given) for given in graph.inputs],
         },
         "libraries": library_versions(),
+        **({"window": made.rows.window.facts} if made.rows.window is not None else {}),
     }
+
+
+def _said(task: TrainTask) -> dict[str, Any]:
+    """Options but for those about time that nobody gave: versions from before there were any keep their bytes."""
+    about_time = {option.name.lower() for option in OVER_TIME}
+    return {name: value for name, value in task.options.items() if name in task.given or name not in about_time}
 
 
 def _plain(value: Any) -> Any:

@@ -1,0 +1,101 @@
+"""Figures of age and pace, against values computed independently and on series whose answer is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import stats
+
+from tidemill.evaluation.ageing import NEVER, ageing, estimate, t_quantile
+
+LOSS = 0.02
+
+
+def scores(loss: float, *, periods: int = 40, ages: int = 8, noise: float = 0.005) -> dict[tuple[int, int], float]:
+    """Accuracy that wanders from period to period, and falls by ``loss`` with each period of age."""
+    random = np.random.default_rng(7)
+    level = 0.8 + 0.05 * np.sin(np.arange(periods))
+    return {
+        (period, age): level[period] - loss * age + noise * random.standard_normal()
+        for period in range(periods)
+        for age in range(min(ages, period + 1))
+    }
+
+
+@pytest.mark.parametrize("degrees", [3, 5, 10, 30, 200])
+def test_the_quantile_of_t_is_that_of_scipy(degrees: int) -> None:
+    assert t_quantile(0.95, degrees) == pytest.approx(stats.t.ppf(0.975, degrees), rel=0.01)
+
+
+def test_periods_that_do_not_follow_each_other_have_the_interval_of_a_t_test() -> None:
+    values = [1.0, -2.0, 3.0, -1.5, 2.5, -0.5, 1.2, -1.1]
+    low, high = stats.t.interval(0.95, len(values) - 1, loc=np.mean(values), scale=stats.sem(values))
+
+    found = estimate(values, 0.95)
+
+    assert found.low == pytest.approx(low, rel=0.01)
+    assert found.high == pytest.approx(high, rel=0.01)
+
+
+def test_periods_that_resemble_their_neighbours_have_a_wider_interval_that_covers_the_mean() -> None:
+    random = np.random.default_rng(1)
+    covered = plain = 0
+    for _ in range(400):
+        noise = random.standard_normal(120)
+        values = np.zeros(120)
+        for at in range(1, 120):
+            values[at] = 0.6 * values[at - 1] + noise[at]
+        found = estimate(values[20:].tolist(), 0.95)
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 0 <= found.high
+        low, high = stats.t.interval(0.95, 99, loc=np.mean(values[20:]), scale=stats.sem(values[20:]))
+        plain += low <= 0 <= high
+
+    assert covered / 400 > 0.90
+    assert plain / 400 < 0.75
+
+
+def test_a_loss_by_age_is_found_with_its_size_and_says_to_train_often() -> None:
+    found = ageing(scores(LOSS), {}, higher_is_better=True)
+
+    for one in found.ages[1:]:
+        assert one.loss is not None
+        assert one.loss.low is not None
+        assert one.loss.high is not None
+        assert one.loss.low < LOSS * one.age < one.loss.high
+    # A model that is replaced every 4 periods is 1.5 periods old on average.
+    four = next(one for one in found.paces if one.every == 4)
+    assert four.loss.value == pytest.approx(1.5 * LOSS, abs=0.002)
+    assert found.enough == 1
+
+
+def test_noise_is_no_reason_to_train() -> None:
+    found = ageing(scores(0.0), dict.fromkeys(range(40), 0.8), higher_is_better=True)
+
+    assert found.enough == NEVER
+
+
+def test_a_model_that_only_gets_older_loses_more_and_more_and_that_is_no_chance() -> None:
+    fresh = scores(LOSS)
+    random = np.random.default_rng(3)
+    never = {period: fresh[period, 0] - 0.01 * period + 0.01 * random.standard_normal() for period in range(40)}
+
+    once = ageing(fresh, never, higher_is_better=True).paces[-1]
+
+    assert once.loss.low is not None
+    assert once.loss.high is not None
+    assert once.loss.value == pytest.approx(0.01 * np.mean(range(7, 40)), abs=0.005)
+    assert once.loss.high - once.loss.low < 0.02
+
+
+def test_an_error_that_grows_with_age_is_a_loss_too() -> None:
+    errors = {key: 1 - value for key, value in scores(LOSS).items()}
+
+    up, down = ageing(scores(LOSS), {}, higher_is_better=True), ageing(errors, {}, higher_is_better=False)
+
+    assert [one.loss.value for one in up.paces] == pytest.approx([one.loss.value for one in down.paces])
+
+
+def test_a_few_periods_say_nothing() -> None:
+    assert ageing(scores(LOSS, periods=5, ages=3), {}, higher_is_better=True).enough is None
