@@ -29,6 +29,8 @@ LIST_READERS = {
     "jsonl": "read_json",
     "ndjson": "read_json",
 }
+# Those of them that take files of other columns only when they are told so.
+NAMED_READERS = frozenset({"read_csv", "read_parquet"})
 _PACKED = (".gz", ".zst")
 _MAGIC = re.compile(r"[*?\[]")
 # Parts of a SELECT that look at more than one row.
@@ -99,15 +101,20 @@ def file_set(query: Query) -> str | None:
     return patterns[0] if len(tokens) == 1 and _is_mapped(query.tree, patterns[0]) else None
 
 
-def with_files(query: Query, pattern: str, paths: Sequence[str]) -> Query:
-    """The query with a list of files in the place of a pattern."""
+def with_files(query: Query, pattern: str, paths: Sequence[str], *, by_name: bool = False) -> Query:
+    """The query with a list of files in the place of a pattern.
+
+    With ``by_name`` a file may lack columns that another one has, unless the query itself says how it is read.
+    """
     from tidemill.sql.parse import parse_text
     from tidemill.sql.statements import Select
 
     (start, stop, called) = _tokens(query, pattern)[0]
     listed = f"[{', '.join(map(quote_text, paths))}]"
-    new = listed if called else f"{_reader(pattern)}({listed})"
     source = query.source
+    if by_name and _reader(pattern) in NAMED_READERS and "union_by_name" not in source.text.lower():
+        listed += ", union_by_name = true"
+    new = listed if called else f"{_reader(pattern)}({listed})"
     text = source.text[:start] + new + source.text[stop:]
     # Blanks in front: what goes wrong in the query is shown at its place in the file.
     padded = " " * (source.column - 1) + text

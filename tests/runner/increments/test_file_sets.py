@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
+from pyarrow import csv
 from tests.runner.increments.conftest import KEYED, Row, Shop, outcomes
 
 from tidemill.core.errors import ContractError, SourceError
@@ -263,3 +266,46 @@ def test_a_cell_that_is_not_of_its_declared_type_is_a_bad_row_of_a_new_file_too(
     (shop.root / "data" / "c.csv").write_text("id,v\n6,seven\n")
     shop.run()
     assert shop.rows(asked) == [("data/b.csv", 3, "5,eight"), ("data/c.csv", 2, "6,seven")]
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+@pytest.mark.parametrize("columns", ["", "(id BIGINT, amount DOUBLE, at TIMESTAMP)"])
+def test_files_of_an_older_shape_have_null_in_the_columns_that_were_added(shop: Shop, kind: str, columns: str) -> None:
+    def deliver(name: str, amount: float, **more: Sequence[str]) -> None:
+        shop.deliver(f"data/{name}.parquet", [(ord(name), amount, ord(name))], **more)
+        if kind == "csv":
+            path = shop.root / "data" / f"{name}.parquet"
+            csv.write_csv(pq.read_table(path), path.with_suffix(".csv"))
+            path.unlink()
+
+    shop.orders(f"{KEYED}, on_schema_change = 'add_columns'", source=f"'data/*.{kind}'", columns=columns)
+    deliver("a", 1)
+    shop.run()
+    deliver("b", 2, note=["x"])
+    shop.run()
+    deliver("c", 3)
+    report = shop.run()
+    assert report.steps[0].warnings == (f"data/c.{kind} has no note: NULL there",)
+    deliver("a", 4)
+    shop.run()
+
+    expected = [(4.0, None), (2.0, "x"), (3.0, None)]
+    assert shop.rows("SELECT amount, note FROM orders ORDER BY id") == expected
+    shop.run(full_refresh=True)
+    assert shop.rows("SELECT amount, note FROM orders ORDER BY id") == expected
+    assert shop.verify() == []
+
+
+def test_a_column_that_may_have_got_another_name_is_not_filled_with_null(shop: Shop) -> None:
+    shop.orders(f"{KEYED}, on_schema_change = 'add_columns'")
+    shop.deliver("data/a.parquet", [(1, 10, 0)], note=["x"])
+    shop.run()
+    shop.deliver("data/b.parquet", [(2, 20, 1)], remark=["y"])
+
+    error = shop.try_run().steps[0].error
+
+    assert error is not None
+    assert "missing: note; new: remark" in error.message
+    assert shop.rows() == [(1, 10)]
+    shop.run(full_refresh=True)
+    assert shop.rows("SELECT note, remark FROM orders ORDER BY id") == [("x", None), (None, "y")]

@@ -26,7 +26,7 @@ from tidemill.runner.increments.deltas import (
 )
 from tidemill.runner.increments.files import FileNews, FileNote, file_news, require_same
 from tidemill.runner.increments.gone_files import Losing, gone_files
-from tidemill.runner.increments.matching import Matched, changed_values, match
+from tidemill.runner.increments.matching import Matched, changed_values, lacking, match
 from tidemill.runner.increments.measures import Measures
 from tidemill.runner.placing import place_of_option
 from tidemill.runner.shape import typed_query
@@ -126,7 +126,7 @@ class IncrementalStep:
         if files is not None and not files.read:
             return Built(landed=base, rows=0, notes=files.notes)
         there = self.stations.warehouse.columns(table, base.version)
-        query = self._open(files)
+        query, older = self._open_increment(files, there)
         fresh = session.columns(query.sql, query.relations)
         matched = match(table, there, fresh, adds_columns=self.rule.adds_columns)
         measures = self._measures(matched.columns)
@@ -146,7 +146,8 @@ class IncrementalStep:
         gone = deletions(session, news, shape)
         built = self._merge(news, shape, measures, base, state=self._state(watermark, files, gone))
         warnings = (*self._warnings(files, nulls), *self._forgotten(news, shape))
-        return replace(built, warnings=warnings, notes=files.notes if files is not None else ())
+        of_files = (*files.notes, *older) if files is not None else ()
+        return replace(built, warnings=warnings, notes=of_files)
 
     def _read(self, query: OpenQuery, matched: Matched, low: str) -> tuple[str, str]:
         """Read the new rows, from a value on; where they are kept, as they were read and as rows of the table."""
@@ -301,11 +302,37 @@ class IncrementalStep:
         found = file_news(pattern, loaded, keyed=keyed, table=self.step.asset, stations=self.stations)
         return None if found.empty and not loaded else found
 
+    def _open_increment(
+        self, files: FileNews | None, there: tuple[Column, ...]
+    ) -> tuple[OpenQuery, tuple[FileNote, ...]]:
+        """The statement's query on the files that are new, with NULL where they have not all columns of the table.
+
+        With it what is to be said of them. Files that have other columns instead are left to `match`: those may be
+        the old ones under new names.
+        """
+        opened = self._bound(files)
+        if files is None or not self.rule.adds_columns:
+            return self._typed(opened), ()
+        fresh = self.session.columns(opened.sql, opened.relations)
+        missing = lacking(there, fresh, needed=(self.rule.column, *self.rule.keys))
+        if not missing:
+            return self._typed(opened), ()
+        nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quote_name(column.name)}" for column in missing)
+        filled = replace(opened, sql=f"SELECT *, {nulls} FROM ({opened.sql}\n) AS tm_older")
+        return self._typed(filled), (files.older([column.name for column in missing]),)
+
     def _open(self, files: FileNews | None) -> OpenQuery:
         """The statement's query, on the files to read and with the declared types."""
+        return self._typed(self._bound(files))
+
+    def _bound(self, files: FileNews | None) -> OpenQuery:
+        query = self.statement.query
+        if files is not None:
+            query = with_files(query, files.pattern, list(files.read), by_name=self.rule.adds_columns)
+        return self.bind(query)
+
+    def _typed(self, opened: OpenQuery) -> OpenQuery:
         statement = self.statement
-        query = statement.query if files is None else with_files(statement.query, files.pattern, list(files.read))
-        opened = self.bind(query)
         if not statement.columns:
             return opened
         engine = self.stations.warehouse.dialect

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -54,6 +54,14 @@ class FileNews:
     def state(self) -> dict[str, str]:
         """What to remember of the set once the rows are in the table."""
         return {**self.read, **self.noted}
+
+    def older(self, missing: Sequence[str]) -> FileNote:
+        """What is to be said of files that have not all columns of the table."""
+        names = list(self.read)
+        more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+        have = "has" if len(names) == 1 else "have"
+        text = f"{', '.join(names[:3])}{more} {have} no {', '.join(missing)}: NULL there"
+        return FileNote(text=text, digest=digest_value(list(self.read.values())))
 
 
 def file_news(pattern: str, loaded: Mapping[str, str], *, keyed: bool, table: str, stations: Stations) -> FileNews:

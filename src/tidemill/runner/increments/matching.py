@@ -64,7 +64,7 @@ def match(table: str, there: Sequence[Column], new: Sequence[Column], *, adds_co
             continue
         select.append(f"CAST({quote_name(column.name)} AS {column.type}) AS {quote_name(column.name)}")
         lossy += [rule] if rule else []
-    refused = [] if adds_columns else added
+    refused = [] if adds_columns and not missing else added  # what is missing may be there under another name
     if missing or retyped or refused:
         raise _changed(table, missing=missing, added=[column.name for column in refused], retyped=retyped)
     select += [quote_name(column.name) for column in added]
@@ -74,6 +74,17 @@ def match(table: str, there: Sequence[Column], new: Sequence[Column], *, adds_co
         added=tuple(column.name for column in added),
         lossy=" OR ".join(lossy),
     )
+
+
+def lacking(there: Sequence[Column], new: Sequence[Column], *, needed: Sequence[str]) -> tuple[Column, ...]:
+    """The table's columns that new rows have not and may do without.
+
+    There are none where rows have other columns instead, or lack one of those ``needed`` to place them.
+    """
+    known, found = ({name_key(column.name) for column in columns} for columns in (there, new))
+    missing = tuple(column for column in there if name_key(column.name) not in found)
+    renamed = bool(found - known)
+    return () if renamed or any(name_key(column.name) in map(name_key, needed) for column in missing) else missing
 
 
 def changed_values(table: str, there: Sequence[Column], new: Sequence[Column]) -> SourceError:
