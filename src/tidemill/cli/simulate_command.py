@@ -42,8 +42,11 @@ def simulate(
         float, option("--labels-share", least=0, most=1, about="The share of labels that ever come.")
     ] = 1.0,
     retrain: Annotated[
-        str, option("--retrain", metavar="SPAN", about="Train anew so often, on what is known by then.")
+        str, option("--retrain", metavar="SPAN", about="Ask for a new version so often, of what is known by then.")
     ] = "",
+    at_once: Annotated[
+        bool, option("--at-once", about="New versions of --retrain take over at once, without gates and rollout.")
+    ] = False,
     plant: Annotated[
         list[str] | None,
         option("--plant", metavar="TROUBLE", about="Plant a trouble, such as shift:COLUMN:0.3:FROM; may come again."),
@@ -77,6 +80,7 @@ def simulate(
         delay=read_delay(labels_after),
         labels_share=labels_share,
         retrain_every=read_span(retrain, "--retrain") if retrain else None,
+        at_once=at_once,
         speed=_speed(speed),
         seed=seed,
         fading=fading,

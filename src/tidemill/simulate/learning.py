@@ -11,11 +11,19 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.durations import show_duration
 from tidemill.core.errors import StateError
+from tidemill.core.sections import RolloutSettings
+from tidemill.serving.changes import apply_move
+from tidemill.serving.machine import Move, begin
 from tidemill.simulate.copy import WHO, Copy
 from tidemill.simulate.result import Retrained
 from tidemill.simulate.stream import Stream, micros
+from tidemill.warehouse.control.deployments import Deployment, get_deployment
+from tidemill.warehouse.control.models import get_version
 
 STEP = "replay"
+AT_ONCE = RolloutSettings(
+    shadow_requests=0, shares=(), requests_per_share=1, seconds_per_share=0.0, cool_down_seconds=0.0
+)
 MOST_APPENDED = 64
 """So many small files of a table are written anew as one: each costs a reader something."""
 
@@ -74,6 +82,34 @@ class Learning:
                 )
         self.costs["training"] += perf_counter() - began
 
+    def take_over(self, now: datetime) -> None:
+        """Train on what is known, and let the version answer at once: neither gates nor rollout are asked."""
+        began, rows = perf_counter(), self.grow(now)
+        project, model = self.copy.project, self.copy.settings.model
+        report = project.run([model])
+        newest = get_version(project.db, model).version
+        name, why, outcome = self.copy.settings.name, "takes over at once", "unchanged"
+        problem = next((step.error.message for step in report.steps if step.error is not None), "")
+        if problem:
+            outcome = "failed"
+        elif newest != get_deployment(project.db, name).champion:
+            outcome = "done"
+            apply_move(project.db, name, lambda it, _: _noted(it, newest), who=WHO, why=why)
+            apply_move(project.db, name, lambda it, _: begin(it, newest, rollout=AT_ONCE), who=WHO, why=why)
+        spent = perf_counter() - began
+        self.costs["training"] += spent
+        self.done.append(
+            Retrained(
+                at=now,
+                rows=rows,
+                causes=("person",),
+                outcome=outcome,
+                version=newest,
+                why=problem or why,
+                seconds=spent,
+            )
+        )
+
     def grow(self, now: datetime) -> int:
         """Put the rows whose labels have come into the table; how many there are in all."""
         known, upto = self.stream.known, micros(now)
@@ -120,6 +156,10 @@ def first_version(learning: Learning, now: datetime) -> None:
     learning.costs["training"] += perf_counter() - began
     why = "the simulation begins"
     learning.copy.project.deploy(learning.copy.settings.name, who=WHO, why=why, override=why)
+
+
+def _noted(now: Deployment, version: int) -> Move:
+    return Move(action="deploy", after=now, states={version: "candidate"})
 
 
 def _nothing() -> None:

@@ -38,7 +38,9 @@ class Request:
     labels_share
         The share of labels that ever come.
     retrain_every
-        How often the model is trained anew on what is known by then; None for never.
+        How often a new version is asked for; None for never.
+    at_once
+        Versions that are asked for so take over without gates and rollout.
     speed
         Seconds of the replay in a second of ours; 0 for as many as go.
     fading
@@ -54,6 +56,7 @@ class Request:
     delay: Delay = Delay(low=timedelta(0), high=timedelta(0))
     labels_share: float = 1.0
     retrain_every: timedelta | None = None
+    at_once: bool = False
     speed: float = 0.0
     seed: int = 0
     fading: float = 0.999

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 
 STEPS = 24
 """Labels are told in bundles, so many times a window of the monitor: a caller tells those of an hour, or of a day."""
+STEPS_OF_TRAINING = 4
+"""Labels are told so many times between two trainings, at least."""
 BETWEEN_TURNS = 256
 """Answers after which the shadow catches up while a version is on trial: its queue holds no more than twice as many."""
 
@@ -184,7 +186,10 @@ class _Replay:
 
     def go_on(self, window: timedelta, wait: timedelta) -> None:
         """From slot to slot, passing over those in which nothing happens."""
-        step = max(window / STEPS, timedelta(minutes=1))
+        step = window / STEPS
+        if self.request.retrain_every is not None:
+            step = min(step, self.request.retrain_every / STEPS_OF_TRAINING)
+        step = max(step, timedelta(minutes=1))
         row, count = self.stream.begin, len(self.stream.at)
         look = window_of(self.hands.now, window).end + wait
         learn = self.learning.next_after(self.hands.now)
@@ -202,9 +207,9 @@ class _Replay:
                 self.look()
                 look = window_of(self.hands.now - wait, window).end + wait
             if learn is not None and learns:
-                self.learning.ask(self.learning.every or window)
+                self.learn()
                 learn = self.learning.next_after(learn)
-            if (looks or learns) and self.learning.wanted:
+            if (looks or learns) and self.learning.wanted and not self.request.at_once:
                 self.learning.carry_out(self.hands.now)
                 self.door.turn()
         self.hands.move(look)
@@ -228,6 +233,15 @@ class _Replay:
             await self.ask(row + number, sent)
             if self.door.deployment.standing.trial and number % BETWEEN_TURNS == BETWEEN_TURNS - 1:
                 self.door.turn()
+
+    def learn(self) -> None:
+        """Ask for a new version; it takes over at once where nothing is to be asked about it."""
+        assert self.request.retrain_every is not None  # noqa: S101 - else nobody calls this
+        if self.request.at_once:
+            self.learning.take_over(self.hands.now)
+            self.door.turn()
+        else:
+            self.learning.ask(self.request.retrain_every)
 
     async def ask(self, row: int, sent: Mapping[str, Any]) -> None:
         status, answer, body = await self.door.predict(sent)
