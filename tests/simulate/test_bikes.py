@@ -25,6 +25,7 @@ def year(shared_data: Path, tmp_path_factory: pytest.TempPathFactory) -> Simulat
     os.chdir(root)
     try:
         with open_project(root) as project:
+            assert project.run(["hours"]).status == "ok"
             begin = datetime(2012, 1, 1, tzinfo=UTC)
             return simulate(
                 project,
