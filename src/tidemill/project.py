@@ -913,6 +913,7 @@ class Project:
             sources=looker.states(tables),
             remote_files=looker.files(patterns),
             model_versions=_algorithm_version,
+            log=self._log_tokens(summaries),
         )
 
     def _damaged(self) -> frozenset[str] | None:
@@ -928,6 +929,20 @@ class Project:
             return {}
         found = {asset_key(name): how_far(name, warehouse=self.warehouse, root=self.root) for name in names}
         return {key: far for key, far in found.items() if far is not None}
+
+    def _log_tokens(self, summaries: Sequence[Summary]) -> dict[str, str]:
+        """What the relations of the prediction log hold, where a statement reads one: as far as it was collected."""
+        read = {asset_key(name) for summary in summaries for name in summary.tables}
+        read = {name for name in read if name.startswith(SYSTEM_SCHEMA)}
+        if not read or not (self.keep / "lake").is_dir():
+            return {}
+        from tidemill.serving.log.tables import TABLES, log_views
+
+        # A version that only merged files is none of the history: its rows are the same.
+        versions = [self.warehouse.history(table)[0].version for table in TABLES if self.warehouse.newest([table])]
+        token = f"version {max(versions)}" if versions else "empty"
+        names = {f"{SYSTEM_SCHEMA}{name}" for name in log_views(self.keep / "spool")}
+        return dict.fromkeys(sorted(read & names), token)
 
     def _lake_tables(self, summaries: Sequence[Summary]) -> dict[str, int]:
         """Tables that no statement makes: the lake is asked only when a statement reads one."""

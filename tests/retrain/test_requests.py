@@ -223,6 +223,17 @@ def test_what_a_killed_process_left_is_taken_up_by_the_next(shop: Shop, deployed
     assert found.request.attempt == (1 if deployed else 2)
 
 
+def test_a_request_whose_statement_is_gone_fails_and_says_so(shop: Shop) -> None:
+    shop.ask()
+    (shop.root / "sql" / "churn.sql").write_text("")
+    shop.project.run()
+
+    found = shop.due(40 * DAY)
+
+    assert [one.request.status for one in found] == ["failed"]
+    assert found[0].request.said == "no asset is named churn"
+
+
 def test_the_command_asks_carries_out_and_lists(shop: Shop, capsys: pytest.CaptureFixture[str]) -> None:
     shop.batch()
 

@@ -78,6 +78,8 @@ class State:
         For each path pattern that names files of other machines, how they are found.
     model_versions
         The algorithm version of each model type.
+    log
+        For each relation of the prediction log that is read, by key, a token of what it holds.
     """
 
     known: Mapping[str, Known] = field(default_factory=dict)
@@ -87,6 +89,7 @@ class State:
     sources: Mapping[str, SourceState] = field(default_factory=dict)
     remote_files: Mapping[str, SourceState] = field(default_factory=dict)
     model_versions: Callable[[str], int] = lambda _: 1
+    log: Mapping[str, str] = field(default_factory=dict)
 
 
 def make_plan(
@@ -193,6 +196,7 @@ def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State
     reads = {graph.assets[read].name: fingerprints[read] for read in graph.reads[key]}
     reads |= {table: f"version {state.lake_tables[table]}" for table in graph.outside[key]}
     reads |= {name: state.sources[name].token for name in graph.sources[key] if name in state.sources}
+    reads |= {name: state.log[asset_key(name)] for name in graph.assets[key].tables if asset_key(name) in state.log}
     for pattern in graph.assets[key].files:
         remote = state.remote_files.get(pattern)
         reads[f"file {pattern}"] = remote.token if remote else state.file_tokens.get(pattern, "")

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.durations import show_duration
-from tidemill.core.errors import InternalError
+from tidemill.core.errors import InternalError, NotFoundError
 from tidemill.core.retrain import CAUSES
 from tidemill.runner.deploy import deployment_of
 from tidemill.warehouse.control import audit
@@ -117,7 +117,10 @@ def ask_stale(stations: Stations) -> list[RetrainRequest]:
     for settings in stations.settings.deployments.values():
         if "staleness" not in settings.retrain.on:
             continue
-        age = age_of_champion(stations, settings, now)
+        try:
+            age = age_of_champion(stations, settings, now)
+        except NotFoundError:  # its model is gone: a request of it would come to nothing
+            continue
         if age is None or age <= settings.retrain.max_age:
             continue
         request = request_retraining(

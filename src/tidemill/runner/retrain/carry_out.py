@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import GateError, TidemillError, TransientError
+from tidemill.core.errors import GateError, NotFoundError, TidemillError, TransientError
 from tidemill.runner.deploy import deploy, deployment_of
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.ask import ask_stale
@@ -100,7 +100,13 @@ class _Carrier:
     listen: Callable[[str], None]
 
     def look(self, request: RetrainRequest) -> Retrained:
-        """Carry out one request, or say what it waits for."""
+        """Carry out one request, or say what it waits for. What is wrong with one keeps no other from its turn."""
+        try:
+            return self._look(request)
+        except NotFoundError as error:  # its deployment or its model is gone
+            return self._end(request, status="failed", said=error.message, error=error)
+
+    def _look(self, request: RetrainRequest) -> Retrained:
         db = self.stations.db
         settings = deployment_of(self.stations, request.deployment)
         deployment = get_deployment(db, request.deployment)
