@@ -11,7 +11,8 @@ from tests.retrain.conftest import DAY, RETRAIN, Shop
 from tidemill.cli.main import run_command
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.sections import one_deployment
-from tidemill.runner.retrain.carry_out import LEASE
+from tidemill.runner.report import RunReport
+from tidemill.runner.retrain.carry_out import LEASE, carry_out_due
 from tidemill.schedule.actions import PERFORM
 from tidemill.warehouse.control.holders import Holder
 from tidemill.warehouse.control.leases import acquire
@@ -221,6 +222,26 @@ def test_what_a_killed_process_left_is_taken_up_by_the_next(shop: Shop, deployed
 
     assert (found.request.status, found.request.version, shop.versions) == ("done", 2, 2)
     assert found.request.attempt == (1 if deployed else 2)
+
+
+def test_what_people_do_while_a_version_trains_is_not_pushed_aside(shop: Shop) -> None:
+    shop.batch()
+    shop.project.run()
+    shop.project.deploy("churn")
+    shop.settle()
+    shop.batch()
+    shop.ask()
+
+    def train(_: str) -> RunReport:
+        report = shop.project.run()
+        shop.project.rollback("churn")
+        return report
+
+    (waits,) = carry_out_due(shop.project.stations, train)
+    assert (waits.request.status, waits.request.said) == ("waiting", "the deployment cools down after a rollback")
+    (done,) = shop.due(HOUR)
+
+    assert (done.request.status, done.request.version, done.request.champion, shop.versions) == ("done", 3, 1, 3)
 
 
 def test_a_request_whose_statement_is_gone_fails_and_says_so(shop: Shop) -> None:

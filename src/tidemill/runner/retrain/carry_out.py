@@ -16,7 +16,7 @@ from tidemill.core.errors import GateError, NotFoundError, TidemillError, Transi
 from tidemill.runner.deploy import deploy, deployment_of
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.ask import ask_stale
-from tidemill.runner.retrain.policy import hindrance
+from tidemill.runner.retrain.policy import hindrance, occupied
 from tidemill.warehouse.control.database import Tx
 from tidemill.warehouse.control.deployments import Deployment, deployed_versions, get_deployment
 from tidemill.warehouse.control.holders import this_process
@@ -158,6 +158,11 @@ class _Carrier:
         said = self._nothing_new(request, newest.version, newest.digest)
         if said:
             return self._end(request, status="unchanged", said=said, run_id=run_id)
+        # Somebody may have deployed or taken back while this trained: their version is not pushed aside.
+        busy = occupied(get_deployment(db, request.deployment), self.stations.clock.now())
+        if busy is not None:
+            with self._writing() as tx:
+                return Retrained(request=put_back(tx, request.number, said=busy.why, not_before=busy.until))
         with self._writing() as tx:
             note_version(tx, request.number, run_id=run_id, version=newest.version)
         self.listen(f"{request.deployment}: asking the gates about version {newest.version}")

@@ -43,29 +43,37 @@ def hindrance(
     past
         Requests of the deployment, the newest first.
     """
-    if deployment.challenger is not None:
-        return Wait(why=f"version {deployment.challenger} is on trial")
-    cool = deployment.cool_down_until
-    if cool is not None and cool > now:
-        return Wait(why="the deployment cools down after a rollback", until=cool)
+    busy = occupied(deployment, now)
+    if busy is not None:
+        return busy
     if request.by_person:
         return None
     if request.attempt and request.not_before is not None and now < request.not_before <= now + LONGEST_PAUSE:
         return Wait(why=request.said, until=request.not_before)
     ended = [one for one in past if one.number != request.number and one.finished_at is not None]
-    waits = (_nothing_new(request), _backed_off(ended, settings, versions), _capped(ended, settings, now))
+    waits = (_nothing_new(request, now), _backed_off(ended, settings, versions, now), _capped(ended, settings, now))
     return next((wait for wait in waits if wait is not None and wait.until is not None and wait.until > now), None)
 
 
-def _nothing_new(request: RetrainRequest) -> Wait | None:
+def occupied(deployment: Deployment, now: datetime) -> Wait | None:
+    """Why no version may be tried now: another is on trial, or one was just taken back."""
+    if deployment.challenger is not None:
+        return Wait(why=f"version {deployment.challenger} is on trial")
+    cool = deployment.cool_down_until
+    if cool is not None and cool > now:
+        return Wait(why="the deployment cools down after a rollback", until=cool)
+    return None
+
+
+def _nothing_new(request: RetrainRequest, now: datetime) -> Wait | None:
     """The request found nothing new before, and was opened again."""
     if request.finished_at is None or request.attempt:
         return None
-    return Wait(why="there was nothing new to learn from", until=request.finished_at + LOOK_AGAIN)
+    return Wait(why="there was nothing new to learn from", until=min(request.finished_at, now) + LOOK_AGAIN)
 
 
 def _backed_off(
-    ended: Sequence[RetrainRequest], settings: RetrainSettings, versions: Mapping[int, DeployedVersion]
+    ended: Sequence[RetrainRequest], settings: RetrainSettings, versions: Mapping[int, DeployedVersion], now: datetime
 ) -> Wait | None:
     bad = 0
     for one in ended:
@@ -79,7 +87,9 @@ def _backed_off(
         return None
     pause = min(settings.back_off * 2 ** min(bad - 1, 32), settings.back_off_most)
     times = "the last one" if bad == 1 else f"the last {bad}"
-    return Wait(why=f"{times} came to nothing: a pause of {show_duration(pause)}", until=last.finished_at + pause)
+    # An end that lies ahead was written by a clock that was wrong.
+    began = min(last.finished_at, now)
+    return Wait(why=f"{times} came to nothing: a pause of {show_duration(pause)}", until=began + pause)
 
 
 def _went_wrong(one: RetrainRequest, versions: Mapping[int, DeployedVersion]) -> bool:
