@@ -902,7 +902,7 @@ class Project:
             clock=self.clock,
             connections=connections,
             warehouse=lambda: self.warehouse,
-            built=frozenset(name for asset in assets.values() for name in asset.reads),
+            read={(name, token) for asset in assets.values() for name, token in asset.reads.items()},
         )
         tables = [table for summary in summaries for table in sources_of(summary, connections).values()]
         return State(

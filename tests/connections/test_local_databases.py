@@ -171,7 +171,7 @@ def test_a_table_that_changed_upstream_stops_its_step_and_leaves_the_old_version
 ) -> None:
     project = open_with(
         TOML,
-        orders="CREATE TABLE orders AS SELECT id, total FROM crm.orders",
+        orders="CREATE TABLE orders (id BIGINT, total DOUBLE) AS SELECT id, total FROM crm.orders",
         other="CREATE TABLE other AS SELECT 1 AS a",
     )
     project.run()
@@ -192,7 +192,8 @@ def test_a_file_that_is_gone_is_told_in_the_plan_and_stops_only_its_step(open_wi
     project.run()
     crm.unlink()
     (reason,) = reasons(project).values()
-    assert reason == "crm.orders changed"
+    assert reason.startswith("crm.orders is gone: there is no file ")
+    assert reason.endswith(crm.name)
     (step,) = project.run().steps
     assert isinstance(step.error, SourceError)
     assert "there is no file" in str(step.error)
@@ -314,3 +315,53 @@ def test_lineage_of_columns_leads_into_the_connection(open_with: OpenWith, crm: 
         assert project.lineage_of(name)[1].node == "crm.orders"
     (node,) = [node for node in graph.nodes.values() if node.kind == "connection"]
     assert (node.name, list(node.columns)) == ("crm.orders", ["id", "total"])
+
+
+def test_columns_of_sqlite_that_hold_other_values_than_declared_are_read_by_their_values(
+    open_with: OpenWith, crm: Path
+) -> None:
+    change(
+        crm,
+        "CREATE TABLE mixed (id INTEGER PRIMARY KEY, n INTEGER, share INT, day DATE, at TIMESTAMP, f REAL, amt, name,"
+        " any, code, data BLOB);"
+        "INSERT INTO mixed VALUES (1, 5, 1, '2026-01-02', 1767225600, 0.1, 1.5, 'a', 7, 9007199254740993, x'00ff'),"
+        " (2, 'n/a', 2.5, 'soon', '2026-01-01 10:00:00', 1.1234567890123457, 2, 'b', 'x', 1, NULL);",
+    )
+    project = open_with(TOML, mixed="CREATE TABLE mixed AS SELECT m.*, mixed.n AS again FROM crm.mixed AS m"
+                        " JOIN crm.mixed USING (id)")  # fmt: skip
+
+    (step,) = project.run().steps
+
+    assert step.warnings == (
+        "name of crm.mixed has no type in SQLite, and not only numbers: it is read as text",
+        "any of crm.mixed has no type in SQLite, and not only numbers: it is read as text",
+        "n of crm.mixed is declared INTEGER in SQLite and holds other values: it is read as text",
+        "day of crm.mixed is declared DATE in SQLite and holds other values: it is read as text",
+    )
+    assert [f"{field.name} {field.type}" for field in project.sql("SELECT * FROM mixed").schema] == [
+        "id int64", "n string", "share double", "day string", "at timestamp[us]", "f double", "amt double",
+        "name string", "any string", "code int64", "data binary", "again string",
+    ]  # fmt: skip
+    rows = project.sql("SELECT * EXCLUDE (at, again) FROM mixed ORDER BY id").fetchall()
+    assert rows == [
+        (1, "5", 1.0, "2026-01-02", 0.1, 1.5, "a", "7", 9007199254740993, b"\x00\xff"),
+        (2, "n/a", 2.5, "soon", 1.1234567890123457, 2.0, "b", "x", 1, None),
+    ]
+    assert project.sql("SELECT at FROM mixed WHERE at < '2026-01-01 01:00:00'").fetchall()
+    assert project.sql("SELECT n FROM crm.mixed WHERE id = 2").fetchall() == [("n/a",)]
+
+
+def test_a_table_that_was_dropped_is_told_in_the_plan_and_its_step_names_the_tables_beside_it(
+    open_with: OpenWith, crm: Path
+) -> None:
+    project = open_with(TOML, orders=ORDERS)
+    project.run()
+    change(crm, "DROP TABLE orders")
+    assert reasons(project) == {"orders": "crm.orders is gone: connection crm has no such table"}
+    (step,) = project.run().steps
+    assert step.error is not None
+    assert step.error.hint == "its connection has no tables"
+    change(crm, "CREATE TABLE orders_2026 (id)")
+    (step,) = project.run().steps
+    assert step.error is not None
+    assert "orders_2026" in step.error.hint

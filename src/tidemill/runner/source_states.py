@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,8 +38,8 @@ class Looker:
 
     Parameters
     ----------
-    built
-        Names of tables that something was made from before: whether they are still there is seen when they are read.
+    read
+        What something was made from before, with its token then.
     """
 
     root: Path
@@ -46,7 +47,7 @@ class Looker:
     clock: Clock
     connections: Mapping[str, ConnectionSettings]
     warehouse: Callable[[], Warehouse]
-    built: frozenset[str]
+    read: AbstractSet[tuple[str, str]]
 
     def states(self, tables: Iterable[SourceTable]) -> dict[str, SourceState]:
         """How each table is found, by its name."""
@@ -97,7 +98,8 @@ class Looker:
         try:
             missing = self._missing(connection, tables)
             common = self._common(connection)
-            return {table.name: missing.get(table.name) or common or self._by_checksum(table) for table in tables}
+            states = {table.name: missing.get(table.name) or common or self._by_checksum(table) for table in tables}
+            return states | self._gone(connection, states)
         except TidemillError as error:
             # The step says it again, with its hint, when it fails. Until then nobody knows whether rows are others.
             whole = f"nobody can say what changed: {error.message}"
@@ -133,7 +135,8 @@ class Looker:
 
     def _missing(self, connection: ConnectionSettings, tables: list[SourceTable]) -> dict[str, SourceState]:
         """Tables that are read for the first time and are not there."""
-        new = [table for table in tables if table.name not in self.built]
+        built = {name for name, _ in self.read}
+        new = [table for table in tables if table.name not in built]
         if not new:
             return {}
         known = self.warehouse().source_tables(connection.name)
@@ -147,6 +150,26 @@ class Looker:
             for table in new
             if name_key(table.name) not in there
         }
+
+    def _gone(self, connection: ConnectionSettings, states: Mapping[str, SourceState]) -> dict[str, SourceState]:
+        """Tables in files that something was made from and that are not there any more."""
+        if not kind_of(connection).local or connection.changes == "never":
+            return {}
+        built = {name for name, _ in self.read}
+        changed = {
+            name: state
+            for name, state in states.items()
+            if name in built and not state.missing and (name, state.token) not in self.read
+        }
+        if not changed:
+            return {}
+        path = address_of(connection, self.root, os.environ).path
+        if path is not None and not path.exists():
+            said = f"is gone: there is no file {path}"
+            return {name: replace(state, said=said) for name, state in changed.items()}
+        there = {name_key(name) for name in self.warehouse().source_tables(connection.name)}
+        said = f"is gone: connection {connection.name} has no such table"
+        return {name: replace(state, said=said) for name, state in changed.items() if name_key(name) not in there}
 
     def _new(self) -> str:
         return self.clock.new_id()

@@ -236,7 +236,7 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
             if bound and not isinstance(error, SourceError):
                 tell_changes(error, statement, warehouse=job.stations.warehouse, session=session, opened=bound[0])
             raise
-    return replace(outcome, warnings=(*options.notes, *outcome.warnings))
+    return replace(outcome, warnings=(*options.notes, *session.notes, *outcome.warnings))
 
 
 def _require_layout(statement: CreateTable, job: Job, session: Session, files: FileReads) -> None:
@@ -321,6 +321,7 @@ def _build_incremental(
     step = replace(step, parts={**step.parts, TOLD: " ".join(sorted(told))})
     warnings = (
         *options.notes,
+        *session.notes,
         *files.warnings,
         *(text for key, text in told.items() if key not in before),
         *built.warnings,
@@ -522,7 +523,7 @@ def _train_model(step: Step, statement: CreateModel, job: Job, progress: Progres
         rows=trained.rows_train + trained.rows_eval,
         version=version.version,
         metrics=dict(trained.metrics),
-        warnings=(*checked.notes, *files.warnings, *live_reads(lineage), *trained.warnings),
+        warnings=(*checked.notes, *session.notes, *files.warnings, *live_reads(lineage), *trained.warnings),
     )
 
 

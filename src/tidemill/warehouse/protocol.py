@@ -202,6 +202,10 @@ class Session(Protocol):
         `core.connections.source_path` says which names stand for them; SQL that has none comes back as it is.
         """
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how tables of connections are read, of those that were named so far."""
+
     def row_hash(self, columns: Sequence[str]) -> str:
         """SQL expression: an unsigned 64-bit hash of the named columns' values and names, fixed for this engine."""
 

@@ -127,6 +127,8 @@ def paired_columns(title: str, names: Sequence[str], old: Sequence[float], new: 
     for at, anchor in ((0, "start"), (len(names) // 2, "middle"), (len(names) - 1, "end")) if names else ():
         x = {"start": 0.0, "middle": (at + 0.5) * step, "end": WIDTH}[anchor]
         text = escape(_cut(names[at], 18))
+        if anchor == "end" and at > 0 and names[at] == "missing":  # beside the last of the values, which is named too
+            text = f"{escape(_cut(names[at - 1], 18))} | missing"
         parts.append(f'<text class="tick" x="{x:.1f}" y="{height - 6:.1f}" text-anchor="{anchor}">{text}</text>')
     parts.append(f'<text class="tick" x="0" y="10">{most:.1%} at most</text>')
     return _svg(title, height, parts)

@@ -95,9 +95,9 @@ def _value(kind: str, value: float) -> str:
 
 def _figure(column: ColumnDrift) -> Figure:
     names, old, new = _texts(column) if column.kind == "text" else _bins(column)
-    names = [*names, "missing"]
-    old = [*old, _share(column.reference.missing, column.reference.rows)]
-    new = [*new, _share(column.current.missing, column.current.rows)]
+    missing = [_share(one.missing, one.rows) for one in (column.reference, column.current)]
+    if any(missing) or not names:
+        names, old, new = [*names, "missing"], [*old, missing[0]], [*new, missing[1]]
     draw = paired_bars if column.kind == "text" else paired_columns
     grid = Grid(columns=("value", "reference", "compared"), rows=tuple(zip(names, old, new, strict=True)))
     svg = draw(f"Distributions of {column.name}", names, old, new)

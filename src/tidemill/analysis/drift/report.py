@@ -9,12 +9,14 @@ from typing import TYPE_CHECKING, Any
 from tidemill.analysis.distributions import KINDS, count_like, learn_distributions
 from tidemill.core.distances import Measured, compare
 from tidemill.core.distribution import Distribution
+from tidemill.core.errors import BindError
 from tidemill.core.names import name_key
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Table
 
 LEVEL = 0.01  # how often, with nothing wrong, a report may call any column moved
+NAMED = 8  # columns that an error tells
 ASPECTS = {"missing": "missing", "new_values": "new values"}
 
 Listener = Callable[[str], None]
@@ -145,10 +147,19 @@ def make_report(
         What both are called in the report.
     listen
         Told what is being done.
+
+    Raises
+    ------
+    BindError
+        They have no column in common.
     """
     listen(f"counting {reference.rows:,} rows of {names[0]}")
     old, new = ({name_key(column.name): column for column in table.columns} for table in (reference, current))
     shared = {key: column.name for key, column in old.items() if key in new}
+    if not shared:
+        theirs = (", ".join(column.name for column in list(table.values())[:NAMED]) for table in (old, new))
+        hint = "; ".join(f"{name} has {columns}" for name, columns in zip(names, theirs, strict=True))
+        raise BindError(f"{names[0]} and {names[1]} have no column in common", hint=hint)
     learnt = learn_distributions(reference, list(shared.values()))
     listen(f"counting {current.rows:,} rows of {names[1]}")
     counted = count_like(current, learnt)
@@ -194,6 +205,8 @@ def head_lines(report: DriftReport) -> list[str]:
     if moved:
         names = ", ".join(column.name for column in moved[:8]) + (", …" if len(moved) > 8 else "")
         lines.append(f"{len(moved)} of {len(report.columns)} columns moved: {names}")
+    elif not report.columns:
+        lines.append("no column is compared")
     else:
         lines.append(f"none of {len(report.columns)} columns moved farther than chance, and as far as matters")
     for word, names_of in (

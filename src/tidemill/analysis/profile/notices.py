@@ -119,7 +119,7 @@ def _skewed(column: ColumnProfile) -> str:
 
 def _many_zeros(column: ColumnProfile) -> str:
     zeros = int(column.facts.get("zeros") or 0)
-    if column.distinct <= 2 or zeros <= MANY_ZEROS * column.filled or not column.filled:
+    if column.distinct <= 2 or zeros <= MANY_ZEROS * column.filled or not column.filled or _mostly_one(column):
         return ""
     return f"{share(zeros, column.filled)} of its values are 0"
 

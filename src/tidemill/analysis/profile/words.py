@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from tidemill.analysis.profile.associations import MEASURES, RANKED_ROWS
@@ -12,6 +14,7 @@ from tidemill.analysis.profile.result import Association, ColumnProfile, Histogr
 STRONG = 0.3
 BLOCKS = "▁▂▃▄▅▆▇█"
 SPARKS = 16
+LEAST = 1e-300  # smaller ones are the edge of a bin beside 0
 MEASURE_WORDS = {measure.name: measure.word for measure in MEASURES}
 
 
@@ -21,11 +24,14 @@ def number(value: Any) -> str:
         return "-"
     if isinstance(value, bool | str):
         return str(value)
-    if isinstance(value, int):
-        return _grouped(value) if abs(value) < 10**12 else f"{value:.4g}"
+    # Whole numbers and others are cut alike: a median never looks greater than its maximum.
+    if isinstance(value, int) and abs(value) < 10**12:
+        return _grouped(value)
     if value == int(value) and abs(value) < 1e7:
         return _grouped(int(value))
-    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e9 else f"{value:.5g}" if abs(value) >= 1000 else f"{value:.4g}"
+    if abs(value) < LEAST:
+        return "0"
+    return f"{value:,.0f}" if 1e5 <= abs(value) < 1e12 else f"{value:.5g}" if abs(value) >= 1000 else f"{value:.4g}"
 
 
 def _grouped(value: int) -> str:
@@ -99,13 +105,30 @@ def sparkline(histogram: Histogram | None) -> str:
     """A histogram in one line of blocks."""
     if histogram is None or not histogram.counts or sum(histogram.counts) == 0:
         return ""
-    counts = list(histogram.counts)
-    size = min(SPARKS, len(counts))
-    folded = [0] * size
-    for at, count in enumerate(counts):
-        folded[at * size // len(counts)] += count
+    folded = _folded(_of_values(list(histogram.counts)))
     most = max(folded)
-    return "".join(BLOCKS[-(-7 * count // most)] if count else " " for count in folded)
+    return "".join(BLOCKS[min(7, math.ceil(7 * count / most))] if count else " " for count in folded)
+
+
+def _of_values(counts: list[int]) -> list[int]:
+    """The counts without the gaps that the bars alone make: a few values that stand evenly apart are no gaps."""
+    filled = [at for at, count in enumerate(counts) if count]
+    steps = {right - left for left, right in pairwise(filled)}
+    apart = len(steps) in (1, 2) and min(steps) > 1 and max(steps) - min(steps) <= 1
+    return [counts[at] for at in filled] if apart and len(filled) > 2 else counts
+
+
+def _folded(counts: list[int]) -> list[float]:
+    """The counts in as many blocks as there is room for: each bar is shared out among the blocks it reaches into."""
+    size = min(SPARKS, len(counts))
+    width = len(counts) / size
+    return [
+        sum(
+            count * max(0.0, min(at + 1, (block + 1) * width) - max(at, block * width))
+            for at, count in enumerate(counts)
+        )
+        for block in range(size)
+    ]
 
 
 def strongest(pairs: Sequence[Association], *, label: str = "", least: float = STRONG) -> list[Association]:

@@ -80,6 +80,8 @@ class Asked:
         The lake: an unreadable file inside it is damage, not a bad source.
     names
         The tables that exist, asked for only when a name is unknown.
+    connections
+        Names of the connections in it.
     prefix
         Bytes of SQL that we put before the query.
     clean
@@ -89,6 +91,7 @@ class Asked:
     sql: str = ""
     places: Places | None = None
     names: Callable[[], Iterable[str]] = field(default=lambda: ())
+    connections: tuple[str, ...] = ()
     prefix: int = 0
     clean: Callable[[str], str] = scrub
 
@@ -224,9 +227,9 @@ def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str,
         hint = did_you_mean(name, candidates)
         return BindError(f"there is no column {name}", hint=hint, candidates=candidates, **facts)
     if missing == "MISSING_ENTRY" and details.get("type") == "Table":
-        return BindError(
-            f"there is no table {name}", hint=did_you_mean(name, _beside(name, list(asked.names()))), **facts
-        )
+        beside = _beside(name, list(asked.names()), asked.connections)
+        hint = did_you_mean(name, beside) if beside else "its connection has no tables"
+        return BindError(f"there is no table {name}", hint=hint, **facts)
     if missing == "MISSING_ENTRY" and str(details.get("type", "")).endswith("Function"):
         candidates = [part.strip() for part in details.get("candidates", "").split(",") if part.strip()]
         hint = f"did you mean {candidates[0]}?" if candidates else ""
@@ -234,9 +237,11 @@ def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str,
     return BindError(short, **facts)
 
 
-def _beside(name: str, known: list[str]) -> list[str]:
+def _beside(name: str, known: list[str], connections: tuple[str, ...]) -> list[str]:
     """The names that may have been meant: of a table of a connection, or of a schema, those beside it."""
     first, dot, _ = name.casefold().partition(".")
+    if dot and first in map(str.casefold, connections):
+        return [one for one in known if one.casefold().partition(".")[0] == first]
     return [one for one in known if dot and one.casefold().partition(".")[0] == first] or known
 
 

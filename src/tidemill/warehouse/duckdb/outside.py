@@ -30,6 +30,7 @@ from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.core.secrets import scrub
 from tidemill.warehouse.duckdb.attach import ATTACH, SERVERS, Attach, Server
 from tidemill.warehouse.duckdb.errors import first_words
+from tidemill.warehouse.duckdb.sqlite_columns import ByValues, by_values
 from tidemill.warehouse.duckdb.sqlite_copy import copy_sqlite
 
 if TYPE_CHECKING:
@@ -107,6 +108,7 @@ class Outside:
         self._attached: dict[str, Path | None] = {}
         self._copies: dict[Path, tuple[object, Path]] = {}
         self._readers: Counter[Path] = Counter()
+        self._by_values: dict[tuple[Path, str], ByValues] = {}
         self._storages: dict[str, Storage] = {}
         # Catalogues of sessions that nobody closed: detached with the next one.
         self._left: deque[str] = deque()
@@ -207,6 +209,27 @@ class Outside:
         if attached.server is not None and path not in attached.columns:
             attached.columns[path] = self._columns(attached, path)
 
+    def by_values(self, attached: Attached, path: tuple[str, str]) -> ByValues:
+        """How a table of a SQLite file is read whose columns hold other values than declared."""
+        import duckdb
+
+        copy = self._attached.get(attached.catalogue)
+        if copy is None:
+            return ByValues()
+        key = (copy, name_key(path[1]))
+        if key not in self._by_values:
+            name = SourceTable(connection=attached.connection.name, path=path, default=True).name
+            with self._cursor(attached) as cursor:
+
+                def fetch(sql: str) -> list[tuple[Any, ...]]:
+                    return cursor.execute(sql).fetchall()
+
+                try:
+                    self._by_values[key] = by_values(attached.catalogue, path, shown=name, fetch=fetch)
+                except duckdb.Error:
+                    return ByValues()  # no such table, or one that cannot be read: the query itself says it better
+        return self._by_values[key]
+
     def require_same_columns(self, attached: Attached) -> None:
         """Refuse rows that were read while their table changed its columns.
 
@@ -245,6 +268,7 @@ class Outside:
             copy.unlink(missing_ok=True)
         self._readers.clear()
         self._copies.clear()
+        self._by_values.clear()
         self._attached.clear()
 
     def _attach(self, catalogue: str, how: Attach) -> None:
@@ -288,6 +312,7 @@ class Outside:
         if not self._readers[copy] and all(copy != newest for _, newest in self._copies.values()):
             copy.unlink(missing_ok=True)
             del self._readers[copy]
+            self._by_values = {key: found for key, found in self._by_values.items() if key[0] != copy}
 
     def _give_secrets(self, urls: list[str] | None = None) -> None:
         """Tell the engine the keys of storage that URLs name (of all, when none are given)."""

@@ -58,6 +58,7 @@ class DuckSession:
         self._memory: str | None = None
         self._kept = 0
         self._outside: dict[str, Attached] = {}
+        self._notes: dict[str, None] = {}
         self._closed = False
 
     def query(
@@ -124,9 +125,36 @@ class DuckSession:
                 weakref.finalize(self, outside.leave, attached)
             attached = self._outside[key]
             outside.look(attached, (path[0], path[1]))
-            return ".".join(map(quote_name, (attached.catalogue, *path)))
+            shown = self._by_values(attached, (path[0], path[1]))
+            return shown or ".".join(map(quote_name, (attached.catalogue, *path)))
 
         return NAMED.sub(name, sql)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know of how tables of connections are read."""
+        return tuple(self._notes)
+
+    def _by_values(self, attached: Attached, path: tuple[str, str]) -> str:
+        """The name of a view that reads a table by its values; '' where its declared types tell all."""
+        found = self.engine.outside.by_values(attached, path)
+        if not found.items:
+            return ""
+        self._notes.update(dict.fromkeys(found.notes))
+        if self._memory is None:
+            self._memory = self.engine.attach_memory(f"tidemill_session_{self.engine.number()}")
+        # The last part is the table's own name: columns may be said with it before them.
+        schema = f"{self._memory}.{quote_name(attached.catalogue)}"
+        view = f"{schema}.{quote_name(path[1])}"
+        cursor = self.engine.cursor()
+        try:
+            cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {schema}")
+            cursor.execute(
+                f"CREATE VIEW IF NOT EXISTS {schema}.{quote_name(path[1])} AS {found.sql(attached.catalogue)}"
+            )
+        finally:
+            cursor.close()
+        return view
 
     def row_hash(self, columns: Sequence[str]) -> str:
         """SQL expression: a 64-bit hash of the named columns' values, whatever the order they are named in."""
@@ -217,7 +245,14 @@ class DuckSession:
         def clean(text: str) -> str:
             return outside.clean(text, attached)
 
-        return Asked(sql=sql, places=self.engine.places, names=names, prefix=prefix, clean=clean)
+        return Asked(
+            sql=sql,
+            places=self.engine.places,
+            names=names,
+            connections=tuple(one.connection.name for one in attached),
+            prefix=prefix,
+            clean=clean,
+        )
 
     def _require_same_columns(self, sql: str) -> None:
         for attached in self._outside.values():
