@@ -28,6 +28,7 @@ JOBS = {
     "watch": "watch",
     "alarms": "alarms",
     "drift": "drift",
+    "estimate": "estimate",
 }
 
 

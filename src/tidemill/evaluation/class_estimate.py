@@ -23,11 +23,11 @@ class ClassifierEstimator:
     classes: int
 
     @classmethod
-    def learn(cls, y: np.ndarray, scores: np.ndarray) -> ClassifierEstimator:
+    def learn(cls, y: np.ndarray, scores: np.ndarray, sides: np.ndarray | None = None) -> ClassifierEstimator:
         """Calibrate on held-out rows."""
         classes = scores.shape[1]
         chosen = (1,) if classes == 2 else range(classes)
-        curves = [learn_share(logit(scores[:, one]), (y == one).astype(np.float64)) for one in chosen]
+        curves = [learn_share(logit(scores[:, one]), (y == one).astype(np.float64), sides) for one in chosen]
         return cls(curves=tuple(curves), classes=classes)
 
     def metrics(self) -> tuple[str, ...]:
@@ -35,28 +35,33 @@ class ClassifierEstimator:
         return ESTIMATED
 
     def estimate(
-        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+        self,
+        scores: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        sides: np.ndarray | None = None,
+        confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """See `Estimator`."""
         if not len(scores):
             return {}
-        calibrated = self._calibrated(scores, weights)
+        calibrated = self._calibrated(scores, weights, sides)
         found = [_estimated(metric, calibrated, confidence) for metric in ESTIMATED]
         return {one.metric: one for one in found if one is not None}
 
     def calibrated(self, scores: np.ndarray) -> np.ndarray:
         """What the held-out rows make of scores: probabilities, shape (n, classes)."""
-        return self._calibrated(scores, None).rows.probabilities
+        return self._calibrated(scores, None, None).rows.probabilities
 
     def chance(self, y: np.ndarray, scores: np.ndarray) -> float:
         """How often chance gives labels as far from what the held-out rows make of the scores."""
-        return self._calibrated(scores, None).chance(y)
+        return self._calibrated(scores, None, None).chance(y)
 
-    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:
         """See `Estimator`."""
         step = -(-len(y) // MOST_CHECKED) or 1
-        y, scores = y[::step], scores[::step]
-        calibrated = self._calibrated(scores, None)
+        y, scores, sides = y[::step], scores[::step], None if sides is None else sides[::step]
+        calibrated = self._calibrated(scores, None, sides)
         estimated = _estimated(metric, calibrated, 0.95)
         realised = _realised(metric, y, scores)
         if estimated is None or not math.isfinite(realised):
@@ -66,11 +71,11 @@ class ClassifierEstimator:
             metric=metric, estimated=estimated, realised=realised, p_value=min(1.0, 2 * min(chances)), rows=len(y)
         )
 
-    def _calibrated(self, scores: np.ndarray, weights: np.ndarray | None) -> _Calibrated:
+    def _calibrated(self, scores: np.ndarray, weights: np.ndarray | None, sides: np.ndarray | None) -> _Calibrated:
         scores = scores.astype(np.float64)
         chosen = (1,) if self.classes == 2 else range(self.classes)
         values = [logit(scores[:, one]) for one in chosen]
-        columns = [curve.columns(one) for curve, one in zip(self.curves, values, strict=True)]
+        columns = [curve.columns(one, sides) for curve, one in zip(self.curves, values, strict=True)]
         means = np.column_stack(
             [curve.mean(one, wide) for curve, one, wide in zip(self.curves, values, columns, strict=True)]
         )
@@ -125,9 +130,11 @@ class _Calibrated:
         found = []
         for place, (curve, columns) in enumerate(zip(self.curves, self.columns, strict=True)):
             share = self.rows.probabilities[:, first + place]
-            missed = columns.T @ ((y == first + place) - share)
-            own = (columns * (share * (1.0 - share))[:, None]).T @ columns
-            moved = (columns * self.slopes[:, place][:, None]).T @ columns
+            # Along the score alone: so many directions as columns would hide what happens in one of them.
+            along = columns[:, : curve.basis.width]
+            missed = along.T @ ((y == first + place) - share)
+            own = (along * (share * (1.0 - share))[:, None]).T @ along
+            moved = (along * self.slopes[:, place][:, None]).T @ columns
             covariance = own + moved @ curve.covariance @ moved.T
             statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
             found.append(chi_squared_upper(statistic, len(missed)))

@@ -35,10 +35,10 @@ MOST_HELD = 100_000
 """Of more held-out rows than this, every n-th calibrates: the curve gets no surer worth the time."""
 
 
-def learn_estimator(labels: Labels, y: np.ndarray, scores: np.ndarray) -> Estimator:
+def learn_estimator(labels: Labels, y: np.ndarray, scores: np.ndarray, *, sides: np.ndarray | None = None) -> Estimator:
     """Learn from held-out rows, as `evaluation.judge.judge` takes them."""
     step = -(-len(y) // MOST_HELD) or 1
-    y, scores = y[::step], scores[::step].astype(np.float64)
+    y, scores, sides = y[::step], scores[::step].astype(np.float64), None if sides is None else sides[::step]
     return (
         ClassifierEstimator.learn(y.astype(np.int64), scores) if labels.classes else RegressorEstimator.learn(y, scores)
     )

@@ -64,7 +64,12 @@ class Estimator(Protocol):
         """What it estimates."""
 
     def estimate(
-        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+        self,
+        scores: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        sides: np.ndarray | None = None,
+        confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """Estimate the metrics of rows without labels; one that has no value is left out.
 
@@ -74,9 +79,11 @@ class Estimator(Protocol):
             As `evaluation.judge.judge` takes them.
         weights
             How many rows each stands for, where rows of one score were counted.
+        sides
+            Columns beside the score (`evaluation.sides`), where it was learnt with them.
         """
 
-    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:
         """Compare an estimate with the truth; None where the metric has no value."""
 
 

@@ -27,15 +27,15 @@ class RegressorEstimator:
     curves: Mapping[str, tuple[Curve, float]]
 
     @classmethod
-    def learn(cls, y: np.ndarray, scores: np.ndarray) -> RegressorEstimator:
+    def learn(cls, y: np.ndarray, scores: np.ndarray, sides: np.ndarray | None = None) -> RegressorEstimator:
         """Learn the losses of held-out rows."""
         found = {}
         for metric in LOSSES:
             losses = _row_losses(metric, y, scores)
             if losses is None or not len(losses) or not losses.any():
                 continue
-            curve = learn_size(scores, losses)
-            mean = curve.mean(scores, curve.columns(scores))
+            curve = learn_size(scores, losses, sides)
+            mean = curve.mean(scores, curve.columns(scores, sides))
             found[metric] = (curve, float(np.square(losses - mean).sum() / np.square(mean).sum()))
         return cls(curves=found)
 
@@ -44,18 +44,25 @@ class RegressorEstimator:
         return tuple(self.curves)
 
     def estimate(
-        self, scores: np.ndarray, *, weights: np.ndarray | None = None, confidence: float = 0.95
+        self,
+        scores: np.ndarray,
+        *,
+        weights: np.ndarray | None = None,
+        sides: np.ndarray | None = None,
+        confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """See `Estimator`."""
         if not len(scores):
             return {}
         scores = scores.astype(np.float64)
         count = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
-        return {metric: self._one(metric, scores, count, confidence) for metric in self.curves}
+        return {metric: self._one(metric, scores, count, sides, confidence) for metric in self.curves}
 
-    def _one(self, metric: str, scores: np.ndarray, weights: np.ndarray, confidence: float) -> Estimated:
+    def _one(
+        self, metric: str, scores: np.ndarray, weights: np.ndarray, sides: np.ndarray | None, confidence: float
+    ) -> Estimated:
         curve, spread = self.curves[metric]
-        columns = curve.columns(scores)
+        columns = curve.columns(scores, sides)
         mean = curve.mean(scores, columns)
         n = float(weights.sum())
         value = float(weights @ mean) / n
@@ -70,28 +77,33 @@ class RegressorEstimator:
             confidence=confidence,
         )
 
-    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Check | None:
+    def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:
         """See `Estimator`."""
         step = -(-len(y) // MOST_CHECKED) or 1
-        y, scores = y[::step], scores[::step]
+        y, scores, sides = y[::step], scores[::step], None if sides is None else sides[::step]
         losses = _row_losses(metric, y, scores) if metric in self.curves else None
         if losses is None or not len(losses):
             return None
-        estimated = self.estimate(scores)[metric]
+        estimated = self.estimate(scores, sides=sides)[metric]
         realised = float(losses.mean())
-        chances = [two_sided((realised - estimated.value) / estimated.error), self._chance(metric, losses, scores)]
+        chances = [
+            two_sided((realised - estimated.value) / estimated.error),
+            self._chance(metric, losses, scores, sides),
+        ]
         return Check(
             metric=metric, estimated=estimated, realised=realised, p_value=min(1.0, 2 * min(chances)), rows=len(y)
         )
 
-    def _chance(self, metric: str, losses: np.ndarray, scores: np.ndarray) -> float:
+    def _chance(self, metric: str, losses: np.ndarray, scores: np.ndarray, sides: np.ndarray | None) -> float:
         curve, spread = self.curves[metric]
-        columns = curve.columns(scores.astype(np.float64))
+        columns = curve.columns(scores.astype(np.float64), sides)
         mean = curve.mean(scores, columns)
         # In units of the mean each row tells as much as another; sums in the loss's own unit hang on a few.
-        missed = columns.T @ (losses / mean - 1.0)
-        own = columns.T @ columns
-        statistic = float(missed @ np.linalg.pinv(own * spread + own @ curve.covariance @ own, hermitian=True) @ missed)
+        along = columns[:, : curve.basis.width]
+        missed = along.T @ (losses / mean - 1.0)
+        moved = along.T @ columns
+        covariance = along.T @ along * spread + moved @ curve.covariance @ moved.T
+        statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
         return chi_squared_upper(statistic, len(missed))
 
 

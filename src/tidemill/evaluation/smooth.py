@@ -27,6 +27,7 @@ _KNOTS = (
 )
 _PRIOR = 0.5
 """How strongly the curve is drawn to where it starts from: rows that half a row in each direction is worth."""
+_SIDE_PRIOR = 3.0
 _STEPS = 50
 _CLOSE = 1e-8
 _FAR = 30.0
@@ -40,10 +41,15 @@ class Basis:
     centre: np.ndarray
     spread: np.ndarray
 
+    @property
+    def width(self) -> int:
+        """How many columns there are, with the intercept."""
+        return 1 + len(self.centre)
+
     def columns(self, values: np.ndarray) -> np.ndarray:
         """The columns of some rows, an intercept first: shape (n, 1 + columns)."""
         found = np.ones((len(values), 1 + len(self.centre)))
-        found[:, 1:] = (_raw(values, self.knots) - self.centre) / self.spread
+        found[:, 1:] = (spline_columns(values, self.knots) - self.centre) / self.spread
         return found
 
 
@@ -58,12 +64,13 @@ def learn_basis(values: np.ndarray, *, rarer: int) -> Basis:
     quantiles = next((knots for least, knots in _KNOTS if rarer >= least), ())
     knots = np.unique(np.quantile(values, quantiles)) if quantiles else np.empty(0)
     knots = knots if len(knots) >= 3 else np.empty(0)
-    raw = _raw(values, knots)
+    raw = spline_columns(values, knots)
     spread = raw.std(axis=0)
     return Basis(knots=knots, centre=raw.mean(axis=0), spread=np.where(spread > 0, spread, 1.0))
 
 
-def _raw(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
+def spline_columns(values: np.ndarray, knots: np.ndarray) -> np.ndarray:
+    """A number, and how it bends between its knots: [1]."""
     columns = [values]
     if len(knots):
         last = knots[-1]
@@ -102,9 +109,9 @@ class Curve:
     low: float = -np.inf
     high: float = np.inf
 
-    def columns(self, values: np.ndarray) -> np.ndarray:
-        """The columns of the basis for some rows."""
-        return self.basis.columns(np.clip(values, self.low, self.high))
+    def columns(self, values: np.ndarray, sides: np.ndarray | None = None) -> np.ndarray:
+        """The columns of the basis for some rows, and those beside the number."""
+        return _beside(self.basis.columns(np.clip(values, self.low, self.high)), sides)
 
     def mean(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The mean of each row."""
@@ -125,19 +132,26 @@ def logit(shares: np.ndarray) -> np.ndarray:
     return found
 
 
-def learn_share(values: np.ndarray, y: np.ndarray) -> Curve:
-    """How often a row is of a class, given the logit of its score; without rows, as often as the score says."""
+def learn_share(values: np.ndarray, y: np.ndarray, sides: np.ndarray | None = None) -> Curve:
+    """How often a row is of a class, given the logit of its score; without rows, as often as the score says.
+
+    Parameters
+    ----------
+    sides
+        Other columns that it may depend on, of mean 0 and deviation 1.
+    """
     positive = int(y.sum())
     basis = learn_basis(values, rarer=min(positive, len(y) - positive))
-    columns = basis.columns(values)
+    columns = _beside(basis.columns(values), sides)
+    prior = _prior(columns, sides)
     weights = np.zeros(columns.shape[1])
-    fit = _fit(columns @ weights + values, y, weights)
+    fit = _fit(columns @ weights + values, y, weights, prior)
     for _ in range(_STEPS):
         mean = share_of(columns @ weights + values)
-        information = _information(columns, mean * (1.0 - mean))
-        step = np.linalg.solve(information, columns.T @ (y - mean) - _PRIOR * weights)
+        information = _information(columns, mean * (1.0 - mean), prior)
+        step = np.linalg.solve(information, columns.T @ (y - mean) - prior * weights)
         # Where scores are 0 or 1, Newton's step goes far beyond: it is halved until the fit gets better.
-        while (better := _fit(columns @ (weights + step) + values, y, weights + step)) < fit and np.abs(
+        while (better := _fit(columns @ (weights + step) + values, y, weights + step, prior)) < fit and np.abs(
             step
         ).max() > 1e-8:
             step = step / 2.0
@@ -145,28 +159,29 @@ def learn_share(values: np.ndarray, y: np.ndarray) -> Curve:
         if float(np.abs(step).max()) < _CLOSE:
             break
     mean = share_of(columns @ weights + values)
-    information = _information(columns, mean * (1.0 - mean))
+    information = _information(columns, mean * (1.0 - mean), prior)
     return Curve(basis=basis, weights=weights, covariance=np.linalg.inv(information), share=True)
 
 
-def _fit(line: np.ndarray, y: np.ndarray, weights: np.ndarray) -> float:
+def _fit(line: np.ndarray, y: np.ndarray, weights: np.ndarray, prior: np.ndarray) -> float:
     """The logarithm of the likelihood, with what the prior takes."""
-    return float(y @ line - np.logaddexp(0.0, line).sum() - _PRIOR / 2.0 * (weights @ weights))
+    return float(y @ line - np.logaddexp(0.0, line).sum() - prior @ np.square(weights) / 2.0)
 
 
-def learn_size(values: np.ndarray, sizes: np.ndarray) -> Curve:
+def learn_size(values: np.ndarray, sizes: np.ndarray, sides: np.ndarray | None = None) -> Curve:
     """The mean of something that is never negative, given a number; its variance is taken from the rows [3]."""
     basis = learn_basis(values, rarer=len(values) // 2)
     low, high = float(values.min()), float(values.max())
-    columns = basis.columns(values)
+    columns = _beside(basis.columns(values), sides)
+    prior = _prior(columns, sides)
     weights = np.zeros(columns.shape[1])
     weights[0] = np.log(max(float(sizes.mean()), 1e-300))
     unit = max(float(sizes.mean()), 1e-300)
     for _ in range(_STEPS):
         mean = np.exp(np.clip(columns @ weights, -700.0, 700.0))
-        information = _information(columns, mean / unit)
+        information = _information(columns, mean / unit, prior)
         slope = columns.T @ ((sizes - mean) / unit)
-        slope[1:] -= _PRIOR * weights[1:]
+        slope[1:] -= prior[1:] * weights[1:]
         step = np.linalg.solve(information, slope)
         weights = weights + np.clip(step, -2.0, 2.0)
         if float(np.abs(step).max()) < _CLOSE:
@@ -177,6 +192,17 @@ def learn_size(values: np.ndarray, sizes: np.ndarray) -> Curve:
     return Curve(basis=basis, weights=weights, covariance=covariance, share=False, low=low, high=high)
 
 
-def _information(columns: np.ndarray, variance: np.ndarray) -> np.ndarray:
+def _information(columns: np.ndarray, variance: np.ndarray, prior: np.ndarray) -> np.ndarray:
     found: np.ndarray = (columns * variance[:, None]).T @ columns
-    return found + _PRIOR * np.eye(columns.shape[1])
+    return found + np.diag(prior)
+
+
+def _beside(columns: np.ndarray, sides: np.ndarray | None) -> np.ndarray:
+    return columns if sides is None else np.hstack([columns, sides])
+
+
+def _prior(columns: np.ndarray, sides: np.ndarray | None) -> np.ndarray:
+    found = np.full(columns.shape[1], _PRIOR)
+    if sides is not None:
+        found[columns.shape[1] - sides.shape[1] :] = _SIDE_PRIOR
+    return found

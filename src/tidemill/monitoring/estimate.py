@@ -76,7 +76,9 @@ class Believed:
         return self.p_value is not None and self.p_value < CHECK_LEVEL
 
 
-def learn_expectation(labels: Labels, y: np.ndarray, scores: np.ndarray, *, metric: str) -> Expectation | str:
+def learn_expectation(
+    labels: Labels, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None
+) -> Expectation | str:
     """Learn from held-out rows; where they do not suffice, why.
 
     Parameters
@@ -90,7 +92,7 @@ def learn_expectation(labels: Labels, y: np.ndarray, scores: np.ndarray, *, metr
         rarest = int(np.bincount(y.astype(np.int64), minlength=len(labels.classes)).min())
         if rarest < LEAST_OF_CLASS:
             return f"not enough data: a class has {rarest} of the held-out rows, {LEAST_OF_CLASS} are needed"
-    estimator = learn_estimator(labels, y, scores)
+    estimator = learn_estimator(labels, y, scores, sides=sides)
     if metric not in estimator.metrics():
         return f"{metric} cannot be estimated without labels; {', '.join(estimator.metrics())} can"
     then = influence(metric, labels, y, scores)
@@ -102,6 +104,7 @@ def measure_estimate(
     scores: np.ndarray,
     *,
     weights: np.ndarray | None = None,
+    sides: np.ndarray | None = None,
     believed: Believed,
     margin: float,
     least: int,
@@ -115,6 +118,8 @@ def measure_estimate(
         Of the window, as `evaluation.judge.judge` takes them.
     weights
         How many rows each stands for, where rows of one score were counted.
+    sides
+        Columns beside the score, where held-out rows were learnt from with them.
     believed
         The newest check.
     margin
@@ -139,7 +144,7 @@ def measure_estimate(
     if rows < least:
         yield replace(judged, value=None, note=f"not enough data: fewer than {least:,} answers")
         return
-    found = expected.estimator.estimate(scores, weights=weights, confidence=CONFIDENCE)
+    found = expected.estimator.estimate(scores, weights=weights, sides=sides, confidence=CONFIDENCE)
     for one in found.values():
         yield replace(
             base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high,
@@ -172,14 +177,20 @@ def loss(expected: Expectation, now: Estimated, *, base: Measurement) -> Measure
 
 
 def measure_check(
-    expected: Expectation | str, y: np.ndarray, scores: np.ndarray, *, least: int, base: Measurement
+    expected: Expectation | str,
+    y: np.ndarray,
+    scores: np.ndarray,
+    *,
+    sides: np.ndarray | None = None,
+    least: int,
+    base: Measurement,
 ) -> Iterator[Measurement]:
     """On rows with labels: how far the truth is from the estimate. It is shown and kept, and opens no alert itself."""
     if isinstance(expected, str) or not len(y):
         return
     base = replace(base, family="estimate", subject=expected.metric, test=CHECK, reference="", rows=len(y))
     base = replace(base, reference_rows=expected.rows)
-    found = expected.estimator.check(y, scores, metric=expected.metric) if len(y) >= least else None
+    found = expected.estimator.check(y, scores, metric=expected.metric, sides=sides) if len(y) >= least else None
     if found is None:
         yield replace(base, value=None, note=f"not enough data: {len(y):,} labelled answers")
         return

@@ -1,0 +1,112 @@
+"""Raw columns beside the score: what an estimate reads so that it holds for other kinds of rows.
+
+A model may be honest on average and yet too sure of the old and too unsure of the young. While all come as they did, that
+evens out; when more of the old come, it does not. So the curve that calibrates scores may lean on the columns as well.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np  # noqa: TID253
+
+from tidemill.evaluation.smooth import spline_columns
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+KNOTS = (0.1, 0.5, 0.9)
+MOST_VALUES, LEAST_ROWS = 10, 20
+"""Texts of a column that count, and how many held-out rows each must have."""
+
+MOST_COLUMNS = 60
+"""Of more raw columns than this none is read: so many weights need more rows than are held out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Side:
+    """A raw column: the knots of a number and what stands for a missing one, or the texts that count."""
+
+    name: str
+    knots: np.ndarray | None = None
+    middle: float = 0.0
+    texts: tuple[str, ...] = ()
+
+    def columns(self, values: pa.ChunkedArray) -> np.ndarray:
+        """Columns of numbers for some rows."""
+        if self.knots is None:
+            found = _texts(values)
+            return np.column_stack([(found == text).astype(np.float64) for text in self.texts])
+        number = _numbers(values)
+        return spline_columns(np.where(np.isfinite(number), number, self.middle), self.knots)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sides:
+    """The raw columns that are read, scaled to mean 0 and deviation 1 on held-out rows."""
+
+    sides: tuple[Side, ...]
+    centre: np.ndarray
+    spread: np.ndarray
+
+    @property
+    def names(self) -> list[str]:
+        """The columns that are read."""
+        return [one.name for one in self.sides]
+
+    def columns(self, rows: pa.Table) -> np.ndarray:
+        """The columns of some rows, shape (n, width); values beyond those held out are taken no farther than 5."""
+        raw = np.column_stack([one.columns(rows.column(one.name)) for one in self.sides])
+        found: np.ndarray = np.clip((raw - self.centre) / self.spread, -5.0, 5.0)
+        return found
+
+
+def learn_sides(held: pa.Table) -> Sides | None:
+    """What is read of the raw columns; None where there is nothing to read.
+
+    Parameters
+    ----------
+    held
+        The held-out rows, only the columns that a prediction may read.
+    """
+    if held.num_columns > MOST_COLUMNS or not held.num_rows:
+        return None
+    sides = [side for name in held.column_names if (side := _side(name, held.column(name))) is not None]
+    if not sides:
+        return None
+    raw = np.column_stack([one.columns(held.column(one.name)) for one in sides])
+    spread = raw.std(axis=0)
+    return Sides(sides=tuple(sides), centre=raw.mean(axis=0), spread=np.where(spread > 0, spread, 1.0))
+
+
+def _side(name: str, values: pa.ChunkedArray) -> Side | None:
+    import pyarrow as pa
+
+    kind = values.type
+    if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
+        number = _numbers(values)
+        number = number[np.isfinite(number)]
+        if not len(number) or number.min() == number.max():
+            return None
+        knots = np.unique(np.quantile(number, KNOTS))
+        bends = len(knots) == len(KNOTS) and len(np.unique(number[:1_000])) > 5
+        return Side(name=name, knots=knots if bends else np.empty(0), middle=float(np.median(number)))
+    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind):
+        texts, counts = np.unique(_texts(values), return_counts=True)
+        most = [str(texts[place]) for place in np.argsort(-counts, kind="stable")[:MOST_VALUES]]
+        often = dict(zip(texts.tolist(), counts.tolist(), strict=True))
+        kept = tuple(text for text in most if LEAST_ROWS <= often[text] < len(values))
+        return Side(name=name, texts=kept) if kept else None
+    return None
+
+
+def _numbers(values: pa.ChunkedArray) -> np.ndarray:
+    import pyarrow as pa
+
+    found: np.ndarray = values.cast(pa.float64()).to_numpy()
+    return found
+
+
+def _texts(values: pa.ChunkedArray) -> np.ndarray:
+    return np.array([str(one) for one in values.to_pylist()])
