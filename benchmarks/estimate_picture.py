@@ -29,8 +29,8 @@ def picture(points: list[Point], *, shifted: int = 8, drifted: int = 20) -> str:
 
     parts = [
         (
-            f'<text x="{LEFT}" y="16" font-size="13">Accuracy of windows of 1,000 rows of adult, estimated without labels'
-            " and as labels showed two windows later</text>"
+            f'<text x="{LEFT}" y="16" font-size="13">Accuracy in windows of 1,000 rows of adult: estimated'
+            " without labels, and as labels show two windows later</text>"
         )
     ]
     tick = round(low + 0.02, 2)

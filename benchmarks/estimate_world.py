@@ -11,6 +11,7 @@ import numpy as np
 
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimator
+from tidemill.evaluation.sides import learn_sides
 from tidemill.model_types.base import Labels
 from tidemill.project import open_project
 from tidemill.runner.functions.facts import ModelFacts
@@ -102,13 +103,23 @@ DATA_SETS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Unseen:
-    """Rows that a model never saw, with its scores and their labels, and what its held-out rows lead to expect."""
+    """Rows that a model never saw, with its scores and their labels, and what its held-out rows lead to expect.
+
+    Parameters
+    ----------
+    estimator, alone
+        Learnt with the columns beside the score, and from scores alone.
+    sides
+        Those columns.
+    """
 
     labels: Labels
     y: np.ndarray
     scores: np.ndarray
     columns: Columns
     estimator: Estimator
+    alone: Estimator
+    sides: np.ndarray
     held: tuple[np.ndarray, np.ndarray]
 
     def draw(self, shift: Shift, rows: int, random: np.random.Generator) -> np.ndarray:
@@ -138,13 +149,18 @@ def unseen(data: DataSet, model_type: str, split: int) -> Unseen:
             model = project.stations.load_model("m")
             y, scores = judged_table(project.stations, model, table)
             facts = ModelFacts(model)
-            held, labels = facts.evaluation(), facts.labels
+            labels, kept = facts.labels, project.held_out("m")
+            held = judged_table(project.stations, model, kept)
+    sides = learn_sides(kept.drop_columns([data.label]))
+    assert sides is not None
     columns = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
     return Unseen(
         labels=labels,
         y=y,
         scores=scores,
         columns=columns,
-        estimator=learn_estimator(labels, *held),
+        estimator=learn_estimator(labels, *held, sides=sides.columns(kept)),
+        alone=learn_estimator(labels, *held),
+        sides=sides.columns(table),
         held=held,
     )

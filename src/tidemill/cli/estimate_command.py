@@ -46,14 +46,15 @@ def estimate(
 
 def describe(report: EstimateReport) -> str:
     """The report as a person reads it."""
-    lines = [f"{report.model} version {report.version} on {count(report.rows, 'row')} of {report.on}"]
+    part = f"{report.rows:,} of the " if report.rows < report.of_rows else ""
+    lines = [f"{report.model} version {report.version} on {part}{count(report.of_rows, 'row')} of {report.on}"]
     if report.state != "estimated":
         lines.append(f"{report.state}: {report.why}")
         return "\n".join(lines)
-    rows: list[tuple[str, ...]] = [("metric", "expected", "low", "high", "held out")]
+    cells: list[tuple[str, ...]] = [("metric", "expected", "low", "high", "held out")]
     for name, one in report.metrics.items():
-        rows.append((name, *(_number(one[figure]) for figure in ("value", "low", "high", "held_out"))))
-    lines += ["", *columns_of_text(rows), "", _loss(report), f"check: {report.why}"]
+        cells.append((name, *(_number(one[figure]) for figure in ("value", "low", "high", "held_out"))))
+    lines += ["", *columns_of_text(cells), "", _loss(report), f"check: {report.why}"]
     return "\n".join(lines)
 
 

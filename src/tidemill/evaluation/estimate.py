@@ -36,9 +36,15 @@ MOST_HELD = 100_000
 
 
 def learn_estimator(labels: Labels, y: np.ndarray, scores: np.ndarray, *, sides: np.ndarray | None = None) -> Estimator:
-    """Learn from held-out rows, as `evaluation.judge.judge` takes them."""
+    """Learn from held-out rows, as `evaluation.judge.judge` takes them.
+
+    Parameters
+    ----------
+    sides
+        Columns beside the score (`evaluation.sides`); estimates then need them too.
+    """
     step = -(-len(y) // MOST_HELD) or 1
     y, scores, sides = y[::step], scores[::step].astype(np.float64), None if sides is None else sides[::step]
-    return (
-        ClassifierEstimator.learn(y.astype(np.int64), scores) if labels.classes else RegressorEstimator.learn(y, scores)
-    )
+    if labels.classes:
+        return ClassifierEstimator.learn(y.astype(np.int64), scores, sides)
+    return RegressorEstimator.learn(y, scores, sides)

@@ -1,7 +1,10 @@
 """Raw columns beside the score: what an estimate reads so that it holds for other kinds of rows.
 
-A model may be honest on average and yet too sure of the old and too unsure of the young. While all come as they did, that
-evens out; when more of the old come, it does not. So the curve that calibrates scores may lean on the columns as well.
+A model may be honest on average and yet too sure of the old and too unsure of the young. While all come as they did,
+that evens out; when more of the old come, it does not. So the curve that calibrates scores leans on columns as well.
+Weighing held-out rows by how likely they are among the new ones (PAPE) aims at the same. It needs another model for
+each window, and its weights grow wild where few held-out rows are like the new ones. Here one curve serves every
+window, and its covariance widens the intervals there.
 """
 
 from __future__ import annotations

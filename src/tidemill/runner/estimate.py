@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, StateError
 from tidemill.core.names import did_you_mean, quote_name
 from tidemill.evaluation.calibration import Calibration, calibration_of
+from tidemill.evaluation.estimated import MOST_CHECKED
 from tidemill.evaluation.judge import metric_names
-from tidemill.monitoring.estimate import Believed, Expectation, measure_check, measure_estimate
+from tidemill.evaluation.sides import Sides, learn_sides
+from tidemill.monitoring.estimate import Believed, Expectation, learn_expectation, measure_check, measure_estimate
 from tidemill.monitoring.measurement import Measurement
 from tidemill.monitoring.quality import known_metric
 from tidemill.registry.aliases import resolve
@@ -21,6 +23,8 @@ from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
 from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.functions.scoring import feature_source, judged_rows, scored_batches
+from tidemill.runner.held_out import held_out_rows
+from tidemill.runner.judging import judged_table
 from tidemill.runner.rows_of import named_rows
 from tidemill.runner.watch.estimate import expectation_of
 from tidemill.serving.gates.case import default_metric
@@ -28,9 +32,12 @@ from tidemill.serving.gates.case import default_metric
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
     from tidemill.runner.stations import Stations
+    from tidemill.warehouse.control.models import ModelVersion
 
 Listener = Callable[[str], None]
 LEAST_ROWS = 100
+MOST_ROWS = 200_000
+"""Of more rows than this every n-th is looked at: by then the held-out rows are what is known least."""
 MARGIN = 0.03
 
 
@@ -76,6 +83,10 @@ class EstimateReport:
         How much worse the judged metric is than on the held-out rows; None without an estimate.
     check
         Estimate and truth on the rows with labels.
+    rows, of_rows
+        How many rows were looked at, and how many there are.
+    columns
+        What was read beside the score; none where the held-out rows cannot be read again.
     reliability
         What the version said of its held-out rows and what came true; None for regressors.
     """
@@ -84,7 +95,9 @@ class EstimateReport:
     version: int
     on: str
     rows: int
+    of_rows: int
     held_rows: int
+    columns: tuple[str, ...]
     metric: str
     state: str
     why: str
@@ -95,7 +108,10 @@ class EstimateReport:
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
-        found = {name: getattr(self, name) for name in ("model", "version", "on", "rows", "held_rows", "metric")}
+        found = {
+            name: getattr(self, name)
+            for name in ("model", "version", "on", "rows", "of_rows", "held_rows", "columns", "metric")
+        }
         return {
             **found,
             "state": self.state,
@@ -131,31 +147,72 @@ def estimate(stations: Stations, request: EstimateRequest, *, listen: Listener =
             f"{metric} is no metric of a {facts.model_type}",
             hint=did_you_mean(metric, names) or f"known: {', '.join(names)}",
         )
-    expected = expectation_of(facts, metric)
+    listen("scoring the held-out rows")
+    learnt = _learnt(stations, version, model, metric)
+    expected = learnt.expected
     base = Measurement(family="estimate", subject=metric, test="", value=None, version=model.version)
     believed, check = Believed(note="not checked: give rows with labels to check it by"), None
     if request.check:
         listen(f"scoring {request.check}")
-        check = _checked(stations, model, request, expected, base)
+        check = _checked(stations, model, request, learnt, base)
         if check is not None and check.p_value is not None:
             believed = Believed(p_value=check.p_value, note=check.note)
         elif check is not None:
             believed = Believed(note=f"not checked: {check.note}")
     listen(f"scoring {request.on}")
-    scores = _scores(stations, model, request)
-    found = list(measure_estimate(expected, scores, believed=believed, margin=MARGIN, least=LEAST_ROWS, base=base))
-    return _report(facts, request, metric, expected, found, check, rows=len(scores))
+    scored = _scores(stations, model, request, learnt.sides)
+    found = list(
+        measure_estimate(
+            expected, scored.scores, sides=scored.sides, believed=believed, margin=MARGIN, least=LEAST_ROWS, base=base
+        )
+    )
+    return _report(facts, request, metric, learnt, found, check, scored)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Learnt:
+    """What held-out rows lead to expect, and the columns beside the score that it reads."""
+
+    expected: Expectation | str
+    sides: Sides | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Scored:
+    """Scores of rows, or of every n-th where they are many, with the columns beside them."""
+
+    scores: np.ndarray
+    sides: np.ndarray | None
+    total: int
+
+
+def _learnt(stations: Stations, version: ModelVersion, model: LoadedModel, metric: str) -> _Learnt:
+    """From scores and columns; from scores alone where the held-out rows cannot be read again."""
+    facts = ModelFacts(model)
+    if not facts.manifest["rows_eval"]:
+        return _Learnt(expected=expectation_of(facts, metric))
+    try:
+        held = held_out_rows(stations, version)
+    except StateError:
+        return _Learnt(expected=expectation_of(facts, metric))
+    inputs = {str(one["name"]).casefold() for one in facts.manifest["inputs"]}
+    rows = held.table.select([name for name in held.features if name.casefold() in inputs])
+    sides = learn_sides(rows)
+    if sides is None:
+        return _Learnt(expected=expectation_of(facts, metric))
+    y, scores = judged_table(stations, model, held.table)
+    expected = learn_expectation(facts.labels, y, scores, metric=metric, sides=sides.columns(rows))
+    return _Learnt(expected=expected, sides=sides)
 
 
 def _report(
     facts: ModelFacts,
     request: EstimateRequest,
     metric: str,
-    expected: Expectation | str,
+    learnt: _Learnt,
     found: list[Measurement],
     check: Measurement | None,
-    *,
-    rows: int,
+    scored: _Scored,
 ) -> EstimateReport:
     judged = next((one for one in found if one.test == "loss"), None)
     estimated = judged is not None and judged.value is not None
@@ -167,8 +224,10 @@ def _report(
         model=facts.name,
         version=facts.model.version,
         on=" ".join(request.on.split()),
-        rows=rows,
-        held_rows=0 if isinstance(expected, str) else expected.rows,
+        rows=len(scored.scores),
+        of_rows=scored.total,
+        held_rows=0 if isinstance(learnt.expected, str) else learnt.expected.rows,
+        columns=tuple(learnt.sides.names) if learnt.sides else (),
         metric=metric,
         state=state,
         why=note.removeprefix(f"{state}: "),
@@ -184,33 +243,64 @@ def _report(
 
 
 def _checked(
-    stations: Stations, model: LoadedModel, request: EstimateRequest, expected: Expectation | str, base: Measurement
+    stations: Stations, model: LoadedModel, request: EstimateRequest, learnt: _Learnt, base: Measurement
 ) -> Measurement | None:
     facts = ModelFacts(model)
     label = quote_name(facts.labels.column)
-    with _call(stations, model, request, request.check, "ML.EVALUATE", where=f" WHERE {label} IS NOT NULL") as call:
+    given = request.check
+    with _call(stations, model, request, given, "ML.EVALUATE", most=MOST_CHECKED, where=f"{label} IS NOT NULL") as (
+        call,
+        _,
+    ):
         y, scores = judged_rows(call, facts)()
-    return next(measure_check(expected, y, scores, least=LEAST_ROWS, base=base), None)
+        sides = _sides(call, facts, learnt.sides)[1] if learnt.sides else None
+    return next(measure_check(learnt.expected, y, scores, sides=sides, least=LEAST_ROWS, base=base), None)
 
 
-def _scores(stations: Stations, model: LoadedModel, request: EstimateRequest) -> np.ndarray:
+def _scores(stations: Stations, model: LoadedModel, request: EstimateRequest, sides: Sides | None) -> _Scored:
     facts = ModelFacts(model)
-    with _call(stations, model, request, request.on, "ML.PREDICT") as call:
-        parts = [scores for _, scores in scored_batches(call, feature_source(call, facts), [])]
+    with _call(stations, model, request, request.on, "ML.PREDICT", most=MOST_ROWS) as (call, total):
+        scores, columns = _sides(call, facts, sides)
+    return _Scored(scores=scores, sides=columns, total=total)
+
+
+def _sides(call: FunctionCall, facts: ModelFacts, sides: Sides | None) -> tuple[np.ndarray, np.ndarray | None]:
+    """The scores of a call's rows, and the columns beside them."""
+    import pyarrow as pa
+
+    names = sides.names if sides else []
+    source = feature_source(call, facts, also=names)
+    passed = {name: source.columns[name] for name in names}
+    scores, columns = [], []
+    for batch, found in scored_batches(call, source, list(dict.fromkeys(passed.values()))):
+        scores.append(found)
+        if sides:
+            columns.append(sides.columns(pa.table({name: batch.column(place) for name, place in passed.items()})))
     classes = len(facts.labels.classes)
-    return np.concatenate(parts) if parts else np.empty((0, classes) if classes else 0)
+    if not scores:
+        return np.empty((0, classes) if classes else 0), None
+    return np.concatenate(scores), np.concatenate(columns) if sides else None
 
 
 @contextmanager
 def _call(
-    stations: Stations, model: LoadedModel, request: EstimateRequest, rows: str, function: str, *, where: str = ""
-) -> Iterator[FunctionCall]:
+    stations: Stations,
+    model: LoadedModel,
+    request: EstimateRequest,
+    rows: str,
+    function: str,
+    *,
+    most: int,
+    where: str = "true",
+) -> Iterator[tuple[FunctionCall, int]]:
+    """A call on some rows, every n-th of them where there are more than the most, and how many there are."""
     with stations.session() as session:
         table = named_rows(stations, session, rows, dialect=request.dialect).look()
-        query = OpenQuery(sql=f"SELECT * FROM {table.relation}{where}", relations={})
-        yield FunctionCall(
-            function=function, model=model, inputs=(QueryInput(query, session),), threads=stations.threads
-        )
+        sql = f"SELECT * FROM {table.relation} WHERE {where}"
+        if table.rows > most:
+            sql += f" QUALIFY row_number() OVER () % {-(-table.rows // most)} = 0"
+        inputs = (QueryInput(OpenQuery(sql=sql, relations={}), session),)
+        yield FunctionCall(function=function, model=model, inputs=inputs, threads=stations.threads), table.rows
 
 
 def _figures(one: Measurement | None) -> dict[str, Any] | None:
