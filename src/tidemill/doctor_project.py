@@ -234,8 +234,9 @@ def spool(project: Project) -> Iterator[Finding]:
 def upkeep(project: Project) -> Iterator[Finding]:
     """Files and snapshots that maintain would take away."""
     done = project.maintain(dry_run=True)
-    if done.acts:
-        what = "; ".join(f"{act.action} {act.object}: {act.detail}" for act in done.acts)
+    acts = [act for act in done.acts if not act.waits]
+    if acts:
+        what = "; ".join(f"{act.action} {act.object}: {act.detail}" for act in acts)
         yield Finding(check="upkeep", status="warning", detail=f"there is work: {what}", hint="tidemill maintain")
 
 
@@ -249,6 +250,14 @@ def scheduler(project: Project) -> Iterator[Finding]:
                 detail=f"{one['schedule']} is due since {one['next']}, and no scheduler has come to it",
                 hint="tidemill schedule, or tidemill up, which brings it along",
             )
+
+
+def selects(project: Project) -> Iterator[Finding]:
+    """Schedules that name what is not there."""
+    from tidemill.schedule.selects import wrong_selects
+
+    for error in wrong_selects(project, list(project.settings.schedules.values())):
+        yield Finding(check="schedules", status="bad", detail=error.message, hint=error.hint)
 
 
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
@@ -266,6 +275,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     spool,
     scheduler,
     upkeep,
+    selects,
 )
 
 

@@ -24,6 +24,7 @@ from tidemill.runner.inputs import file_tokens
 from tidemill.runner.report import RunReport
 from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements, Views, require_right
+from tidemill.runner.unbuilt import telling_unbuilt
 from tidemill.runner.watermarks import HowFar, how_far
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.database import open_database, sqlite_url
@@ -217,7 +218,8 @@ class Project:
         """
         from tidemill.runner.adhoc import run_text
 
-        return run_text(self.stations, text, dialect=dialect or self.settings.dialect, listen=on_event or _silent)
+        with telling_unbuilt(self.statements.summaries):
+            return run_text(self.stations, text, dialect=dialect or self.settings.dialect, listen=on_event or _silent)
 
     def model(self, name: str, version: int | str | None = None) -> Model:
         """A registered model: its newest version, or the one of a number or an alias."""

@@ -175,3 +175,13 @@ def test_variables_that_settings_take_and_that_are_not_set_are_named(
         monkeypatch.setenv("SHOP_DATABASE", "shop.sqlite")
         monkeypatch.setenv("CATALOGUE_KEY", "secret")
         assert list(doctor_project.variables(project)) == []
+
+
+def test_files_that_only_wait_are_no_work(lively: Project) -> None:
+    for turn in range(8):
+        append(lively.warehouse, "t", "SELECT 1 AS a", run_id=f"more-{turn}")  # type: ignore[arg-type]
+    lively.maintain()
+    upkeep = lively.warehouse.upkeep
+    upkeep.expire([one.version for one in upkeep.snapshots()[:-1]])
+    assert "wait 24 h" in lively.maintain(dry_run=True).acts[0].detail
+    assert list(doctor_project.upkeep(lively)) == []

@@ -11,6 +11,7 @@ from typing import Annotated
 from tidemill.cli.parameters import argument, option
 from tidemill.core.settings import SETTINGS_FILE, Settings, read_settings
 from tidemill.project import Project, open_project
+from tidemill.runner.unbuilt import telling_unbuilt
 
 ProjectFolder = Annotated[
     Path, option("--project", "-C", about="The project's folder, or one inside it.", envvar="TIDEMILL_PROJECT")
@@ -30,7 +31,8 @@ def entered(folder: Path) -> Iterator[Project]:
     with open_project(folder) as project:
         os.chdir(project.root)
         try:
-            yield project
+            with telling_unbuilt(project.statements.summaries):
+                yield project
         finally:
             os.chdir(before)
 

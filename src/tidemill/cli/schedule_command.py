@@ -38,12 +38,21 @@ def schedule(
 ) -> None:
     """Do what [schedules] of tidemill.toml says, until SIGTERM or Ctrl-C; --once is for cron and its like."""
     with entered(project) as opened:
+        from tidemill.schedule.perform import chosen
+        from tidemill.schedule.selects import wrong_selects
+
+        wrong = wrong_selects(opened, chosen(opened, names or [])) if opened.settings.schedules else []
+        # One that names nothing keeps no other from its time.
+        for error in () if next_ or once else wrong:
+            print(f"warning: {error.message}; {error.hint}", file=sys.stderr, flush=True)
         if next_:
             _print_next(opened, names or [], next_, as_json=as_json)
         elif once:
             _once(opened, names or [], as_json=as_json)
         else:
             _follow(opened, names or [], drain_s=drain, parent=until_process_ends, as_json=as_json)
+        if wrong and (next_ or once):
+            raise wrong[0]
 
 
 def _once(opened: Project, names: list[str], *, as_json: bool) -> None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.cron import Cron, read_cron
 from tidemill.core.cron_times import next_slot
 from tidemill.core.entries import Entry, Place, section_values
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, Where
 from tidemill.core.names import did_you_mean, name_key
 
 if TYPE_CHECKING:
@@ -103,6 +103,7 @@ class ScheduleSettings:
     retries: int
     retry_seconds: float
     enabled: bool
+    select_at: Where | None = None
 
     @property
     def key(self) -> str:
@@ -150,7 +151,7 @@ def one_schedule(name: str, given: Any, place: Place = lambda _: None) -> Schedu
     except SettingsError as error:
         raise SettingsError(f"{path}.cron: {error.message}", where=place(f"{path}.cron"), hint=error.hint) from None
     _check_zone(path, values["zone"], place)
-    return ScheduleSettings(name=name, **values)
+    return ScheduleSettings(name=name, select_at=place(f"{path}.select"), **values)
 
 
 def _check_zone(path: str, zone: str, place: Place) -> None:

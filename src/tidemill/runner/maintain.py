@@ -51,6 +51,8 @@ class Act:
         What it frees; of a compaction what it reads, because its old files go when their snapshots do.
     error
         Why it was not done.
+    waits
+        Whether nothing goes yet: a grace period is not over.
     """
 
     action: str
@@ -59,6 +61,7 @@ class Act:
     bytes: int = 0
     seconds: float = 0.0
     error: TidemillError | None = None
+    waits: bool = False
 
     def as_json(self) -> dict[str, Any]:
         """The act as plain data."""
@@ -246,7 +249,7 @@ def _clean_up(stations: Stations, *, dry_run: bool) -> Act | None:
         detail += (
             f"; {freed.waiting_files:,} more ({freed.waiting_bytes:,} bytes) wait {stations.settings.grace_hours} h"
         )
-    return Act(action="clean up", object="files", detail=detail, bytes=freed.bytes)
+    return Act(action="clean up", object="files", detail=detail, bytes=freed.bytes, waits=not freed.files)
 
 
 def _sweep(stations: Stations, *, dry_run: bool) -> Act | None:
