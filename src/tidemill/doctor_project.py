@@ -254,9 +254,10 @@ def scheduler(project: Project) -> Iterator[Finding]:
 
 def selects(project: Project) -> Iterator[Finding]:
     """Schedules that name what is not there."""
-    from tidemill.schedule.selects import wrong_selects
+    from tidemill.runner.schedule_selects import wrong_selects
 
-    for error in wrong_selects(project, list(project.settings.schedules.values())):
+    settings = project.settings
+    for error in wrong_selects(settings.schedules.values(), project.statements.summaries, settings.deployments):
         yield Finding(check="schedules", status="bad", detail=error.message, hint=error.hint)
 
 

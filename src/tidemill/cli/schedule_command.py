@@ -38,10 +38,11 @@ def schedule(
 ) -> None:
     """Do what [schedules] of tidemill.toml says, until SIGTERM or Ctrl-C; --once is for cron and its like."""
     with entered(project) as opened:
+        from tidemill.runner.schedule_selects import wrong_selects
         from tidemill.schedule.perform import chosen
-        from tidemill.schedule.selects import wrong_selects
 
-        wrong = wrong_selects(opened, chosen(opened, names or [])) if opened.settings.schedules else []
+        asked = chosen(opened, names or []) if opened.settings.schedules else []
+        wrong = wrong_selects(asked, opened.statements.summaries, opened.settings.deployments)
         # One that names nothing keeps no other from its time.
         for error in () if next_ or once else wrong:
             print(f"warning: {error.message}; {error.hint}", file=sys.stderr, flush=True)

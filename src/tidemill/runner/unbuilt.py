@@ -10,7 +10,7 @@ from tidemill.core.errors import BindError, NotFoundError, TidemillError
 from tidemill.core.names import asset_key
 
 if TYPE_CHECKING:
-    from tidemill.sql.summarise import Summary
+    from tidemill.sql.statements import Summary
 
 KINDS = ("table", "view", "load")
 

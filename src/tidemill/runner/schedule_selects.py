@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SettingsError, TidemillError
@@ -11,25 +11,26 @@ from tidemill.core.names import asset_key, did_you_mean
 from tidemill.core.schedules import ScheduleSettings
 
 if TYPE_CHECKING:
-    from tidemill.project import Project
+    from tidemill.sql.statements import Summary
 
 OF_ASSETS = ("run", "check")
 
 
-def wrong_selects(project: Project, schedules: Sequence[ScheduleSettings]) -> list[SettingsError]:
+def wrong_selects(
+    schedules: Iterable[ScheduleSettings], summaries: Callable[[], Sequence[Summary]], deployments: Iterable[str]
+) -> list[SettingsError]:
     """What is wrong with the ``select`` of these schedules.
 
     Statements that cannot be read are no matter of a schedule: nothing is said of it then.
     """
     try:
-        assets = [summary.name for summary in project.statements.summaries()]
+        assets = [summary.name for summary in summaries()]
     except TidemillError:
         return []
+    served = list(deployments)
     found = []
     for one in schedules:
-        of_assets = one.do in OF_ASSETS
-        known = assets if of_assets else list(project.settings.deployments)
-        what = "asset" if of_assets else "deployment"
+        known, what = (assets, "asset") if one.do in OF_ASSETS else (served, "deployment")
         for selector in one.select:
             pattern = asset_key(selector.removeprefix("+").removesuffix("+"))
             if not any(fnmatch.fnmatchcase(asset_key(name), pattern) for name in known):
