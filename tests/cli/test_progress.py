@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from dataclasses import replace
 
 import pytest
 
@@ -75,3 +76,8 @@ def test_no_color_and_pipes_get_plain_text(monkeypatch: pytest.MonkeyPatch) -> N
 )
 def test_durations_read_well(seconds: float, text: str) -> None:
     assert duration(seconds) == text
+
+
+def test_rows_that_went_are_told_beside_those_that_came() -> None:
+    step = replace(DONE, asset="t", kind="table", action="increment", rows=1, deleted=2, metrics={})
+    assert describe_step(step) == "added to t                            1 row and 2 deleted, version 2, 1.2 s"

@@ -150,8 +150,23 @@ def test_an_assertion_that_fails_fails_the_run(project: Project, root: Path) -> 
 
     report = project.run()
 
-    assert only_error(report).message == "too few visits"
+    assert only_error(report).message == "too few visits: it was 600 > 1000"
     assert statuses(report)["buyers"] == "done"
+
+
+@pytest.mark.parametrize(
+    ("asserted", "said"),
+    [
+        ("(SELECT count(*) FROM visits) = (SELECT count(DISTINCT id) FROM visits) + 1", ": it was 600 = 601"),
+        ("(SELECT max(id) FROM visits) < 0", ""),  # not of values, which may be shown nowhere
+        ("1 = 2", ": it was 1 = 2"),
+        ("NOT true", ""),
+    ],
+)
+def test_an_assertion_over_counts_says_what_they_were(project: Project, root: Path, asserted: str, said: str) -> None:
+    (root / "sql" / "assert.sql").write_text(f"ASSERT {asserted} AS 'no';")
+
+    assert only_error(project.run(["+visits", "*assert*"])).message == f"no{said}"
 
 
 def test_a_view_is_read_in_place_even_with_a_model_in_it(project: Project, root: Path) -> None:

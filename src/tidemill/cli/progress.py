@@ -196,7 +196,7 @@ def describe_step(report: StepReport, *, colour: bool = False) -> str:
     word = WORDS.get(report.action, ("", report.action))[1] if report.status == "done" else report.status
     facts = []
     if report.rows is not None:
-        facts.append(count(report.rows, "row"))
+        facts.append(count(report.rows, "row") + (f" and {report.deleted:,} deleted" if report.deleted else ""))
     if report.version is not None:
         facts.append(f"version {report.version}")
     facts += [f"{name} {report.metrics[name]:.4g}" for name in TOLD_METRICS if name in report.metrics][:3]

@@ -15,6 +15,7 @@ from tidemill.contracts.verdict import require
 from tidemill.core.columns import hidden_names
 from tidemill.core.errors import ContractError, NotFoundError
 from tidemill.core.names import asset_key
+from tidemill.runner.assertion_values import told_values
 from tidemill.runner.placing import line_at
 from tidemill.sql.contract import contract_of, hiding
 from tidemill.sql.statements import Assert, CreateTable, LoadData
@@ -121,11 +122,12 @@ def check_assertion(
     """
     result = assertion_result(statement, session=session, opened=opened)
     checked = Checked(run_id=run_id, step=step, table=", ".join(tables), results=(result,))
+    values = "" if result.passed else told_values(opened, session)
     if not result.passed and not result.enforced:
-        return replace(checked, warnings=(f"does not hold: {result.check}",))
+        return replace(checked, warnings=(f"does not hold: {result.check}{values}",))
     if not result.passed:
         save_checks(stations.db, run_id, step, table=checked.table, results=checked.results)
-        raise ContractError(result.check, where=line_at(statement.source, result.line, result.column))
+        raise ContractError(f"{result.check}{values}", where=line_at(statement.source, result.line, result.column))
     return checked
 
 

@@ -13,7 +13,7 @@ class StepReport:
     """What came of one step.
 
     ``skipped`` steps hang on one that failed; ``resumed`` ones were done by a lost run; ``unchanged`` ones had nothing
-    to do in the end, because no new rows came.
+    to do in the end, because no new rows came. ``deleted`` rows went because new ones say that their key is gone.
     """
 
     asset: str
@@ -23,6 +23,7 @@ class StepReport:
     reason: str
     seconds: float = 0.0
     rows: int | None = None
+    deleted: int = 0
     version: int | None = None
     error: TidemillError | None = None
     metrics: dict[str, float] = field(default_factory=dict)
@@ -39,6 +40,7 @@ class StepReport:
             "reason": self.reason,
             "seconds": round(self.seconds, 3),
             "rows": self.rows,
+            "deleted": self.deleted,
             "version": self.version,
             "error": self.error.as_json() if self.error else None,
             "metrics": self.metrics,

@@ -166,6 +166,7 @@ class _Scheduler:
             reason="no new rows" if outcome.unchanged else step.reason,
             seconds=seconds,
             rows=outcome.rows,
+            deleted=outcome.deleted,
             version=outcome.version,
             metrics=outcome.metrics,
             warnings=outcome.warnings,

@@ -103,6 +103,7 @@ class Outcome:
     warnings: tuple[str, ...] = ()
     record: Callable[[Tx], None] | None = None
     unchanged: bool = False
+    deleted: int = 0
 
 
 Progress = Callable[[str, int, int], None]
@@ -345,7 +346,9 @@ def _build_incremental(
         if checked is not None:
             checked.save(tx, version=built.landed.version)
 
-    return Outcome(rows=built.rows, version=built.landed.version, warnings=warnings, record=record)
+    return Outcome(
+        rows=built.rows, version=built.landed.version, warnings=warnings, record=record, deleted=built.deleted
+    )
 
 
 def _kept_apart(step: Step, job: Job, files: FileReads, make: Callable[[], Made], *, hidden: frozenset[str]) -> Made:

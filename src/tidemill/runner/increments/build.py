@@ -51,6 +51,7 @@ class Built:
 
     landed: TableVersion
     rows: int
+    deleted: int = 0
     checked: Checked | None = None
     warnings: tuple[str, ...] = ()
     notes: tuple[FileNote, ...] = ()
@@ -272,7 +273,7 @@ class IncrementalStep:
                 if one is not None:
                     warehouse.discard(one)
             raise
-        return Built(landed=landed, rows=staged.rows, checked=checked)
+        return Built(landed=landed, rows=staged.rows, deleted=deletes, checked=checked)
 
     def _check(self, staged: Staged, merge: Merge | None = None) -> Checked:
         return check_increment(
