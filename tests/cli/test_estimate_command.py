@@ -27,6 +27,8 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "CREATE MODEL kinds OPTIONS (model_type = 'LOGISTIC_REG', input_label_cols = ['kind']) AS"
         " SELECT x, kind FROM old;\n"
         "CREATE MODEL sums OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['z']) AS SELECT x, z FROM old;\n"
+        "CREATE MODEL formed TRANSFORM (x * 2 AS x2, y)"
+        " OPTIONS (model_type = 'LOGISTIC_REG', input_label_cols = ['y']) AS SELECT x, y FROM old;\n"
         "CREATE MODEL tiny OPTIONS (model_type = 'LOGISTIC_REG', input_label_cols = ['y']) AS"
         " SELECT x, y FROM old LIMIT 300;\n"
     )
@@ -62,7 +64,12 @@ def truth(capsys: pytest.CaptureFixture[str], sql: str) -> dict[str, float]:
 
 @pytest.mark.parametrize(
     ("model", "label", "judged"),
-    [("buys", "y", "accuracy"), ("kinds", "kind", "log_loss"), ("sums", "z", "mean_absolute_error")],
+    [
+        ("buys", "y", "accuracy"),
+        ("formed", "y", "accuracy"),
+        ("kinds", "kind", "log_loss"),
+        ("sums", "z", "mean_absolute_error"),
+    ],
 )
 def test_what_is_expected_is_what_labels_show(
     capsys: pytest.CaptureFixture[str], model: str, label: str, judged: str
@@ -77,6 +84,7 @@ def test_what_is_expected_is_what_labels_show(
     assert metrics[judged]["low"] < real[judged] < metrics[judged]["high"]
     assert str(found["why"]).endswith("they agree")
     assert (found["reliability"] is None) == (model == "sums")
+    assert found["columns"] == ([] if model == "formed" else ["x"])
 
 
 def test_a_person_reads_it_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:

@@ -187,9 +187,10 @@ class _Scored:
 
 
 def _learnt(stations: Stations, version: ModelVersion, model: LoadedModel, metric: str) -> _Learnt:
-    """From scores and columns; from scores alone where the held-out rows cannot be read again."""
+    """From scores and columns; from scores alone with a TRANSFORM, or where held-out rows cannot be read again."""
     facts = ModelFacts(model)
-    if not facts.manifest["rows_eval"]:
+    if not facts.manifest["rows_eval"] or facts.plan.transforms:
+        # A column of TRANSFORM may have the name of a raw one: one pass cannot read both beside the scores.
         return _Learnt(expected=expectation_of(facts, metric))
     try:
         held = held_out_rows(stations, version)
