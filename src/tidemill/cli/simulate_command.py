@@ -67,7 +67,7 @@ def simulate(
 ) -> None:
     """Rehearse on a copy: real server, log, monitor, alerts, training and gates, with the clock of the rows."""
     from tidemill.simulate.plants import read_plant
-    from tidemill.simulate.request import Request, read_delay, read_moment, read_span
+    from tidemill.simulate.request import Request, read_delay, read_every, read_moment
     from tidemill.simulate.simulate import simulate as rehearse
 
     request = Request(
@@ -79,7 +79,7 @@ def simulate(
         end=read_moment(end, "--until") if end else None,
         delay=read_delay(labels_after),
         labels_share=labels_share,
-        retrain_every=read_span(retrain, "--retrain") if retrain else None,
+        retrain_every=read_every(retrain, "--retrain") if retrain else None,
         at_once=at_once,
         speed=_speed(speed),
         seed=seed,

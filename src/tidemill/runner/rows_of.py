@@ -73,7 +73,7 @@ def rows_of_table(stations: Stations, session: Session, name: str) -> NamedRows:
     NotFoundError
         There is no such table or view.
     """
-    name, stored = _find(stations, name)
+    name, stored = find_table(stations, name)
     text = f"SELECT * FROM {quote_path(name)}"
     if not stored:
         return rows_of_query(stations, session, text, dialect="duckdb", name=name)
@@ -152,8 +152,14 @@ def _opened(session: Session, sql: str, *, name: str, stored: bool, notes: tuple
     return NamedRows(name=name, look=look, notes=notes)
 
 
-def _find(stations: Stations, name: str) -> tuple[str, bool]:
-    """The name as the project has it, and whether it is a table whose rows are stored."""
+def find_table(stations: Stations, name: str) -> tuple[str, bool]:
+    """The name as the project has it, and whether it is a table whose rows are stored.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such table or view.
+    """
     from tidemill.warehouse.control.assets import load_assets
 
     tables = {asset_key(table): table for table in stations.warehouse.tables()}

@@ -9,6 +9,7 @@ from tidemill.core.durations import read_duration
 from tidemill.core.errors import SettingsError
 from tidemill.simulate.plants import Plant
 
+LEAST = timedelta(minutes=1)
 HISTORY = 0.2
 """The share of the rows that the first model is trained on, where nobody says when the replay begins."""
 
@@ -36,7 +37,7 @@ class Request:
     begin, end
         Rows before ``begin`` are history (None: a fifth of the rows), those from ``end`` on are left out (None: none).
     labels_share
-        The share of labels that ever come.
+        The share of labels of answers that ever come.
     retrain_every
         How often a new version is asked for; None for never.
     at_once
@@ -92,6 +93,20 @@ def read_span(text: str, what: str) -> timedelta:
     found = timedelta(0) if text.strip() == "0" else read_duration(text)
     if found is None:
         raise SettingsError(f"{what} must be a span of time; got {text!r}", hint="such as '30 minutes' or '7 days'")
+    return found
+
+
+def read_every(text: str, what: str) -> timedelta:
+    """How often something is done, in words.
+
+    Raises
+    ------
+    SettingsError
+        It is no span of time, or shorter than a minute.
+    """
+    found = read_span(text, what)
+    if found < LEAST:
+        raise SettingsError(f"{what} must be a minute or more; got {text!r}", hint="such as '1 day'")
     return found
 
 

@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import NotFoundError, SettingsError, StateError
 from tidemill.core.names import did_you_mean, name_key, quote_path, quote_text
-from tidemill.runner.rows_of import is_file, is_query
+from tidemill.runner.rows_of import find_table, is_file, is_query
 from tidemill.simulate.hands import EPOCH
 from tidemill.simulate.plants import Plant, Usual
 
@@ -84,6 +84,8 @@ def open_stream(project: Project, request: Request, *, label: str) -> Stream:
     """
     import pyarrow.compute as pc
 
+    if not is_query(request.replay) and not is_file(request.replay):
+        find_table(project.stations, request.replay)
     table = project.sql(relation_sql(request.replay), dialect=_dialect(project, request)).to_arrow()
     label, time = _column(table, request.label or label), _column(table, request.time)
     at = _times(table.column(time), time)
@@ -98,7 +100,7 @@ def open_stream(project: Project, request: Request, *, label: str) -> Stream:
     begin = _begin(sorted_at, request)
     if begin >= len(sorted_at):
         raise SettingsError(f"no row of {request.replay} is left to be replayed", hint="begin earlier: --from")
-    known = _known(sorted_at, np.asarray(pc.is_valid(table.column(label))), request)
+    known = _known(sorted_at, np.asarray(pc.is_valid(table.column(label))), request, begin)
     return Stream(rows=table, at=sorted_at, known=known, label=label, begin=begin, untimed=untimed)
 
 
@@ -150,12 +152,12 @@ def _begin(at: np.ndarray, request: Request) -> int:
     return int(np.searchsorted(at, at[int(len(at) * HISTORY)])) if len(at) else 0
 
 
-def _known(at: np.ndarray, told: np.ndarray, request: Request) -> np.ndarray:
-    """When labels come: evenly drawn, by the seed; a row without one never gets it."""
+def _known(at: np.ndarray, told: np.ndarray, request: Request, begin: int) -> np.ndarray:
+    """When labels come: evenly drawn, by the seed; a row without one never gets it, and no label of history is lost."""
     random = np.random.default_rng((request.seed, 1))
     low, high = (one // MICROSECOND for one in (request.delay.low, request.delay.high))
     known = at + random.integers(low, high, size=len(at), endpoint=True)
-    come = told & (random.random(len(at)) < request.labels_share)
+    come = told & ((random.random(len(at)) < request.labels_share) | (np.arange(len(at)) < begin))
     return np.where(come, known, NEVER)
 
 
