@@ -12,7 +12,7 @@ from tidemill.api.access import make_policy
 from tidemill.api.app import App
 from tidemill.api.metrics import gauges
 from tidemill.asgi import close_context, open_transform, wire_context
-from tidemill.core.errors import InternalError
+from tidemill.core.errors import InternalError, StateError
 from tidemill.serving.live import Live
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from tidemill.project import Project
     from tidemill.serving.live_deployment import LiveDeployment
+    from tidemill.serving.online.model import OnlineModel
     from tidemill.simulate.hands import Hands
 
 _HEADERS = [(b"host", b"localhost"), (b"content-type", b"application/json")]
@@ -47,6 +48,19 @@ class Door:
     def deployment(self) -> LiveDeployment:
         """The deployment as the worker has it in memory."""
         return self._ctx.deployment(self._name)
+
+    def champion(self) -> OnlineModel:
+        """The version that answers.
+
+        Raises
+        ------
+        StateError
+            None can.
+        """
+        found = self.deployment.champion
+        if found is None:
+            raise StateError(f"no version of {self._name} can answer: {self.deployment.standing.problem}")
+        return found
 
     def run(self, asked: Coroutine[Any, Any, None]) -> None:
         """Let callers ask: many questions in one go, because beginning a loop costs more than an answer."""
@@ -98,11 +112,15 @@ class Door:
         await self._app(scope, receive, send)
         return told[0]["status"], _decode(told[1]["body"])
 
+    def close(self) -> None:
+        """End what was begun."""
+        close_context(self._ctx)
+        self._loop.close()
+
     def __enter__(self) -> Self:
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        close_context(self._ctx)
-        self._loop.close()
+        self.close()

@@ -42,6 +42,9 @@ STEPS_OF_TRAINING = 4
 BETWEEN_TURNS = 256
 """Answers after which the shadow catches up while a version is on trial: its queue holds no more than twice as many."""
 
+BEGINNINGS = frozenset({"deploy", "ask for retraining"})
+"""Acts of the audit trail that another one follows, or that are told as requests."""
+
 Listener = Callable[[str], None]
 
 
@@ -129,9 +132,11 @@ class _Replay:
                 hint="replay the table that it is trained from, or leave --retrain out",
             )
         door = Door(copy.project, copy.settings.name, hands)
-        champion = door.deployment.champion
-        if champion is None:
-            raise StateError(f"no version of {copy.settings.name} can answer: {door.deployment.standing.problem}")
+        try:
+            first = door.champion()
+        except BaseException:
+            door.close()
+            raise
         random = np.random.default_rng((request.seed, 2))
         return cls(
             copy=copy,
@@ -139,7 +144,7 @@ class _Replay:
             stream=stream,
             hands=hands,
             door=door,
-            first=champion,
+            first=first,
             learning=learning,
             listen=listen,
             plants=usual,
@@ -339,16 +344,16 @@ def _alerts(project: Project) -> tuple[Alerted, ...]:
 
 
 def _trail(project: Project, name: str) -> tuple[Happened, ...]:
-    """What was done to the deployment, without what only begins another act."""
+    """What was done to the deployment, without what only begins another act or asks for one."""
     return tuple(
         Happened(
             at=datetime.fromisoformat(row.at),
             action=row.action,
-            version=_version(row.evidence.get("after", {})),
+            version=_version(row.evidence.get("after", row.evidence)),
             why=row.why,
         )
         for row in project.audit()
-        if row.object == f"deployment {name}" and row.action != "deploy"
+        if row.object == f"deployment {name}" and row.action not in BEGINNINGS
     )
 
 
