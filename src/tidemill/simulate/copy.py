@@ -1,7 +1,8 @@
 """A copy of a project to rehearse in: its statements as they are, and an empty ``.tidemill`` of its own.
 
-Nothing that the copy does is seen outside it: its control database, lake and log lie in a scratch folder, it sends no
-alert and no lineage event anywhere, and reads no source of labels: those come from the replay.
+Its control database, lake and log lie in a scratch folder; it sends no alert and no lineage event anywhere, and reads
+no source of labels: those come from the replay. Of a champion that is copied the project keeps what its windows are
+compared with, where no monitor has learnt that yet.
 """
 
 from __future__ import annotations
