@@ -108,7 +108,8 @@ def _bins(column: ColumnDrift) -> tuple[list[str], list[float], list[float]]:
     """Each bin as wide as another: quantiles stand near where rows are, and a long tail hides nothing."""
     if not column.reference.edges:
         return [], [], []
-    names = [f"{_value(column.kind, low)} to {_value(column.kind, high)}" for low, high in outer(column.reference)]
+    ends = [[_value(column.kind, end) for end in pair] for pair in outer(column.reference)]
+    names = [" to ".join(dict.fromkeys(pair)) for pair in ends]
     names[0] = f"up to {_value(column.kind, column.reference.edges[0])}"
     names[-1] = f"above {_value(column.kind, column.reference.edges[-1])}"
     kept = [
