@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -101,6 +102,26 @@ def test_months_written_as_text_become_dates(reader: Reader, write_file: WriteFi
     assert month is not None
     assert (month.type, month.rising) == ("DATE", True)
     assert "%Y-%m" in month.expression
+
+
+@pytest.mark.parametrize(
+    "cells",
+    [
+        ["01/01/2025", "02/01/2025", "03/01/2025"],  # the first days of January, or of three months
+        ["13/01/25", "14/01/25"],  # the year 25
+        ["1,234", "567", "12,345"],  # thousands, or fractions
+    ],
+)
+def test_what_may_be_read_in_two_ways_stays_text(reader: Reader, write_file: WriteFile, cells: list[str]) -> None:
+    path = write_file("t.csv", "k,v\n" + "".join(f'x,"{cell}"\n' for cell in cells))
+    column = _sniff(reader, path).column("v")
+    assert column is not None
+    assert (column.type, column.expression, [value for value, _ in column.values]) == ("VARCHAR", "", sorted(cells))
+
+
+def test_one_column_with_decimal_commas_tells_how_the_others_are_meant(reader: Reader, write_file: WriteFile) -> None:
+    table = _sniff(reader, write_file("t.csv", "k;v\n1,5;1,234\n2,5;2,345\n"))
+    assert [(column.type, column.high) for column in table.columns] == [("DOUBLE", 2.5), ("DOUBLE", 2.345)]
 
 
 def test_a_column_is_counted_exactly(reader: Reader, write_file: WriteFile) -> None:

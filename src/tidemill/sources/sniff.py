@@ -28,6 +28,8 @@ INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "
 FEW = 12  # distinct values that are worth listing
 # A number as people write it: currency, thousands, per cent.
 MARKED = r"-?[$€£]?\s?-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s?%?"
+# By this a marked number is surely one: in 1,234 alone nothing tells thousands from a fraction.
+SURE_MARK = r"[$€£%.]|,\d{3},"
 DATE_FORMATS = ("%Y-%m", "%d.%m.%Y", "%d/%m/%Y", "%m/%d/%Y", "%Y/%m/%d", "%d-%b-%Y", "%b %d, %Y", "%d %b %Y")
 
 # Names of things that name something: a number under such a name counts nothing.
@@ -204,10 +206,10 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         return draft
     column = quote_name(draft.source)
     first = f"(SELECT {column} FROM {relation} WHERE trim({column}) <> '' LIMIT 1000)"
-    filled, _, numbers, _, _, marked, *dates = first_row(reader, f"SELECT {_readings(column)} FROM {first}")
+    filled, _, numbers, _, _, marked, _, *dates = first_row(reader, f"SELECT {_readings(column)} FROM {first}")
     if max(numbers, marked) < 0.5 * filled and filled not in dates:  # spares columns of words the full look
         return draft
-    filled, blank, numbers, whole, zeros, marked, *dates = first_row(
+    filled, blank, numbers, whole, zeros, marked, sure, *dates = first_row(
         reader, f"SELECT {_readings(column)} FROM {relation}"
     )
     written = filled - blank
@@ -220,16 +222,16 @@ def _mend_text(reader: Reader, relation: str, draft: ColumnProfile) -> ColumnPro
         type_ = "BIGINT" if whole == numbers else "DOUBLE"
         made = f"TRY_CAST({sql_name(draft.source)} AS {type_})"
         return replace(draft, type=type_, kind="number", expression=made, note=_why_cast(blank, written - numbers, odd))
-    if written >= 2 and not zeros and marked >= 0.95 * written:
+    if written >= 2 and not zeros and marked >= 0.95 * written and sure:
         bare = f"regexp_replace({sql_name(draft.source)}, '[$€£%,\\s]', '', 'g')"
         note = "text in the file, as its numbers have marks ($, % or commas)"
         note += f"; {written - marked:,} with no number are NULL here" if marked < written else ""
         return replace(draft, type="DOUBLE", kind="number", expression=f"TRY_CAST({bare} AS DOUBLE)", note=note)
-    for form, parsed in zip(DATE_FORMATS, dates, strict=True):
-        if written >= 2 and parsed == filled:
-            made = f"CAST(strptime({sql_name(draft.source)}, {quote_text(form)}) AS DATE)"
-            note = f"text in the file, all of it dates written {form}"
-            return replace(draft, type="DATE", kind="date", expression=made, note=note)
+    forms = [form for form, parsed in zip(DATE_FORMATS, dates, strict=True) if parsed == filled]
+    if written >= 2 and len(forms) == 1:  # in 01/02/2025 nothing tells the day from the month: that stays text
+        made = f"CAST(strptime({sql_name(draft.source)}, {quote_text(forms[0])}) AS DATE)"
+        note = f"text in the file, all of it dates written {forms[0]}"
+        return replace(draft, type="DATE", kind="date", expression=made, note=note)
     return draft
 
 
@@ -241,13 +243,18 @@ def _has_beyond(reader: Reader, relation: str, column: str) -> bool:
 
 
 def _readings(column: str) -> str:
-    """How many values there are, how many are blank, numbers, whole, start with 0, have marks, and are such dates."""
-    formats = ", ".join(f"count(try_strptime({column}, {quote_text(form)}))" for form in DATE_FORMATS)
+    """How many values there are, are blank, numbers, whole, start with 0, have marks, sure ones, and are such dates."""
+    # The engine reads 25 as the year 25: a year of two digits stays text.
+    formats = ", ".join(
+        f"count(*) FILTER (year(try_strptime({column}, {quote_text(form)})) >= 1000)" for form in DATE_FORMATS
+    )
     return (
         f"count({column}), count(*) FILTER (trim({column}) = ''), count(TRY_CAST({column} AS DOUBLE)),"
         rf" count(*) FILTER (regexp_full_match(trim({column}), '[+-]?\d+')),"
         rf" count(*) FILTER (regexp_full_match({column}, '0\d+')),"
-        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}')), {formats}"
+        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}')),"
+        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}') AND regexp_matches({column}, '{SURE_MARK}')),"
+        f" {formats}"
     )
 
 

@@ -80,11 +80,13 @@ def _words_in(reader: Reader, relation: str, name: str) -> tuple[dict[str, int],
 
 
 def _has_decimal_commas(reader: Reader, relation: str, name: str) -> bool:
-    """Whether a column of text is numbers written 1,5."""
+    """Whether a column of text is numbers written 1,5; in 1,234 alone nothing tells a fraction from thousands."""
     column = quote_name(name)
-    filled, commas, others = first_row(
+    filled, commas, others, sure = first_row(
         reader,
         f"SELECT count({column}), count(*) FILTER (regexp_full_match({column}, '[+-]?\\d+,\\d+')),"
-        f" count(*) FILTER (NOT regexp_full_match({column}, '[+-]?\\d+(,\\d+)?')) FROM {relation}",
+        f" count(*) FILTER (NOT regexp_full_match({column}, '[+-]?\\d+(,\\d+)?')),"
+        f" count(*) FILTER (contains({column}, ',') AND NOT regexp_full_match({column}, '[+-]?[1-9]\\d{{0,2}},\\d{{3}}'))"
+        f" FROM {relation}",
     )
-    return bool(commas and others == 0 and commas >= 0.5 * filled)
+    return bool(sure and others == 0 and commas >= 0.5 * filled)
