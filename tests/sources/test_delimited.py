@@ -216,6 +216,17 @@ TYPES = {
     "18446744073709551615,1": ("uint64", [18446744073709551615, 1]),
     "340282366920938463463374607431768211455,1": ("string", ["340282366920938463463374607431768211455", "1"]),
     "9007199254740993,0.5": ("decimal128(38, 1)", [Decimal("9007199254740993.0"), Decimal("0.5")]),
+    "12345678901234.56789,1.5": ("decimal128(38, 5)", [Decimal("12345678901234.56789"), Decimal("1.50000")]),
+    "0.12345678901234567890,-1.5": (
+        "decimal128(38, 20)",
+        [Decimal("0.12345678901234567890"), Decimal("-1.50000000000000000000")],
+    ),
+    "9.123456789012345,1": ("decimal128(38, 15)", [Decimal("9.123456789012345"), Decimal("1.000000000000000")]),
+    # What programs write of a DOUBLE, shortest, with 17 and with 20 digits: nothing is lost of it as DOUBLE.
+    "0.30000000000000004,-0.1": ("double", [0.30000000000000004, -0.1]),
+    "0.10000000000000001,+1.00000000000000000000": ("double", [0.1, 1.0]),
+    "0.10000000000000000555,.2": ("double", [0.1, 0.2]),
+    "1.000000000000000056e-01,0.5": ("double", [0.1, 0.5]),
     "1,1.5": ("double", [1.0, 1.5]),
     "1e300,1.5": ("double", [1e300, 1.5]),
     "03/04/2020,05/06/2020": ("string", ["03/04/2020", "05/06/2020"]),
@@ -231,6 +242,14 @@ def test_types_lose_nothing_of_a_cell(
 ) -> None:
     found = table(reader, opened("k,v\n" + "".join(f"n,{cell}\n" for cell in cells.split(","))))
     assert (str(found.schema.field("v").type), found["v"].to_pylist()) == expected
+
+
+def test_fractions_of_more_digits_than_any_type_has_are_rounded_and_that_is_said(
+    opened: Open, reader: Reader
+) -> None:
+    read = opened("k,v\nn,0.1234567890123456789012345678901234567891\n")
+    assert table(reader, read)["v"].to_pylist() == [0.12345678901234568]
+    assert read.notes == ("column v is DOUBLE, which rounds its fractions of more than 17 digits",)
 
 
 def test_dates_that_tell_day_from_month_are_dates_and_the_reading_is_said(opened: Open, reader: Reader) -> None:
@@ -266,6 +285,8 @@ def test_a_type_that_the_first_rows_promised_gives_way_to_a_later_cell(
     ("first", "later"),
     [
         ("1.5", "9007199254740993"),
+        ("9007199254740993.5", "1.25"),
+        ("0.1234567890123456789", "0.12345678901234567891"),
         ("2020-01-02", "2020-01-03 10:00:00"),
         ("2020-01-02 10:00:00", "2020-01-02 10:00+02"),
     ],

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tidemill.sources.files import Reader
 
 FIRST_ROWS = 512
+LONG_FRACTION = 17  # characters: up to 15 digits, a point and a sign are had as DOUBLE
+MOST_DIGITS = 400  # behind the point, of which more are compared in no number
 ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))
 CLOCKS = ("", " %H:%M", " %H:%M:%S")
 ZERO_LED = r"regexp_full_match({0}, '\s*[+-]?0\d+(\.\d*)?\s*')"
@@ -138,14 +140,16 @@ def _numbers(reader: Reader, relation: str, names: Mapping[str, bool], decimal: 
             *(f"{whole} AND count(TRY_CAST({text} AS {type_})) = count({text})" for type_ in ("BIGINT", "UBIGINT")),
             rf"count(*) FILTER (length({text}) >= 16 AND regexp_matches({text}, '^\s*[+-]?\d{{16,}}'))",
             f"count(*) FILTER ({_beyond(text)})",
+            f"coalesce(max(length({text})), 0) >= {LONG_FRACTION}",
         ]
     if not items:
         return {}
     found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
     columns: dict[str, Column] = {}
     long: list[str] = []
+    fractions: list[str] = []
     for name in names:
-        code, low, high, many, beyond = (next(found) for _ in range(5))
+        code, low, high, many, beyond, lengthy = (next(found) for _ in range(6))
         if code is not None:
             note = f"column {name} stays text: values such as {code} begin with a zero"
             columns[name] = Column(name=name, note=note)
@@ -153,9 +157,31 @@ def _numbers(reader: Reader, relation: str, names: Mapping[str, bool], decimal: 
             columns[name] = Column(name=name, note=f"column {name} stays text: it has numbers that no DOUBLE holds")
         elif low or high or not many:
             columns[name] = Column(name=name, type="BIGINT" if low else "UBIGINT" if high else "DOUBLE")
+            if lengthy and not low and not high:
+                fractions.append(name)
         else:
             long.append(name)
-    return columns | _long_numbers(reader, relation, long, decimal)
+    rounded = _rounded(reader, relation, fractions, decimal)
+    return columns | _long_numbers(reader, relation, [*long, *rounded], decimal, fractions=rounded)
+
+
+def _rounded(reader: Reader, relation: str, names: Sequence[str], decimal: str) -> list[str]:
+    """The columns with a fraction that a DOUBLE does not hold: written with as many digits it is another one.
+
+    What programs write of a DOUBLE is held, however many digits it has: 0.30000000000000004, 0.1000000000000000055511.
+    """
+    if not names:
+        return []
+    tests = []
+    for name in names:
+        text = _text(name, decimal)
+        digits = f"length(split_part(trim({text}), '.', 2))"
+        again = f"format('{{:.' || least({digits}, {MOST_DIGITS}) || 'f}}', TRY_CAST({text} AS DOUBLE))"
+        differs = f"ltrim(trim({text}), '+-0') <> ltrim({again}, '-0')"
+        able = f"length({text}) >= {LONG_FRACTION} AND contains({text}, '.') AND NOT regexp_matches({text}, '[eEnN]')"
+        tests.append(f"coalesce(bool_or(CASE WHEN {able} AND {digits} > 0 THEN {differs} END), false)")
+    found = first_row(reader, f"SELECT {', '.join(tests)} FROM {relation}")
+    return [name for name, rounded in zip(names, found, strict=True) if rounded]
 
 
 def _beyond(text: str) -> str:
@@ -166,8 +192,10 @@ def _beyond(text: str) -> str:
     return f"{many} AND regexp_matches({text}, '\\d') AND {value}"
 
 
-def _long_numbers(reader: Reader, relation: str, names: Sequence[str], decimal: str) -> dict[str, Column]:
-    """Columns with numbers of so many digits that a DOUBLE might round them."""
+def _long_numbers(
+    reader: Reader, relation: str, names: Sequence[str], decimal: str, *, fractions: Sequence[str] = ()
+) -> dict[str, Column]:
+    """Columns with numbers of so many digits that a DOUBLE would round them; ``fractions`` are those with no long whole number."""
     items: list[str] = []
     for name in names:
         text = _text(name, decimal)
@@ -179,12 +207,15 @@ def _long_numbers(reader: Reader, relation: str, names: Sequence[str], decimal: 
     if not items:
         return {}
     found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
-    return {name: _long_number(name, *(next(found) for _ in range(3))) for name in names}
+    return {
+        name: _long_number(name, *(next(found) for _ in range(3)), fractions=name in fractions) for name in names
+    }
 
 
-def _long_number(name: str, digits: int, after: int, exponents: int) -> Column:
-    if exponents:
-        return Column(name=name, type="DOUBLE")
+def _long_number(name: str, digits: int, after: int, exponents: int, *, fractions: bool) -> Column:
+    if exponents or (fractions and digits + after > 38):
+        note = f"column {name} is DOUBLE, which rounds its fractions of more than 17 digits" if fractions else ""
+        return Column(name=name, type="DOUBLE", note=note)
     if digits + after <= 38:
         note = f"column {name} is DECIMAL: as DOUBLE its long numbers would be rounded"
         return Column(name=name, type=f"DECIMAL(38,{after})", note=note)

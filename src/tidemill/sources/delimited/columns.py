@@ -86,6 +86,11 @@ class Column:
     def fits(self, text: str) -> str:
         """Whether a text is a value of the type and loses nothing by it."""
         value = self.value(text)
+        if self.type.startswith("DECIMAL") and not self.declared:
+            # The cast rounds what has more digits behind the point than the type.
+            scale = int(self.type.rstrip(")").rpartition(",")[2])
+            behind = f"length(rtrim(split_part({text}, '.', 2), '0 '))"
+            return f"({value} IS NOT NULL AND {behind} <= {scale} AND NOT regexp_matches({text}, '[eE]'))"
         if self.form or self.type not in _LOSSLESS:
             return f"({value} IS NOT NULL)"
         told, said = _LOSSLESS[self.type]
