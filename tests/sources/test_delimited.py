@@ -244,9 +244,7 @@ def test_types_lose_nothing_of_a_cell(
     assert (str(found.schema.field("v").type), found["v"].to_pylist()) == expected
 
 
-def test_fractions_of_more_digits_than_any_type_has_are_rounded_and_that_is_said(
-    opened: Open, reader: Reader
-) -> None:
+def test_fractions_of_more_digits_than_any_type_has_are_rounded_and_that_is_said(opened: Open, reader: Reader) -> None:
     read = opened("k,v\nn,0.1234567890123456789012345678901234567891\n")
     assert table(reader, read)["v"].to_pylist() == [0.12345678901234568]
     assert read.notes == ("column v is DOUBLE, which rounds its fractions of more than 17 digits",)
@@ -415,3 +413,57 @@ def test_line_ends_are_told_wherever_blocks_end(
     path.write_bytes(text.encode())
     monkeypatch.setattr(survey, "BLOCK", size)
     assert survey.survey_file(path).newline == newline
+
+
+WRITTEN = {
+    "13.04.2024": "2024-04-13",
+    "13/04/2024": "2024-04-13",
+    "04-13-2024": "2024-04-13",
+    "2024-04-13": "2024-04-13",
+    "2024/4/13": "2024-04-13",
+}
+
+
+@pytest.mark.parametrize(("cell", "day"), WRITTEN.items())
+def test_a_declared_date_is_read_in_the_form_that_the_rows_tell_as_where_nothing_is_declared(
+    opened: Open, reader: Reader, cell: str, day: str
+) -> None:
+    for types in ({}, {"d": "DATE"}):
+        read = opened(f"k,d\nx,{cell}\ny,\n", types=types)
+        assert [day and str(day) for day in table(reader, read)["d"].to_pylist()] == [day, None]
+
+
+def test_declared_numbers_have_the_decimal_comma_that_is_said(opened: Open, reader: Reader) -> None:
+    read = opened("a;b;c\n1,5;2;1,2\n2,5;3,5;1,2\n", types={"a": "DOUBLE", "b": "INT"}, decimal_separator=",", limit=1)
+    assert table(reader, read).to_pylist() == [{"a": 1.5, "b": 2, "c": 1.2}]
+    assert bad(read)[0][1] == "'3,5' is not INTEGER"
+
+
+def test_a_cell_in_no_form_is_a_bad_row_among_declared_dates(opened: Open, reader: Reader) -> None:
+    read = opened("k,d\nx,13.04.2024\ny,soon\nz,14.04.2024\n", types={"d": "DATE"}, limit=1)
+    assert [str(day) for day in table(reader, read)["d"].to_pylist()] == ["2024-04-13", "2024-04-14"]
+    assert bad(read) == [(3, "'soon' is not DATE written %d.%m.%Y", "y,soon")]
+
+
+def test_a_time_is_not_cut_off_a_declared_date(opened: Open) -> None:
+    with pytest.raises(BadRowsError):
+        opened("k,d\nx,13.04.2024 10:00\n", types={"d": "DATE"})
+
+
+@pytest.mark.parametrize(
+    ("rows", "type_", "hint"),
+    [
+        ("01/02/2024\nx,03/04/2024", "DATE", "dateformat = '%d/%m/%Y' or '%m/%d/%Y'"),
+        ("13/02/2024\nx,04/13/2024\nx,01/02/2024", "DATE", "declare it VARCHAR"),
+        ("13 Feb 2024\nx,14 Mar 2024", "TIMESTAMP", "timestampformat = '"),
+        ("a\nx,b\nx,1", "INTEGER", "most cells of d are not INTEGER"),
+    ],
+)
+def test_where_most_rows_are_bad_it_is_not_offered_to_leave_them_out(
+    opened: Open, rows: str, type_: str, hint: str
+) -> None:
+    with pytest.raises(BadRowsError) as caught:
+        opened(f"k,d\nx,{rows}\n", types={"d": type_})
+    assert hint in caught.value.hint
+    assert "max_bad_rows" not in caught.value.hint
+    assert caught.value.hiding(frozenset({"d"})).hint == caught.value.hint

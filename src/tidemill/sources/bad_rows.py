@@ -48,31 +48,40 @@ class BadRowsError(SourceError):
     """More rows of a source are bad than may be: nothing is loaded."""
 
     rows: tuple[BadRow, ...] = ()
+    advice: str = ""
 
     @classmethod
-    def of(cls, rows: Sequence[BadRow], count: int, limit: int) -> BadRowsError:
+    def of(cls, rows: Sequence[BadRow], count: int, limit: int, *, good: int, advice: str) -> BadRowsError:
         """The error for so many bad rows.
 
         Parameters
         ----------
         rows
             The first of them.
+        good
+            How many rows beside them are good.
+        advice
+            What to do where most rows are bad: to leave them out would leave out the table.
         """
         shown = "; ".join(f"line {row.line} of {row.file}: {row.reason}" for row in rows[:3])
         more = f"; and {count - 3:,} more" if count > 3 else ""
         first = rows[0]
         text = first.raw.splitlines()[0][:200] if first.raw else ""
+        keep = f"mend the file, or let OPTIONS (max_bad_rows = {count}) keep such rows apart in tidemill.rejects"
         error = cls(
             f"{count:,} bad row{'s' * (count != 1)}, where at most {limit:,} may be: {shown}{more}",
             where=Where(file=first.file, line=first.line, column=1, length=max(1, min(len(text), 100)), text=text),
-            hint=f"mend the file, or let OPTIONS (max_bad_rows = {count}) keep such rows apart in tidemill.rejects",
+            hint=keep if count <= good else advice,
             bad_rows=count,
             limit=limit,
+            good_rows=good,
         )
-        error.rows = tuple(rows)
+        error.rows, error.advice = tuple(rows), advice
         return error
 
     def hiding(self, columns: frozenset[str]) -> BadRowsError:
         """The error without what stands in the rows; with no such columns as it is."""
-        rows = without_values(self.rows, columns)
-        return BadRowsError.of(rows, self.facts["bad_rows"], self.facts["limit"]) if columns else self
+        if not columns:
+            return self
+        rows, facts = without_values(self.rows, columns), self.facts
+        return BadRowsError.of(rows, facts["bad_rows"], facts["limit"], good=facts["good_rows"], advice=self.advice)

@@ -17,7 +17,8 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import quote_name, quote_text
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
-from tidemill.sources.delimited.cells import Known, find_types
+from tidemill.sources.delimited.cells import find_types
+from tidemill.sources.delimited.dates import Known
 from tidemill.sources.files import first_row, rows
 from tidemill.sources.patterns import quote_file
 from tidemill.sources.raw_bytes import is_compressed, open_bytes
@@ -29,6 +30,7 @@ LONG = r"[:\[,]\s*-?(\d{17,}|9\d{15})\s*[,\]}]"  # in JSON's text: a whole numbe
 
 NUMBER = r"\s*:\s*-?([0-9.]+)"  # behind a key
 DIGITS = 17  # of a DOUBLE
+ONE_A_LINE = "a JSON file is an array of objects, or has one object on each line"
 
 
 @dataclass(slots=True)
@@ -59,7 +61,7 @@ class JsonRead:
         self._found = ""
         self.notes: tuple[str, ...] = ()
         self._bad: list[BadRow] = []
-        self.bad_count = 0
+        self.bad_count = self._good = 0
         for file in self._files:
             if is_compressed(file.path):
                 with open_bytes(file.path) as data:
@@ -182,7 +184,7 @@ class JsonRead:
             if not array:
                 self._mend(file, self._scratch() / f"{number}.ndjson")
         if self._limit is not None and self.bad_count > self._limit:
-            raise BadRowsError.of(self._bad, self.bad_count, self._limit)
+            raise BadRowsError.of(self._bad, self.bad_count, self._limit, good=self._good, advice=ONE_A_LINE)
 
     def _mend(self, file: _File, copy: Path) -> None:
         good = 0
@@ -203,9 +205,10 @@ class JsonRead:
         if not good:
             raise SourceError(
                 f"{file.shown} is not JSON: {self._bad[0].reason}",
-                hint="a JSON file is an array of objects, or has one object on each line",
+                hint=ONE_A_LINE,
                 file=file.shown,
             )
+        self._good += good if self.bad_count else 0
         file.place = copy
 
 

@@ -54,6 +54,8 @@ def _kept(
     reader: Reader, scan: FileScan, format_: Format, options: Mapping[str, Any], scratch: Path
 ) -> tuple[FileScan, Mapping[str, Any]]:
     """Read all rows into the session, and say by which options."""
+    from tidemill.sources.delimited.read import DelimitedRead
+
     paths = [(file, file.name) for file in scan.files]
     notes: tuple[str, ...] = ()
     try:
@@ -77,7 +79,9 @@ def _kept(
         read.look_closer()
         kept = keep_rows(reader, scan, f"({read.sql()})")
     bad = _bad_rows(read.bad_rows, read.bad_count)
-    told = {name: _literal(value) for name, value in options.items()}
+    # Rows that come later are read as these were, where nothing but these would tell the day from the month.
+    forms = read.forms if isinstance(read, DelimitedRead) else {}
+    told = {name: _literal(value) for name, value in {**options, **forms}.items()}
     found = replace(kept, options=tuple(told.items()), notes=(*notes, *read.notes, *bad), bad_count=read.bad_count)
     return found, options
 

@@ -253,7 +253,8 @@ def _readings(column: str) -> str:
         rf" count(*) FILTER (regexp_full_match(trim({column}), '[+-]?\d+')),"
         rf" count(*) FILTER (regexp_full_match({column}, '0\d+')),"
         rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}')),"
-        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}') AND regexp_matches({column}, '{SURE_MARK}')),"
+        rf" count(*) FILTER (regexp_full_match(trim({column}), '{MARKED}')"
+        rf" AND regexp_matches({column}, '{SURE_MARK}')),"
         f" {formats}"
     )
 

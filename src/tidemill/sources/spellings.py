@@ -86,7 +86,8 @@ def _has_decimal_commas(reader: Reader, relation: str, name: str) -> bool:
         reader,
         f"SELECT count({column}), count(*) FILTER (regexp_full_match({column}, '[+-]?\\d+,\\d+')),"
         f" count(*) FILTER (NOT regexp_full_match({column}, '[+-]?\\d+(,\\d+)?')),"
-        f" count(*) FILTER (contains({column}, ',') AND NOT regexp_full_match({column}, '[+-]?[1-9]\\d{{0,2}},\\d{{3}}'))"
+        f" count(*) FILTER (contains({column}, ',')"
+        f" AND NOT regexp_full_match({column}, '[+-]?[1-9]\\d{{0,2}},\\d{{3}}'))"
         f" FROM {relation}",
     )
     return bool(sure and others == 0 and commas >= 0.5 * filled)

@@ -16,8 +16,9 @@ from xml.etree import ElementTree
 
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import did_you_mean, quote_name, quote_text
-from tidemill.sources.delimited.cells import Known, find_types
+from tidemill.sources.delimited.cells import find_types
 from tidemill.sources.delimited.columns import EXACT_DOUBLE, Column
+from tidemill.sources.delimited.dates import Known
 from tidemill.sources.files import first_row, rows
 
 if TYPE_CHECKING:

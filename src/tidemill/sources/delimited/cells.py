@@ -6,13 +6,12 @@ something stops the reading, which begins again with types told from all rows.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import quote_name, quote_text
 from tidemill.sources.delimited.columns import KINDS, Column, with_cell
+from tidemill.sources.delimited.dates import Known, declared_columns, said_forms, written_dates
 from tidemill.sources.files import first_row
 
 if TYPE_CHECKING:
@@ -21,32 +20,7 @@ if TYPE_CHECKING:
 FIRST_ROWS = 512
 LONG_FRACTION = 17  # characters: up to 15 digits, a point and a sign are had as DOUBLE
 MOST_DIGITS = 400  # behind the point, of which more are compared in no number
-ORDERS = (("%d", "%m", "%Y"), ("%m", "%d", "%Y"))
-CLOCKS = ("", " %H:%M", " %H:%M:%S")
 ZERO_LED = r"regexp_full_match({0}, '\s*[+-]?0\d+(\.\d*)?\s*')"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Known:
-    """What a person says of the cells of a file.
-
-    Parameters
-    ----------
-    types
-        The engine's types, by name of the column.
-    decimal
-        The character before the fraction of a number.
-    dates, stamps
-        How dates and timestamps are written, for strptime; '' when nothing is said.
-    texts
-        Whether all columns stay text.
-    """
-
-    types: Mapping[str, str]
-    decimal: str = "."
-    dates: str = ""
-    stamps: str = ""
-    texts: bool = False
 
 
 def find_types(reader: Reader, relation: str, names: Sequence[str], known: Known) -> list[Column]:
@@ -55,17 +29,17 @@ def find_types(reader: Reader, relation: str, names: Sequence[str], known: Known
     first = f"(SELECT * FROM {relation} LIMIT {FIRST_ROWS})"
     likely = _possible(reader, first, dict.fromkeys(open_, tuple(KINDS)), known, empty=tuple(KINDS))
     possible = _possible(reader, relation, {name: kinds for name, kinds in likely.items() if kinds}, known)
-    said = _said_forms(reader, relation, open_, known)
+    said = said_forms(reader, relation, open_, known)
     kinds = {name: possible.get(name, ()) for name in open_}
     whole = {name: "whole" in found for name, found in kinds.items() if "number" in found}
     numbers = _numbers(reader, relation, whole, known.decimal)
     written = [name for name in open_ if possible.get(name) == ("written",)]
-    dates = _written_dates(reader, relation, written)
+    dates = written_dates(reader, relation, written)
+    declared = declared_columns(reader, relation, names, known)
     columns: list[Column] = []
     for name in names:
-        if name in known.types:
-            form = {"DATE": known.dates, "TIMESTAMP": known.stamps}.get(known.types[name], "")
-            columns.append(Column(name=name, type=known.types[name], form=form, declared=True))
+        if name in declared:
+            columns.append(declared[name])
         else:
             columns.append(
                 said.get(name) or numbers.get(name) or dates.get(name) or _plain(name, possible.get(name, ()))
@@ -89,20 +63,6 @@ def _possible(
         filled = next(counts)
         held = [(kind, next(counts)) for kind in tried]
         found[name] = tuple(kind for kind, count in held if count == filled) if filled else empty
-    return found
-
-
-def _said_forms(reader: Reader, relation: str, names: Sequence[str], known: Known) -> dict[str, Column]:
-    """Columns that are all dates as a person says that they are written."""
-    found: dict[str, Column] = {}
-    for form, type_ in ((known.stamps, "TIMESTAMP"), (known.dates, "DATE")):
-        if form and names:
-            texts = [quote_name(name) for name in names]
-            counts = ", ".join(f"count({text}), count(try_strptime({text}, {quote_text(form)}))" for text in texts)
-            filled = iter(first_row(reader, f"SELECT {counts} FROM {relation}"))
-            for name in names:
-                if 0 < next(filled) == next(filled):
-                    found[name] = Column(name=name, type=type_, form=form)
     return found
 
 
@@ -195,7 +155,13 @@ def _beyond(text: str) -> str:
 def _long_numbers(
     reader: Reader, relation: str, names: Sequence[str], decimal: str, *, fractions: Sequence[str] = ()
 ) -> dict[str, Column]:
-    """Columns with numbers of so many digits that a DOUBLE would round them; ``fractions`` are those with no long whole number."""
+    """Columns with numbers of so many digits that a DOUBLE would round them.
+
+    Parameters
+    ----------
+    fractions
+        Those of them whose whole numbers are short.
+    """
     items: list[str] = []
     for name in names:
         text = _text(name, decimal)
@@ -207,9 +173,7 @@ def _long_numbers(
     if not items:
         return {}
     found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
-    return {
-        name: _long_number(name, *(next(found) for _ in range(3)), fractions=name in fractions) for name in names
-    }
+    return {name: _long_number(name, *(next(found) for _ in range(3)), fractions=name in fractions) for name in names}
 
 
 def _long_number(name: str, digits: int, after: int, exponents: int, *, fractions: bool) -> Column:
@@ -220,39 +184,3 @@ def _long_number(name: str, digits: int, after: int, exponents: int, *, fraction
         note = f"column {name} is DECIMAL: as DOUBLE its long numbers would be rounded"
         return Column(name=name, type=f"DECIMAL(38,{after})", note=note)
     return Column(name=name, note=f"column {name} stays text: it has numbers of {digits + after} digits")
-
-
-def _written_dates(reader: Reader, relation: str, names: Sequence[str]) -> dict[str, Column]:
-    """Dates with the day or the month first; where nothing tells which, they stay text."""
-    forms = [mark.join(order) + clock for mark in "/-." for order in ORDERS for clock in CLOCKS]
-    items: list[str] = []
-    for name in names:
-        text = quote_name(name)
-        items += [f"any_value({text})", f"count({text})"]
-        items += [f"count(try_strptime({text}, {quote_text(form)}))" for form in forms]
-    if not items:
-        return {}
-    found = iter(first_row(reader, f"SELECT {', '.join(items)} FROM {relation}"))
-    columns = {}
-    for name in names:
-        example, filled = next(found), next(found)
-        right = [
-            form
-            for form, count in zip(forms, list(itertools.islice(found, len(forms))), strict=True)
-            if count == filled
-        ]
-        columns[name] = _written_date(name, str(example), right)
-    return columns
-
-
-def _written_date(name: str, example: str, right: Sequence[str]) -> Column:
-    # Nobody writes the month first before a dot.
-    right = [form for form in right if not form.startswith("%m.")]
-    if len(right) == 1:
-        type_ = "TIMESTAMP" if "%H" in right[0] else "DATE"
-        note = f"column {name} has dates written {right[0]}, such as {example}"
-        return Column(name=name, type=type_, form=right[0], note=note)
-    why = f"its dates, such as {example}, are not all written in one way"
-    if right:
-        why = f"nothing tells the day from the month in {example}; strptime(column, '{right[0]}') reads the day first"
-    return Column(name=name, note=f"column {name} stays text: {why}")

@@ -44,6 +44,10 @@ class Column:
         Whether a person said the type: a cell that is none of it makes its row bad. A type that was found gives way.
     note
         What a person should know of the column.
+    advice
+        What to say instead when most cells are none of the declared type.
+    decimal
+        The character before the fraction in the texts that a declared number is made of.
     """
 
     name: str
@@ -51,6 +55,8 @@ class Column:
     form: str = ""
     declared: bool = False
     note: str = ""
+    advice: str = ""
+    decimal: str = "."
 
     def as_text(self, *, guarded: bool) -> bool:
         """Whether the engine hands the cell over as text, to be turned into the type by `sql`."""
@@ -81,7 +87,11 @@ class Column:
         """The typed value of a text."""
         if self.form:
             return f"CAST(try_strptime({text}, {quote_text(self.form)}) AS {self.type})"
-        return f"TRY_CAST({text} AS {self.type})"
+        return f"TRY_CAST({self._pointed(text)} AS {self.type})"
+
+    def _pointed(self, text: str) -> str:
+        is_number = self.type.startswith(_NUMBERS) and self.decimal != "."
+        return f"replace({text}, {quote_text(self.decimal)}, '.')" if is_number else text
 
     def fits(self, text: str) -> str:
         """Whether a text is a value of the type and loses nothing by it."""
@@ -94,9 +104,23 @@ class Column:
         if self.form or self.type not in _LOSSLESS:
             return f"({value} IS NOT NULL)"
         told, said = _LOSSLESS[self.type]
-        return f"({with_cell(said if self.declared else told, text, value)})"
+        return f"({with_cell(said if self.declared else told, self._pointed(text), value)})"
 
 
+_NUMBERS = (
+    "DECIMAL",
+    "DOUBLE",
+    "FLOAT",
+    "BIGINT",
+    "INTEGER",
+    "SMALLINT",
+    "TINYINT",
+    "HUGEINT",
+    "UBIGINT",
+    "UINTEGER",
+    "USMALLINT",
+    "UTINYINT",
+)
 # For types whose casts round or cut: when a cell loses nothing, found (quick and strict) and declared (to the letter).
 _WHOLE = (
     "CAST({1} AS VARCHAR) = {0}",

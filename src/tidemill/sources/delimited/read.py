@@ -16,8 +16,9 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.sources.bad_rows import SHOWN_BAD_ROWS, BadRow, BadRowsError
-from tidemill.sources.delimited.cells import Known, find_types
+from tidemill.sources.delimited.cells import find_types
 from tidemill.sources.delimited.columns import GUARD, Column
+from tidemill.sources.delimited.dates import FORM_OPTIONS, Known
 from tidemill.sources.delimited.layout import Layout, look
 from tidemill.sources.delimited.mend import BadCell, mend
 from tidemill.sources.delimited.request import NO_LIMIT, Request
@@ -48,6 +49,7 @@ class _File:
     longest: int = 0
     bad: tuple[BadRow, ...] = ()
     bad_count: int = 0
+    good: int = 0
 
     @property
     def place(self) -> Path:
@@ -115,6 +117,17 @@ class DelimitedRead:
     def notes(self) -> tuple[str, ...]:
         """What a person should know of how the files are read."""
         return (*self._notes, *(column.note for column in self._columns if column.note))
+
+    @property
+    def forms(self) -> dict[str, str]:
+        """The reader's options that say how dates are written, where that was found and is one for all of them."""
+        if any(column.advice for column in self._columns):  # text that one of the options would make dates of
+            return {}
+        forms = {
+            option: {column.form for column in self._columns if column.type == type_}
+            for type_, option in FORM_OPTIONS.items()
+        }
+        return {option: next(iter(found)) for option, found in forms.items() if len(found) == 1 and found != {""}}
 
     @property
     def bad_rows(self) -> tuple[BadRow, ...]:
@@ -185,6 +198,7 @@ class DelimitedRead:
         }
         if not tests:
             return {}
+        written = {one.name: f"{one.type} written {one.form}" if one.form else one.type for one in present}
         texts = self._select(file.layout, [file], "*", dict.fromkeys(file.layout.names, "VARCHAR"))
         bad = " OR ".join(f"({test})" for test in tests.values())
         shown = ", ".join(f"CASE WHEN {test} THEN {quote_name(name)} END" for name, test in tests.items())
@@ -196,7 +210,7 @@ class DelimitedRead:
         for row, *cells in rows(self._reader, f"SELECT tm_row, {shown} FROM ({numbered}) WHERE {bad}"):
             place = next(number for number, cell in enumerate(cells) if cell is not None)
             column = present[place]
-            found[int(row)] = BadCell(column=column.name, reason=f"{cells[place][:60]!r} is not {column.type}")
+            found[int(row)] = BadCell(column=column.name, reason=f"{cells[place][:60]!r} is not {written[column.name]}")
         return found
 
     def _mend(self, file: _File, cells: dict[int, BadCell]) -> None:
@@ -214,10 +228,20 @@ class DelimitedRead:
             keep=self._told,
         )
         file.copy, file.bad, file.bad_count, file.longest = copy, done.bad, done.bad_count, done.longest
+        file.good = done.rows if done.bad_count else 0
 
     def _require_few(self) -> None:
         if self.bad_count > self._limit:
-            raise BadRowsError.of(self.bad_rows, self.bad_count, self._limit)
+            good = sum(file.good for file in self._files)
+            raise BadRowsError.of(self.bad_rows, self.bad_count, self._limit, good=good, advice=self._advice())
+
+    def _advice(self) -> str:
+        """What to do where most rows of the files that have bad ones are bad."""
+        name = self.bad_rows[0].column
+        column = next((column for column in self._columns if column.name == name), None)
+        if column is None:
+            return "see how the fields are separated, and say it: FROM read_csv('FILE', delim = ';', skip = 1)"
+        return column.advice or f"most cells of {name} are not {column.type}: declare what they are; VARCHAR holds all"
 
     def _settle_headers(self) -> None:
         """See of each file whether it begins with a header, which takes types to tell."""
