@@ -127,7 +127,7 @@ def _draft(root: Path, file: Path, predict: str) -> tuple[NewProject, dict[str, 
     from tidemill.sources.draft import draft_model, draft_table, name_model, name_table
     from tidemill.sources.files import shown_path
     from tidemill.sources.scan import scan_file
-    from tidemill.sources.sniff import sniff_table
+    from tidemill.sources.sniff import plain_name, sniff_table
     from tidemill.warehouse.duckdb.lake import open_lake
 
     with tempfile.TemporaryDirectory(prefix="tidemill-init-") as scratch:
@@ -150,6 +150,9 @@ def _draft(root: Path, file: Path, predict: str) -> tuple[NewProject, dict[str, 
         model = name_model(choice.label.source, table_name, folder)
         statements[f"sql/{model}.sql"] = draft_model(table, choice, name=model, table_name=table_name)
     notes = (*table.scan.notes, *(choice.notes if choice else ()))
+    if table_name != (plain := plain_name(stem)):
+        why = f"{plain} alone would not say what it holds" if plain else "the file's name has no letters"
+        notes = (f"the table is named {table_name}, after the folder: {why}", *notes)
     return NewProject(root=root, files=(), table=table_name, model=model, choice=choice, notes=notes), statements
 
 

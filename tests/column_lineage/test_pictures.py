@@ -129,3 +129,17 @@ def test_graphviz_reads_what_we_write(build: Build, tmp_path: Path) -> None:
     if shutil.which("dot") is None:
         pytest.skip("needs Graphviz to read it")
     subprocess.run(["dot", "-Tsvg", "-o", tmp_path / "out.svg"], input=text, text=True, check=True)
+
+
+def test_a_long_name_stays_in_its_box_with_both_of_its_ends(build: Build) -> None:
+    name = f"data/{'deliveries_of_' * 6}2024-05.csv"
+    graph = build(f"CREATE TABLE t AS SELECT movieId, title AS name FROM '{name}'")
+
+    drawn = ET.fromstring(as_svg(graph, title="x"))  # noqa: S314 - our own
+    text = next(one for one in drawn.iter(f"{SVG}text") if "…" in (one.text or ""))
+
+    assert text.text is not None
+    assert (text.text[:5], text.text[-11:]) == ("data/", "2024-05.csv")
+    assert 20 + 8.5 * len(text.text) <= lay_out(graph).boxes[f"file:{name}"].width
+    columns = graph.nodes[f"file:{name}"].columns
+    assert [column.name for column in columns.values()] == ["movieId", "title"]

@@ -69,6 +69,25 @@ FROM 'data/people.csv';
     assert model.endswith('SELECT\n  age,\n  plan,\n  paid,\n  "left"\nFROM people;\n')
 
 
+def test_two_columns_are_the_key_where_none_is_alone_and_chance_would_not_have_it_so(
+    reader: Reader, write_file: WriteFile
+) -> None:
+    def draft(rows: list[tuple[int, int]]) -> str:
+        lines = "".join(f"{unit},{cycle},{unit * cycle}.5\n" for unit, cycle in rows)
+        path = write_file("engines.csv", "unit,cycle,heat\n" + lines)
+        return draft_table(sniff_table(reader, scan_file(reader, path)), name="engines", path="x.csv")
+
+    panel = [(unit, cycle) for unit in range(1, 11) for cycle in range(1, 31)]
+    assert ",\n  PRIMARY KEY (unit, cycle)\n) AS" in draft(panel)
+    assert "PRIMARY KEY" not in draft([*panel, (3, 7)])
+    assert "PRIMARY KEY" not in draft([(1, 2), (2, 1), (2, 2)])
+
+
+def test_a_few_amounts_that_count_up_are_no_key(reader: Reader, write_file: WriteFile) -> None:
+    table = sniff_table(reader, scan_file(reader, write_file("t.csv", "month,sales\nJan,1\nFeb,2\nMar,3\n")))
+    assert "PRIMARY KEY" not in draft_table(table, name="t", path="t.csv")
+
+
 def test_few_rows_get_a_linear_model_that_is_judged_all_the_same(reader: Reader, write_file: WriteFile) -> None:
     _, model = _draft(reader, write_file("people.csv", _people(200)), "left")
     assert "model_type = 'LOGISTIC_REG'" in model
@@ -139,6 +158,7 @@ def test_free_text_is_measured_when_nothing_else_is_left(reader: Reader, write_f
     [
         ("Telco-Customer-Churn", "churn", "telco_customer_churn"),
         ("hour", "bikes", "bikes_hour"),
+        ("hour", "p_hour", "p_hour"),
         ("data", "My Project", "my_project_data"),
         ("2024 sales", "x", "n_2024_sales"),
         ("---", "shop", "shop_data"),

@@ -244,6 +244,11 @@ def test_a_number_beyond_what_a_double_holds_is_text_and_not_infinity(reader: Re
     assert "column x stays text" in scan.notes[0]
 
 
+def test_a_line_that_is_no_json_is_told_with_its_place_in_the_line(reader: Reader, write_file: WriteFile) -> None:
+    path = write_file("x.ndjson", '{"a": 1}\n' * 4 + '{"a":\n')
+    assert "line 5 of x.ndjson: it is not JSON: Expecting value at character 6" in scan_file(reader, path).notes[0]
+
+
 def test_fractions_that_a_double_rounds_are_told_of_json(reader: Reader, write_file: WriteFile) -> None:
     rows = '{"a": 0.12345678901234567891, "b": 0.1, "c": 0.00012345678901234567}\n'
     assert scan_file(reader, write_file("x.ndjson", rows)).notes == (

@@ -31,7 +31,7 @@ def test_names_that_need_no_quotes_stay_as_they_are() -> None:
 
 
 def test_one_odd_name_turns_all_into_one_style() -> None:
-    assert plain_names(["studyName", "Body Mass (g)", "pm2.5", "#Passengers", "Brébeuf", "Is", "2nd"]) == [
+    assert plain_names(["studyName", "Body Mass (g)", "pm2.5", "#Passengers", "Brébeuf", "Is", "2nd", "Größe"]) == [
         "study_name",
         "body_mass_g",
         "pm2_5",
@@ -39,6 +39,7 @@ def test_one_odd_name_turns_all_into_one_style() -> None:
         "brebeuf",
         "is_",
         "n_2nd",
+        "grosse",
     ]
 
 

@@ -312,12 +312,17 @@ class _Builder:
         return replace(relation, columns=columns, rest=(), other=None)
 
     def _name_columns(self, edges: Sequence[Edge]) -> None:
-        """Give each node the columns that edges name and nobody listed."""
+        """Give each node the columns that edges name and nobody listed, spelt as the column that is made of them."""
+        named: dict[ColumnRef, str] = {}
         for edge in edges:
-            for ref in (edge.source, edge.target):
-                node = self.nodes[ref.node]
-                if ref.column and ref.column not in node.columns:
-                    self.nodes[ref.node] = replace(node, columns={**node.columns, ref.column: Column(name=ref.column)})
+            made = self.nodes[edge.target.node].columns.get(edge.source.column) if edge.direct else None
+            for ref, name in ((edge.source, made.name if made else ""), (edge.target, "")):
+                if ref.column and ref.column not in self.nodes[ref.node].columns:
+                    named[ref] = named.get(ref) or name
+        for ref, name in named.items():
+            node = self.nodes[ref.node]
+            column = Column(name=name or ref.column)
+            self.nodes[ref.node] = replace(node, columns={**node.columns, ref.column: column})
 
     def _in_order(self) -> dict[str, Node]:
         """Sources first, then the statements in their order."""

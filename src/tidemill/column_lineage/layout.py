@@ -121,7 +121,7 @@ def _width(key: str, graph: ColumnGraph) -> float:
     node = graph.nodes[key]
     longest = max(
         [
-            len(node.name) + 2,
+            1.25 * (len(node.name) + 2),  # it is bold
             0 if node.complete else 25,
             *(len(one.name) + len(one.role) for one in node.columns.values()),
         ]

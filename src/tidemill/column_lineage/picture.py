@@ -13,6 +13,7 @@ from itertools import pairwise
 from tidemill.column_lineage.graph import HOWS, ColumnGraph, ColumnRef, Node
 from tidemill.column_lineage.layout import HEAD, ROW, Box, Layout, lay_out
 
+BOLD = 8.5  # of a bold letter, the width where most are wide
 _CLASSES = {"table": "made", "load": "made", "view": "view", "model": "model", "assert": "check"}
 
 _STYLE = """
@@ -125,7 +126,7 @@ def _node(node: Node, box: Box, number: int, start: ColumnRef | None) -> str:
         f'<rect class="box" width="{box.width:.0f}" height="{box.height:.0f}" rx="7"/>',
         f'<g class="head" data-at="{number}h"><title>{escape(f"{node.name}: {about} {place}".strip())}</title>',
         f'<rect class="{kind}" width="5" height="{HEAD - 12}" x="8" y="6" rx="2"/>',
-        f'<text class="name" x="20" y="17">{escape(_fitted(node.name, box.width - 28))}</text>',
+        f'<text class="name" x="20" y="17">{escape(_fitted(node.name, box.width - 28, char=BOLD))}</text>',
         f'<text class="kind" x="20" y="32">{escape(about)}{", not all columns known" if open_ else ""}</text></g>',
     ]
     for index, (key, column) in enumerate(node.columns.items()):
@@ -141,9 +142,13 @@ def _node(node: Node, box: Box, number: int, start: ColumnRef | None) -> str:
     return "".join([*parts, "</g>"])
 
 
-def _fitted(text: str, width: float) -> str:
-    most = max(4, int(width / 7))
-    return text if len(text) <= most else f"{text[: most - 1]}…"
+def _fitted(text: str, width: float, *, char: float = 7.0) -> str:
+    """A text cut in the middle where it is too long: what tells files apart stands at their ends."""
+    most = max(4, int(width / char))
+    if len(text) <= most:
+        return text
+    end = most // 2
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def _edges(graph: ColumnGraph, layout: Layout, numbers: dict[str, int]) -> list[str]:

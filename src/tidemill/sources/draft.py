@@ -41,7 +41,9 @@ def name_table(file_stem: str, project: str) -> str:
     folder = plain_name(project) or "project"
     if not name:
         return f"{folder}_data"
-    return f"{folder}_{name}" if re.fullmatch(VAGUE_TABLES, name) else name
+    if not re.fullmatch(VAGUE_TABLES, name):
+        return name
+    return folder if name in folder.split("_") else f"{folder}_{name}"
 
 
 def name_model(label: str, table: str, project: str) -> str:
@@ -77,7 +79,7 @@ def _column_lines(table: TableProfile, label: str) -> list[str]:
     lines = []
     for number, (column, shown) in enumerate(zip(table.columns, names, strict=True), start=1):
         rules = constraints(column, is_key=column is key, is_label=column.name == label)
-        comma = "," if number < len(names) else ""
+        comma = "," if number < len(names) or table.pair else ""
         note = (
             f"  -- {_count(column.nulls, 'row')} {'has' if column.nulls == 1 else 'have'} none" if column.nulls else ""
         )
@@ -88,17 +90,23 @@ def _column_lines(table: TableProfile, label: str) -> list[str]:
             continue
         lines.append(" ".join([head, *rules[:-1]]).rstrip() + note)
         lines += [f"    {line}" for line in (rules[-1] + comma).split("\n")]
+    if table.pair:
+        lines.append(f"  PRIMARY KEY ({', '.join(map(sql_name, table.pair))})")
     return lines
 
 
 def find_key(table: TableProfile) -> ColumnProfile | None:
     """The column that tells the rows apart."""
     unique = [column for column in table.columns if column.is_unique and table.rows >= 2]
-    for test in (looks_like_identifier, lambda column: column.is_counter, _is_short_word):
+    for test in (looks_like_identifier, _counts, _is_short_word):
         found = next((column for column in unique if test(column)), None)
         if found is not None:
             return found
     return None
+
+
+def _counts(column: ColumnProfile) -> bool:
+    return column.is_counter and column.rows >= 20  # 1, 2, 3, 4 may be an amount
 
 
 def _is_short_word(column: ColumnProfile) -> bool:

@@ -218,9 +218,11 @@ def _columns(types: Mapping[str, str]) -> str:
 
 def _no_object(line: bytes) -> str:
     try:
-        value = json.loads(line)
+        value = json.loads(line.rstrip())
     except UnicodeDecodeError as error:
         return f"its byte {line[error.start]:#04x} is not UTF-8"
+    except json.JSONDecodeError as error:  # its own text counts lines in this one
+        return f"it is not JSON: {error.msg} at character {error.colno}"
     except ValueError as error:
         return f"it is not JSON: {error}"
     return "" if isinstance(value, dict) else "it is JSON, but no object"

@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Any, Literal
 
 from tidemill.core.names import name_key, quote_name, quote_text
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
 Kind = Literal["number", "text", "bool", "date", "time", "other"]
 
 INTEGERS = ("TINYINT", "SMALLINT", "INTEGER", "BIGINT", "HUGEINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT")
+PAIRED = 8  # columns that are tried in pairs as a key
+LIKELY = 20  # pairs of rows alike, which chance alone would have given
+_KEYS = ("text", "date", "time")
 FEW = 12  # distinct values that are worth listing
 # A number as people write it: currency, thousands, per cent.
 MARKED = r"-?[$€£]?\s?-?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?\s?%?"
@@ -40,6 +44,12 @@ IDENTIFIERS = (
     re.compile(r"[a-z]_?(?:number|Number)$"),
     re.compile(r"(?:^|_)(?:zip|zip_?code|post_?code|postal_?code|phone|fax|isbn|issn|iban|ssn)$", re.IGNORECASE),
 )
+
+# Letters that are no other one with a mark.
+LETTERS = str.maketrans({
+    "ß": "ss", "ẞ": "SS", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l", "Ł": "L",
+    "đ": "d", "Đ": "D", "ð": "d", "Ð": "D", "þ": "th", "Þ": "Th",
+})  # fmt: skip
 
 # Words SQL keeps for itself: a column of that name needs quotes.
 RESERVED = frozenset(
@@ -111,12 +121,19 @@ class ColumnProfile:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TableProfile:
-    """A file as a table: how it is read, its columns, and the relation in the session that holds its rows."""
+    """A file as a table: how it is read, its columns, and the relation in the session that holds its rows.
+
+    Parameters
+    ----------
+    pair
+        Two columns that tell the rows apart together, where none does alone.
+    """
 
     scan: FileScan
     relation: str
     rows: int
     columns: tuple[ColumnProfile, ...]
+    pair: tuple[str, ...] = ()
 
     def column(self, name: str) -> ColumnProfile | None:
         """The column of that name, in the table or in the file."""
@@ -158,7 +175,7 @@ def plain_names(names: Sequence[str]) -> list[str]:
 
 def plain_name(name: str) -> str:
     """One name in lower snake case; '' when nothing of it is left."""
-    marks = unicodedata.normalize("NFKD", name)
+    marks = unicodedata.normalize("NFKD", name.translate(LETTERS))
     name = "".join(char for char in marks if not unicodedata.combining(char))
     split = re.sub(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])", "_", name)
     word = re.sub(r"\W+", "_", split.replace("#", " n_ ")).strip("_").lower()
@@ -185,7 +202,26 @@ def sniff_table(reader: Reader, scan: FileScan) -> TableProfile:
         relation = reader.materialise(f"SELECT {ROW_NUMBER}, {made} FROM {kept}")
     total = int(first_row(reader, f"SELECT count(*) FROM {relation}")[0])
     columns = _measure(reader, relation, [replace(draft, rows=total) for draft in drafts]) if total else drafts
-    return TableProfile(scan=scan, relation=relation, rows=total, columns=tuple(columns))
+    pair = () if any(column.is_unique for column in columns) else _pair(reader, relation, columns)
+    return TableProfile(scan=scan, relation=relation, rows=total, columns=tuple(columns), pair=pair)
+
+
+def _pair(reader: Reader, relation: str, columns: Sequence[ColumnProfile]) -> tuple[str, ...]:
+    """The first two columns, identifiers before others, that are never alike together, where that is no chance.
+
+    Of n rows with a and b different values, n * n / (2 * a * b) pairs would be alike by chance.
+    """
+    able = [one for one in columns if one.distinct > 1 and not one.nulls and (one.is_whole or one.kind in _KEYS)]
+    able = sorted(able, key=lambda column: not looks_like_identifier(column))[:PAIRED]
+    for left, right in combinations(able, 2):
+        product = left.distinct * right.distinct
+        if product < left.rows or left.rows**2 < 2 * LIKELY * product:
+            continue
+        names = f"{quote_name(left.name)}, {quote_name(right.name)}"
+        if first_row(reader, f"SELECT count(DISTINCT ({names})) FROM {relation}")[0] == left.rows:
+            first, second = (one.name for one in columns if one in (left, right))
+            return first, second
+    return ()
 
 
 def kind_of(type_: str) -> Kind:

@@ -209,6 +209,29 @@ def test_csv_files_are_taken_in_with_the_types_of_the_table(shop: Shop) -> None:
     assert shop.rows("SELECT id, amount, note FROM orders ORDER BY id") == [(1, 1.5, 7), (2, 2.0, None)]
 
 
+def test_files_with_short_and_long_fractions_go_into_one_table_and_none_is_rounded(shop: Shop) -> None:
+    data = shop.root / "data"
+    data.mkdir()
+    shop.orders(source="'data/*.csv'")
+
+    def deliver(name: str, amount: str) -> None:
+        (data / f"{name}.csv").write_text(f"id,amount,at\n{ord(name)},{amount},2026-01-01\n")
+
+    deliver("a", "12345678901234.56789")
+    shop.run()
+    deliver("b", "1.5")
+    shop.run()
+    deliver("c", "12345678901234.5670")
+    shop.run()
+    deliver("d", "12345678901234.567891")
+    error = shop.try_run().steps[0].error
+
+    assert error is not None
+    assert "amount was DECIMAL(38,5), is DECIMAL(38,6)" in error.message
+    found = shop.rows("SELECT CAST(amount AS VARCHAR) FROM orders ORDER BY id")
+    assert found == [("12345678901234.56789",), ("1.50000",), ("12345678901234.56700",)]
+
+
 def test_a_file_that_changes_while_it_is_read_is_not_taken_in(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.orders()
     shop.deliver("data/a.parquet", [(1, 10, 0)])

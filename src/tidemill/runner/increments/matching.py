@@ -111,6 +111,12 @@ def _widened(new: Column, there: Column) -> str | None:
             return f"{name} IS NOT NULL AND TRY_CAST({name} AS {there.type}) IS NULL"
     if (new.type, there.type) in {("DATE", "TIMESTAMP"), ("FLOAT", "DOUBLE")}:
         return ""
+    cast = f"TRY_CAST({name} AS {there.type})"
+    if there.type.startswith("DECIMAL") and new.type == "DOUBLE":  # these files alone have short fractions
+        return f"{name} IS NOT NULL AND coalesce(CAST({cast} AS DOUBLE) <> {name}, true)"
+    if there.type.startswith("DECIMAL") and new.type.startswith("DECIMAL"):
+        texts = (f"rtrim(CAST({value} AS VARCHAR), '.0')" for value in (name, cast))
+        return f"{name} IS NOT NULL AND ({' IS DISTINCT FROM '.join(texts)})"
     return f"{name} IS NOT NULL" if new.type == "VARCHAR" else None
 
 
