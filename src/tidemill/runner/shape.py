@@ -50,8 +50,21 @@ def start_of(source: Source, length: int = 1) -> Where:
     )
 
 
-def typed_query(sql: str, columns: Sequence[ColumnDef], *, schema: pa.Schema, source: Source, engine: str) -> str:
+def typed_query(
+    sql: str,
+    columns: Sequence[ColumnDef],
+    *,
+    schema: pa.Schema,
+    source: Source,
+    engine: str,
+    files: Sequence[str] = (),
+) -> str:
     """Cast the columns that the statement gives a type; the others pass as they are.
+
+    Parameters
+    ----------
+    files
+        Those of which the query takes all columns: where one lacks a column, it is they that may be wrong.
 
     Raises
     ------
@@ -61,6 +74,13 @@ def typed_query(sql: str, columns: Sequence[ColumnDef], *, schema: pa.Schema, so
     names = {name_key(name): name for name in schema.names}
     casts: list[str] = []
     for column in columns:
+        if name_key(column.name) not in names and files:
+            raise BindError(
+                f"{_listed(files)} no {column.name}, which the column list names, but {', '.join(schema.names[:20])}",
+                where=start_of(source),
+                hint=f"{did_you_mean(column.name, schema.names)}; where the list is right, mend the file",
+                files=list(files),
+            )
         if name_key(column.name) not in names:
             raise BindError(
                 f"the column list names {column.name}, which the query does not have",
@@ -71,6 +91,11 @@ def typed_query(sql: str, columns: Sequence[ColumnDef], *, schema: pa.Schema, so
             quoted = quote_name(names[name_key(column.name)])
             casts.append(f"CAST({quoted} AS {engine_type(column.type, source.dialect, engine)}) AS {quoted}")
     return f"SELECT * REPLACE ({', '.join(casts)}) FROM ({sql}\n)" if casts else sql
+
+
+def _listed(files: Sequence[str]) -> str:
+    more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
+    return f"{', '.join(files[:3])}{more} {'have' if len(files) > 1 else 'has'}"
 
 
 def engine_type(text: str, dialect: str, engine: str) -> str:

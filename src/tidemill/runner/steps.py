@@ -226,7 +226,10 @@ def _build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
             if not statement.columns:
                 return opened
             schema = session.schema(opened.sql, opened.relations)
-            sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+            read = files.read if takes_all(statement.query) else ()
+            sql = typed_query(
+                opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=read
+            )
             return replace(opened, sql=sql)
 
         try:
@@ -439,7 +442,9 @@ def _load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
                 )
             if statement.columns:
                 schema = session.schema(sql)
-                sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+                sql = typed_query(
+                    sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=files.read
+                )
             return OpenQuery(sql=sql, relations={})
 
         # A project's table is what its statement says: all the files, each once. Typed, INTO adds to what is there.

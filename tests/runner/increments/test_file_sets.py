@@ -319,6 +319,20 @@ def test_files_of_an_older_shape_have_null_in_the_columns_that_were_added(shop: 
     assert shop.verify() == []
 
 
+def test_a_file_that_lacks_a_declared_column_is_named(shop: Shop) -> None:
+    shop.orders("incremental_by = 'filename'", columns="(id BIGINT, v BIGINT)", source="'data/*.csv'")
+    (shop.root / "data").mkdir(exist_ok=True)
+    (shop.root / "data" / "a.csv").write_text("id,v\n1,2\n")
+    shop.run()
+    (shop.root / "data" / "b.csv").write_text("id,value\n3,4\n")
+
+    error = shop.try_run().steps[0].error
+
+    assert error is not None
+    assert "data/b.csv has no v, which the column list names, but id, value" in error.message
+    assert shop.rows("SELECT id, v FROM orders") == [(1, 2)]
+
+
 def test_a_column_that_may_have_got_another_name_is_not_filled_with_null(shop: Shop) -> None:
     shop.orders(f"{KEYED}, on_schema_change = 'add_columns'")
     shop.deliver("data/a.parquet", [(1, 10, 0)], note=["x"])
@@ -328,7 +342,7 @@ def test_a_column_that_may_have_got_another_name_is_not_filled_with_null(shop: S
     error = shop.try_run().steps[0].error
 
     assert error is not None
-    assert "missing: note; new: remark" in error.message
+    assert "changed upstream in data/b.parquet: missing: note; new: remark" in error.message
     assert shop.rows() == [(1, 10)]
     shop.run(full_refresh=True)
     assert shop.rows("SELECT note, remark FROM orders ORDER BY id") == [("x", None), (None, "y")]

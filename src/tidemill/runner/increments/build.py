@@ -32,6 +32,7 @@ from tidemill.runner.placing import place_of_option
 from tidemill.runner.shape import typed_query
 from tidemill.sql.incremental import file_set, with_files
 from tidemill.sql.layout import in_order, require_keys
+from tidemill.sql.reads import takes_all
 from tidemill.warehouse.protocol import Merge
 
 if TYPE_CHECKING:
@@ -129,13 +130,14 @@ class IncrementalStep:
         there = self.stations.warehouse.columns(table, base.version)
         query, older = self._open_increment(files, there)
         fresh = session.columns(query.sql, query.relations)
-        matched = match(table, there, fresh, adds_columns=self.rule.adds_columns)
+        read = list(files.read) if files is not None else []
+        matched = match(table, there, fresh, adds_columns=self.rule.adds_columns, files=read)
         measures = self._measures(matched.columns)
         so_far = str(state.get("watermark") or "")
         low = "" if files is not None else measures.low(so_far)
         raw, rows = self._read(query, matched, low)
         if matched.lossy and numbers(session, f"SELECT count(*) FROM {raw} WHERE {matched.lossy}")[0]:
-            raise changed_values(table, there, fresh)
+            raise changed_values(table, there, fresh, files=read)
         shape = measures.shape(rows, engine=self.stations.warehouse.dialect)
         watermark, nulls = measures.watermark(rows, shape, so_far)
         if files is not None:
@@ -313,18 +315,18 @@ class IncrementalStep:
         """
         opened = self._bound(files)
         if files is None or not self.rule.adds_columns:
-            return self._typed(opened), ()
+            return self._typed(opened, files), ()
         fresh = self.session.columns(opened.sql, opened.relations)
         missing = lacking(there, fresh, needed=(self.rule.column, *self.rule.keys))
         if not missing:
-            return self._typed(opened), ()
+            return self._typed(opened, files), ()
         nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quote_name(column.name)}" for column in missing)
         filled = replace(opened, sql=f"SELECT *, {nulls} FROM ({opened.sql}\n) AS tm_older")
-        return self._typed(filled), (files.older([column.name for column in missing]),)
+        return self._typed(filled, files), (files.older([column.name for column in missing]),)
 
     def _open(self, files: FileNews | None) -> OpenQuery:
         """The statement's query, on the files to read and with the declared types."""
-        return self._typed(self._bound(files))
+        return self._typed(self._bound(files), files)
 
     def _bound(self, files: FileNews | None) -> OpenQuery:
         query = self.statement.query
@@ -332,13 +334,16 @@ class IncrementalStep:
             query = with_files(query, files.pattern, list(files.read), by_name=self.rule.adds_columns)
         return self.bind(query)
 
-    def _typed(self, opened: OpenQuery) -> OpenQuery:
+    def _typed(self, opened: OpenQuery, files: FileNews | None) -> OpenQuery:
         statement = self.statement
         if not statement.columns:
             return opened
         engine = self.stations.warehouse.dialect
         schema = self.session.schema(opened.sql, opened.relations)
-        sql = typed_query(opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+        read = list(files.read) if files is not None and takes_all(statement.query) else []
+        sql = typed_query(
+            opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=read
+        )
         return replace(opened, sql=sql)
 
     def _stage(self, sql: str, query: OpenQuery | None = None, *, laid_out: bool = True) -> Staged:

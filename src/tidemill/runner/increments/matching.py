@@ -35,11 +35,18 @@ class Matched:
     lossy: str = ""
 
 
-def match(table: str, there: Sequence[Column], new: Sequence[Column], *, adds_columns: bool) -> Matched:
+def match(
+    table: str, there: Sequence[Column], new: Sequence[Column], *, adds_columns: bool, files: Sequence[str] = ()
+) -> Matched:
     """Match the columns of a query with those of the table it makes.
 
     The order does not matter, and a narrower type is widened. Files are read a few at a time, and their types are what
     these few suggest: whole numbers where the table has decimals, or text where a column has no value at all.
+
+    Parameters
+    ----------
+    files
+        Those that the new rows are from, where they are from files.
 
     Raises
     ------
@@ -66,7 +73,7 @@ def match(table: str, there: Sequence[Column], new: Sequence[Column], *, adds_co
         lossy += [rule] if rule else []
     refused = [] if adds_columns and not missing else added  # what is missing may be there under another name
     if missing or retyped or refused:
-        raise _changed(table, missing=missing, added=[column.name for column in refused], retyped=retyped)
+        raise _changed(table, missing=missing, added=[column.name for column in refused], retyped=retyped, files=files)
     select += [quote_name(column.name) for column in added]
     return Matched(
         select=tuple(select),
@@ -87,7 +94,9 @@ def lacking(there: Sequence[Column], new: Sequence[Column], *, needed: Sequence[
     return () if renamed or any(name_key(column.name) in map(name_key, needed) for column in missing) else missing
 
 
-def changed_values(table: str, there: Sequence[Column], new: Sequence[Column]) -> SourceError:
+def changed_values(
+    table: str, there: Sequence[Column], new: Sequence[Column], *, files: Sequence[str] = ()
+) -> SourceError:
     """The error of values that their columns cannot hold."""
     found = {name_key(column.name): column for column in new}
     retyped = [
@@ -95,7 +104,7 @@ def changed_values(table: str, there: Sequence[Column], new: Sequence[Column]) -
         for column in there
         if found[name_key(column.name)].type != column.type
     ]
-    return _changed(table, missing=[], added=[], retyped=retyped)
+    return _changed(table, missing=[], added=[], retyped=retyped, files=files)
 
 
 def _widened(new: Column, there: Column) -> str | None:
@@ -120,15 +129,19 @@ def _widened(new: Column, there: Column) -> str | None:
     return f"{name} IS NOT NULL" if new.type == "VARCHAR" else None
 
 
-def _changed(table: str, *, missing: list[str], added: list[str], retyped: list[str]) -> SourceError:
+def _changed(
+    table: str, *, missing: list[str], added: list[str], retyped: list[str], files: Sequence[str]
+) -> SourceError:
     parts = [f"missing: {', '.join(missing)}"] if missing else []
     parts += [f"new: {', '.join(added)}"] if added else []
     parts += retyped
     hint = f"mend the query, declare the type in the column list, or: tidemill run --full-refresh {table}"
     if added and not missing and not retyped:
         hint = f"say on_schema_change = 'add_columns', leave them out, or: tidemill run --full-refresh {table}"
+    more = f" and {len(files) - 3} more files" if len(files) > 3 else ""
+    place = f" in {', '.join(files[:3])}{more}" if files else ""
     return SourceError(
-        f"the columns of {table} have changed upstream: {'; '.join(parts)}; the old version stays",
+        f"the columns of {table} have changed upstream{place}: {'; '.join(parts)}; the old version stays",
         hint=hint,
         missing=missing,
         added=added,
