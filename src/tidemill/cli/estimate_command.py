@@ -10,8 +10,6 @@ from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import columns_of_text, count
-from tidemill.runner.estimate import EstimateRequest
-from tidemill.runner.rows_of import is_file, is_query
 
 if TYPE_CHECKING:
     from tidemill.runner.estimate import EstimateReport
@@ -34,6 +32,9 @@ def estimate(
     project: ProjectFolder = Path(),
 ) -> None:
     """Estimate, from the scores alone. It holds as long as rows of one score turn out as the held-out rows did."""
+    from tidemill.runner.estimate import EstimateRequest
+    from tidemill.runner.rows_of import is_file, is_query
+
     on, check = (str(Path(text).absolute()) if is_file(text) and not is_query(text) else text for text in (on, check))
     request = EstimateRequest(model=model, on=on, check=check, version=version, metric=metric, dialect=dialect)
     with entered(project) as opened, status_line() as tell:

@@ -81,10 +81,10 @@ def serve(
             stack.enter_context(ended_with(until_process_ends))
 
         def say(word: str, facts: dict[str, Any]) -> None:
-            _tell(word, facts, as_json)
-            if word == "ready":
+            if word == "ready":  # said once the database is open: later, one that is away would be made anew
                 db = stack.enter_context(closing(opened.db))
                 stack.enter_context(beating(db, "server", about=facts["address"]))
+            _tell(word, facts, as_json)
 
         status = supervise(options, say=say, clock=clock)
     raise Exit(status)

@@ -11,6 +11,7 @@ import os
 import sqlite3
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from tidemill.core.errors import (
     BusyError,
@@ -39,6 +40,7 @@ class SqliteBackend:
         self.path = path
         self.place = str(path)
         self.busy_timeout_s = busy_timeout_s
+        self._opened = False
 
     def prepare(self) -> None:
         """Make the folder the file will stand in."""
@@ -51,9 +53,14 @@ class SqliteBackend:
             ) from error
 
     def connect(self) -> Any:
-        """Open a connection; transactions are begun and ended by hand."""
+        """Open a connection; transactions are begun and ended by hand.
+
+        Only the first may make the file: one that was moved away for a while must not find an empty one in its place,
+        whose log would then lie beside it when it comes back.
+        """
+        place = f"file:{quote(str(self.path.absolute()))}?mode={'rw' if self._opened else 'rwc'}"
         connection = sqlite3.connect(
-            self.path, timeout=self.busy_timeout_s, isolation_level=None, check_same_thread=False
+            place, uri=True, timeout=self.busy_timeout_s, isolation_level=None, check_same_thread=False
         )
         try:
             # WAL is a property of the file and is set once; FULL and foreign keys belong to the connection.
@@ -62,6 +69,7 @@ class SqliteBackend:
                 connection.execute("PRAGMA journal_mode = WAL").fetchone()
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA foreign_keys = ON")
+            self._opened = True
         except sqlite3.Error:
             connection.close()
             raise
