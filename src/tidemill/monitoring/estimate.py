@@ -7,10 +7,8 @@ gives, `measure_estimate` says nothing until a later window agrees again.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from statistics import NormalDist
 from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
@@ -19,8 +17,9 @@ from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimated, Estimator
 from tidemill.evaluation.influence import influence
+from tidemill.evaluation.metrics import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
-from tidemill.monitoring.quality import CONFIDENCE, HIGHER_IS_BETTER
+from tidemill.monitoring.quality import CONFIDENCE, loss_of, with_loss
 
 if TYPE_CHECKING:
     from tidemill.model_types.base import Labels
@@ -161,19 +160,12 @@ def loss(expected: Expectation, now: Estimated, *, base: Measurement) -> Measure
 
     The held-out rows are in both figures, which would make their difference surer than it is taken to be here.
     """
-    if expected.metric in HIGHER_IS_BETTER:
-        value = expected.value - now.value
-        error = math.sqrt(expected.variance + now.error_of_mean**2)
-    elif expected.value > 0:
-        ratio = now.value / expected.value
-        value = ratio - 1
-        error = math.sqrt(now.error_of_mean**2 + ratio**2 * expected.variance) / expected.value
-    else:
+    if expected.metric not in HIGHER_IS_BETTER and expected.value <= 0:
         return replace(base, value=None, note=f"{expected.metric} is 0 on the held-out rows")
-    if not (math.isfinite(value) and math.isfinite(error) and error > 0):
+    found = loss_of(expected.metric, (expected.value, expected.variance), (now.value, now.error_of_mean**2))
+    if found is None:
         return replace(base, value=None, note=f"{expected.metric} has no value on these rows")
-    reach = normal_quantile(CONFIDENCE) * error
-    return replace(base, value=value, low=value - reach, high=value + reach, p_value=NormalDist().cdf(-value / error))
+    return with_loss(base, *found)
 
 
 def measure_check(

@@ -15,16 +15,15 @@ from typing import TYPE_CHECKING
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile
-from tidemill.evaluation.influence import Influence, influence
-from tidemill.evaluation.intervals import SHARES, metric_intervals
-from tidemill.evaluation.judge import metric_names
+from tidemill.evaluation.influence import influence
+from tidemill.evaluation.intervals import metric_intervals
+from tidemill.evaluation.metrics import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
 
 if TYPE_CHECKING:
     from tidemill.model_types.base import Labels
 
 CONFIDENCE = 0.95
-HIGHER_IS_BETTER = SHARES | {"r2_score", "explained_variance"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -71,21 +70,26 @@ def measure_quality(
 def loss(labels: Labels, held: Scored, window: Scored, *, metric: str, base: Measurement) -> Measurement:
     """How much worse a metric is than on the held-out rows; without a value where one side has none."""
     then, now = (influence(metric, labels, one.y, one.scores) for one in (held, window))
-    found = _loss(then, now, higher_is_better=metric in HIGHER_IS_BETTER)
+    found = loss_of(metric, (then.value, then.variance), (now.value, now.variance))
     if found is None:
         return replace(base, value=None, note=f"{metric} has no value on these rows")
-    value, error = found
-    reach = normal_quantile(CONFIDENCE) * error
-    return replace(base, value=value, low=value - reach, high=value + reach, p_value=NormalDist().cdf(-value / error))
+    return with_loss(base, *found)
 
 
-def _loss(then: Influence, now: Influence, *, higher_is_better: bool) -> tuple[float, float] | None:
-    """The loss and its standard error; None where they cannot be told."""
-    if higher_is_better:
-        value, variance = then.value - now.value, then.variance + now.variance
-    elif then.value > 0:
-        ratio = now.value / then.value
-        value, variance = ratio - 1, (now.variance + ratio * ratio * then.variance) / then.value**2
+def loss_of(metric: str, then: tuple[float, float], now: tuple[float, float]) -> tuple[float, float] | None:
+    """How much worse a metric became, and the standard error of that; None where it cannot be told.
+
+    Parameters
+    ----------
+    then, now
+        The metric's value and its variance, on rows that are independent of each other.
+    """
+    (before, before_variance), (after, after_variance) = then, now
+    if metric in HIGHER_IS_BETTER:
+        value, variance = before - after, before_variance + after_variance
+    elif before > 0:
+        ratio = after / before
+        value, variance = ratio - 1, (after_variance + ratio * ratio * before_variance) / before**2
     else:
         return None
     if not (math.isfinite(value) and math.isfinite(variance) and variance > 0):
@@ -93,6 +97,7 @@ def _loss(then: Influence, now: Influence, *, higher_is_better: bool) -> tuple[f
     return value, math.sqrt(variance)
 
 
-def known_metric(metric: str, labels: Labels) -> bool:
-    """Whether a metric is one of this task."""
-    return metric in metric_names(labels)
+def with_loss(base: Measurement, value: float, error: float) -> Measurement:
+    """A loss with its interval, and how often chance gives as much."""
+    reach = normal_quantile(CONFIDENCE) * error
+    return replace(base, value=value, low=value - reach, high=value + reach, p_value=NormalDist().cdf(-value / error))

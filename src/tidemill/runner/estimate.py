@@ -17,7 +17,6 @@ from tidemill.evaluation.judge import metric_names
 from tidemill.evaluation.sides import Sides, learn_sides
 from tidemill.monitoring.estimate import Believed, Expectation, learn_expectation, measure_check, measure_estimate
 from tidemill.monitoring.measurement import Measurement
-from tidemill.monitoring.quality import known_metric
 from tidemill.registry.aliases import resolve
 from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
@@ -141,8 +140,8 @@ def estimate(stations: Stations, request: EstimateRequest, *, listen: Listener =
     model = stations.load_model(version.name, version.version)
     facts = ModelFacts(model)
     metric = request.metric or default_metric(facts.labels)
-    if not known_metric(metric, facts.labels):
-        names = metric_names(facts.labels)
+    names = metric_names(facts.labels)
+    if metric not in names:
         raise SettingsError(
             f"{metric} is no metric of a {facts.model_type}",
             hint=did_you_mean(metric, names) or f"known: {', '.join(names)}",

@@ -73,11 +73,6 @@ class Scores:
     totals: Mapping[str, Mapping[str, float]]
     periods: tuple[Period, ...]
 
-    @property
-    def larger_is_better(self) -> bool:
-        """Whether more of the metric is better."""
-        return self.metric == "accuracy"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Labels:

@@ -56,11 +56,6 @@ class Stream:
         """What callers send: every column but the label."""
         return [name for name in self.rows.column_names if name != self.label]
 
-    def known_by(self, now: datetime) -> np.ndarray:
-        """Which rows have a label that is known at a time."""
-        found: np.ndarray = np.flatnonzero(self.known <= micros(now))
-        return found
-
 
 def micros(at: datetime) -> int:
     """Microseconds since 1970."""

@@ -1,9 +1,8 @@
 """One pass of the monitor: every window that is over and was not measured, and those that labels came for.
 
 Inputs of a window are judged once, when it is over; so is the quality that is expected without labels, after what
-labels say of earlier windows is known; its quality once, when enough of its labels are there. What is
-measured may be measured anew as often as rows come late, what is judged is judged once: a budget of false alarms counts
-looks.
+labels say of earlier windows is known; its quality once, when enough of its labels are there. What is measured may be
+measured anew as often as rows come late, what is judged is judged once: a budget of false alarms counts looks.
 """
 
 from __future__ import annotations
@@ -154,6 +153,7 @@ class _Pass:
     models: dict[int, LoadedModel] = field(default_factory=dict)
     references: dict[int, tuple[LoadedModel, Reference] | None] = field(default_factory=dict)
     estimating: dict[int, Estimating] = field(default_factory=dict)
+    measured: set[Window] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     happened: list[Transition] = field(default_factory=list)
 
@@ -224,6 +224,7 @@ class _Pass:
             self._save(tx, window, "inputs", measurements)
             save_distributions(tx, self.settings.name, window.start, facts.main_version, inputs.distributions)
         fault("monitor.measured")
+        self.measured.add(window)
         return facts, measurements
 
     def _measure_labelled(self, listen: Listener) -> tuple[Window, ...]:
@@ -251,6 +252,8 @@ class _Pass:
     def _measured_again(self, session: Session, row: WindowRow) -> WindowRow:
         """Where answers came into the log after their window was measured, measure it again; it stays as judged."""
         window = Window(start=row.start, end=row.end)
+        if window in self.measured:
+            return row
         facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
         if facts.answers != row.answers:
             self._measure(window)

@@ -91,7 +91,7 @@ def judged_metric(settings: DeploymentSettings, facts: ModelFacts) -> str:
         It is not one of this task.
     """
     metric = settings.monitor.metric or settings.gates.metric or default_metric(facts.labels)
-    require_metric(metric, facts.labels)
+    require_metric(metric, facts.labels, setting="monitor.metric" if settings.monitor.metric else "gates.metric")
     return metric
 
 

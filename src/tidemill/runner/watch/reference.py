@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from tidemill.core.distribution import Distribution
 from tidemill.monitoring.inputs import Reference
 from tidemill.registry.baseline import Baseline, read_baseline
 from tidemill.registry.lineage import read_lineage
 from tidemill.runner.watch.importance import importances
+from tidemill.serving.log.texts import text_of
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
@@ -25,18 +26,19 @@ def reference_of(version: ModelVersion, model: LoadedModel) -> Reference | None:
     return Reference(
         version=version.version,
         features=baseline.inputs,
-        answers={one.column: one for one in _answers(baseline)},
+        answers={one.column: one for one in _answers(baseline, model.manifest["label"]["classes"])},
         weights=importances(model),
         sources=dict.fromkeys(baseline.inputs, _source(version)),
     )
 
 
-def _answers(baseline: Baseline) -> Iterator[Distribution]:
+def _answers(baseline: Baseline, classes: Sequence[Any]) -> Iterator[Distribution]:
     """The answers as the log has them: classes where there are any, and scores."""
     if not baseline.classes:
         yield replace(baseline.prediction, column="score")
         return
-    yield replace(baseline.prediction, column="prediction")
+    # The log writes 1.0 and 1 alike, which the engine's texts of a baseline do not.
+    yield replace(baseline.prediction, column="prediction", values=tuple(map(text_of, classes)))
     if len(baseline.classes) == 2:
         yield replace(next(iter(baseline.probabilities.values())), column="score")
         return

@@ -6,12 +6,12 @@ import json
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from typing import Any
 
 from tidemill.analysis.table import Column, Kind, Table
 from tidemill.core.names import quote_name, quote_text
 from tidemill.monitoring.measurement import Window
+from tidemill.serving.labels.joined import moment
 from tidemill.warehouse.protocol import Session
 
 _NUMBER = re.compile(r"(u?int\d+|halffloat|float|double|decimal.*)")
@@ -55,12 +55,7 @@ def _read_as(arrow: str) -> str:
 
 def during(window: Window) -> str:
     """The condition that an answer was given in a window."""
-    return f'"at" >= {timestamp(window.start)} AND "at" < {timestamp(window.end)}'
-
-
-def timestamp(at: datetime) -> str:
-    """A moment in SQL; the log's times are UTC without a zone."""
-    return f"TIMESTAMP {quote_text(at.astimezone(UTC).strftime('%Y-%m-%d %H:%M:%S.%f'))}"
+    return f'"at" >= {moment(window.start)} AND "at" < {moment(window.end)}'
 
 
 def answers_table(session: Session, deployment: str, window: Window, inputs: list[Input]) -> Table:

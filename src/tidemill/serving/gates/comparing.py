@@ -10,19 +10,9 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean
 from tidemill.evaluation.judge import metric_names
+from tidemill.evaluation.metrics import ERRORS
 from tidemill.evaluation.paired import paired_difference
 from tidemill.model_types.base import Labels
-
-# Less of these is better, and they have a unit: margins on them are shares of the other version's value.
-_ERRORS = frozenset(
-    {
-        "log_loss",
-        "mean_absolute_error",
-        "mean_squared_error",
-        "mean_squared_log_error",
-        "median_absolute_error",
-    }
-)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -88,7 +78,7 @@ def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np
     require_metric(metric, labels)
     found = paired_difference(metric, labels, y, new, old, confidence=confidence)
     difference, low, high = found.difference, found.low, found.high
-    relative = metric in _ERRORS
+    relative = metric in ERRORS
     if relative:
         unit = abs(found.old) or 1.0
         difference, low, high = -difference / unit, -high / unit, -low / unit
@@ -104,8 +94,13 @@ def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np
     )
 
 
-def require_metric(metric: str, labels: Labels) -> None:
+def require_metric(metric: str, labels: Labels, *, setting: str = "gates.metric") -> None:
     """Refuse a metric that says nothing of these labels.
+
+    Parameters
+    ----------
+    setting
+        What names it.
 
     Raises
     ------
@@ -115,6 +110,6 @@ def require_metric(metric: str, labels: Labels) -> None:
     known = metric_names(labels)
     if metric not in known:
         raise SettingsError(
-            f"gates.metric is {metric}, which says nothing of {labels.column}",
+            f"{setting} is {metric}, which says nothing of {labels.column}",
             hint=f"{did_you_mean(metric, known)} its metrics are {', '.join(known)}".strip(),
         )

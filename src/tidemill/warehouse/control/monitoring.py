@@ -132,21 +132,6 @@ def save_measurements(
     )
 
 
-def load_measurements(
-    db: Database | Tx, deployment: str, start: datetime, *, part: Part | None = None
-) -> list[dict[str, Any]]:
-    """What was measured of a window, as it was saved."""
-    with reading(db) as tx:
-        rows = tx.rows(
-            "SELECT * FROM measurements WHERE deployment_key = :key AND window_start = :start"
-            " AND (part = :part OR :part = '') ORDER BY part, number",
-            key=name_key(deployment),
-            start=time_text(start),
-            part=part or "",
-        )
-    return [_measurement(row) for row in rows]
-
-
 def windows_without(db: Database | Tx, deployment: str, part: Part) -> list[datetime]:
     """The starts of windows with answers of which a part was never measured, in order of time."""
     with reading(db) as tx:
