@@ -37,17 +37,31 @@ class Scored:
         return len(self.y)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldOut:
+    """A metric on the rows held out of training: windows are compared with it."""
+
+    metric: str
+    value: float
+    variance: float
+    rows: int
+
+
+def held_out(metric: str, labels: Labels, held: Scored) -> HeldOut:
+    """Judge the held-out rows, once for all windows of a version."""
+    then = influence(metric, labels, held.y, held.scores)
+    return HeldOut(metric=metric, value=then.value, variance=then.variance, rows=len(held))
+
+
 def measure_quality(
-    labels: Labels, held: Scored, window: Scored, *, metric: str, margin: float, least: int, base: Measurement
+    labels: Labels, held: HeldOut, window: Scored, *, margin: float, least: int, base: Measurement
 ) -> Iterator[Measurement]:
     """Every metric of a window with its interval, and how much worse the one that is judged became.
 
     Parameters
     ----------
     held
-        The rows held out of training.
-    metric
-        The metric that is judged.
+        The metric that is judged, on the rows held out of training.
     margin
         How much worse is no worse.
     least
@@ -60,20 +74,16 @@ def measure_quality(
         return
     for one in metric_intervals(labels, window.y, window.scores, confidence=CONFIDENCE):
         yield replace(base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high)
-    judged = replace(base, subject=metric, test="loss", limit=margin, reference_rows=len(held))
+    judged = replace(base, subject=held.metric, test="loss", limit=margin, reference_rows=held.rows)
     if len(window) < least:
         yield replace(judged, value=None, note=f"fewer than {least:,} labelled answers")
         return
-    yield loss(labels, held, window, metric=metric, base=judged)
-
-
-def loss(labels: Labels, held: Scored, window: Scored, *, metric: str, base: Measurement) -> Measurement:
-    """How much worse a metric is than on the held-out rows; without a value where one side has none."""
-    then, now = (influence(metric, labels, one.y, one.scores) for one in (held, window))
-    found = loss_of(metric, (then.value, then.variance), (now.value, now.variance))
+    now = influence(held.metric, labels, window.y, window.scores)
+    found = loss_of(held.metric, (held.value, held.variance), (now.value, now.variance))
     if found is None:
-        return replace(base, value=None, note=f"{metric} has no value on these rows")
-    return with_loss(base, *found)
+        yield replace(judged, value=None, note=f"{held.metric} has no value on these rows")
+    else:
+        yield with_loss(judged, *found)
 
 
 def loss_of(metric: str, then: tuple[float, float], now: tuple[float, float]) -> tuple[float, float] | None:

@@ -25,7 +25,7 @@ from tidemill.runner.retrain.ask import ask_for_alerts
 from tidemill.runner.watch.estimate import Estimating, learn_estimating
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
-from tidemill.runner.watch.quality import measured_quality, read_outcomes
+from tidemill.runner.watch.quality import Judging, learn_judging, read_outcomes
 from tidemill.runner.watch.reference import reference_of
 from tidemill.serving.counters import requests_of, totals_in
 from tidemill.serving.labels.affected import affected
@@ -152,6 +152,7 @@ class _Pass:
     now: datetime
     models: dict[int, LoadedModel] = field(default_factory=dict)
     references: dict[int, tuple[LoadedModel, Reference] | None] = field(default_factory=dict)
+    judging: dict[int, Judging] = field(default_factory=dict)
     estimating: dict[int, Estimating] = field(default_factory=dict)
     measured: set[Window] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
@@ -270,7 +271,7 @@ class _Pass:
         assert row.version is not None  # noqa: S101 - windows without answers were left out
         model, window = self._model(row.version), Window(start=row.start, end=row.end)
         found = read_outcomes(session, self.settings, window, model, slices=self.watch.slices)
-        measurements = measured_quality(self.settings, model, found)
+        measurements = self._judging(row.version).measure(found)
         if len(found.scored):
             measurements += self._estimating(row.version).check(found.scored)
         judged = self._mature(maturity, row, found.answers, found.labelled)
@@ -300,6 +301,11 @@ class _Pass:
                 self._save(tx, window, "estimate", found)
             count += len(found)
         return count
+
+    def _judging(self, version: int) -> Judging:
+        if version not in self.judging:
+            self.judging[version] = learn_judging(self.settings, self._model(version))
+        return self.judging[version]
 
     def _estimating(self, version: int) -> Estimating:
         if version not in self.estimating:

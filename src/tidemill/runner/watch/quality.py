@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.names import quote_name, quote_text
 from tidemill.monitoring.measurement import Measurement, Window
-from tidemill.monitoring.quality import Scored, measure_quality
+from tidemill.monitoring.quality import HeldOut, Scored, held_out, measure_quality
 from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.watch.relation import ANSWERED
 from tidemill.serving.gates.case import default_metric
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from tidemill.core.sections import DeploymentSettings
+    from tidemill.model_types.base import Labels
     from tidemill.registry.versions import LoadedModel
     from tidemill.warehouse.protocol import Session
 
@@ -43,8 +44,31 @@ class Outcomes:
     slices: dict[str, np.ndarray] = field(default_factory=dict)
 
 
-def measured_quality(settings: DeploymentSettings, model: LoadedModel, found: Outcomes) -> list[Measurement]:
-    """The figures of a window's quality.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judging:
+    """What the quality of a version's windows is compared with, learnt once a pass."""
+
+    settings: DeploymentSettings
+    labels: Labels
+    held: HeldOut
+    base: Measurement
+
+    def measure(self, found: Outcomes) -> list[Measurement]:
+        """The figures of a window's quality."""
+        watch = self.settings.monitor
+        figures = self._measured(found.scored, watch.min_rows, self.base)
+        for slice_, mask in _slices(found, watch.slice_min_rows):
+            part = Scored(y=found.scored.y[mask], scores=found.scored.scores[mask])
+            figures += self._measured(part, watch.slice_min_rows, replace(self.base, slice=slice_))
+        return figures
+
+    def _measured(self, rows: Scored, least: int, base: Measurement) -> list[Measurement]:
+        margin = self.settings.monitor.quality_margin
+        return list(measure_quality(self.labels, self.held, rows, margin=margin, least=least, base=base))
+
+
+def learn_judging(settings: DeploymentSettings, model: LoadedModel) -> Judging:
+    """Judge the rows that were held out of a version's training.
 
     Raises
     ------
@@ -52,34 +76,13 @@ def measured_quality(settings: DeploymentSettings, model: LoadedModel, found: Ou
         The metric is not one of this task.
     """
     facts = ModelFacts(model)
-    watch = settings.monitor
-    metric = judged_metric(settings, facts)
     y, scores = facts.evaluation()
-    held = Scored(y=y, scores=scores)
-    base = Measurement(family="quality", subject="", test="", value=None, version=model.version)
-    figures = list(
-        measure_quality(
-            facts.labels,
-            held,
-            found.scored,
-            metric=metric,
-            margin=watch.quality_margin,
-            least=watch.min_rows,
-            base=base,
-        )
+    return Judging(
+        settings=settings,
+        labels=facts.labels,
+        held=held_out(judged_metric(settings, facts), facts.labels, Scored(y=y, scores=scores)),
+        base=Measurement(family="quality", subject="", test="", value=None, version=model.version),
     )
-    for slice_, mask in _slices(found, watch.slice_min_rows):
-        part = Scored(y=found.scored.y[mask], scores=found.scored.scores[mask])
-        figures += measure_quality(
-            facts.labels,
-            held,
-            part,
-            metric=metric,
-            margin=watch.quality_margin,
-            least=watch.slice_min_rows,
-            base=replace(base, slice=slice_),
-        )
-    return figures
 
 
 def judged_metric(settings: DeploymentSettings, facts: ModelFacts) -> str:
