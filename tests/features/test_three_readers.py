@@ -132,6 +132,16 @@ def test_three_readers_give_the_same_numbers(
         np.testing.assert_allclose(other, matrix, rtol=1e-6, atol=1e-6)
 
 
+def test_what_cancels_in_a_sparse_array_leaves_no_rounding_behind(session: Any) -> None:
+    coded = [{"index": 0, "value": value} for value in (987_654.3, -987_654.2, 0.1)]
+    batch = batch_of([dict.fromkeys(TYPES) | {"coded": coded}])
+    plan = train(session, batch, "tree", "", 1)
+
+    by_row = RowEncoder(plan).encode(batch.to_pylist()[0])
+
+    np.testing.assert_allclose(BatchEncoder(plan).matrix(batch)[0, -1], by_row[-1], rtol=1e-6)
+
+
 def test_the_graph_is_the_same_bytes_each_time(session: Any) -> None:
     row = dict.fromkeys(TYPES) | {"number": 1.0, "text": "a", "money": decimal.Decimal("1.5")}
     plan = train(session, batch_of([row, row]), "linear", "", 1)

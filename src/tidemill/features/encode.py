@@ -387,7 +387,10 @@ def _write_cells(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, *, a
         low, high = np.searchsorted(rows, (start, stop))
         place = (rows[low:high] - start, columns[low:high])
         if add:
-            np.add.at(out, place, values[low:high])
+            # Summed in doubles, as single rows and graphs do: in a matrix of floats what cancels would leave its rounding.
+            total = np.zeros(out.shape)
+            np.add.at(total, place, values[low:high])
+            out[:] = total
         else:
             out[place] = values[low:high]
 
