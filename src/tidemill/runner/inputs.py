@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.core.digest import digest_file, digest_value
+from tidemill.core.digest import digest_inputs, digest_value
 from tidemill.planner.make import MISSING_FILES
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.warehouse.control.input_files import InputFile, load_input_files, save_input_files
-
-WORTH_THREADS = 1_000_000  # bytes, which take a millisecond to hash
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.database import Database
@@ -31,7 +28,7 @@ def file_tokens(patterns: Iterable[str], *, root: Path, db: Database) -> dict[st
 
 
 def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[str, dict[str, str]]:
-    """For each pattern, the files behind it as seen from the project, and their SHA-256.
+    """For each pattern, the files behind it as seen from the project, and their digests.
 
     Files on other machines have none: nobody can say later what they held.
     """
@@ -45,7 +42,7 @@ def file_digests(patterns: Iterable[str], *, root: Path, db: Database) -> dict[s
 
 
 def _digests(paths: Iterable[Path], db: Database) -> dict[Path, str]:
-    """The SHA-256 of each file, as recorded where nobody touched it since; several are hashed side by side."""
+    """The digest of each file, as recorded where nobody touched it since; several are hashed side by side."""
     known = load_input_files(db)
     stats = {path: path.stat() for path in paths}
     digests: dict[Path, str] = {}
@@ -57,14 +54,11 @@ def _digests(paths: Iterable[Path], db: Database) -> dict[Path, str]:
         else:
             new.append(path)
 
-    def hashed(path: Path) -> InputFile:
-        hashed_ns = time.time_ns()
-        return InputFile.of(str(path), stats[path], digest_file(path), hashed_ns=hashed_ns)
-
-    if len(new) > 1 and sum(stats[path].st_size for path in new) >= WORTH_THREADS:
-        with ThreadPoolExecutor(max_workers=min(len(new), len(os.sched_getaffinity(0)))) as pool:
-            fresh = list(pool.map(hashed, new))
-    else:
-        fresh = [hashed(path) for path in new]
+    hashed_ns = time.time_ns()
+    sizes = [(path, stats[path].st_size) for path in new]
+    fresh = [
+        InputFile.of(str(path), stats[path], digest, hashed_ns=hashed_ns)
+        for path, digest in zip(new, digest_inputs(sizes, threads=len(os.sched_getaffinity(0))), strict=True)
+    ]
     save_input_files(db, fresh)
     return digests | {path: entry.sha256 for path, entry in zip(new, fresh, strict=True)}

@@ -4,7 +4,8 @@
 - ``save_input_files(db, files)`` writes or replaces some, in one commit; ``forget_input_files(db, paths)``
   removes some.
 - ``InputFile.of(path, stat, sha256, hashed_ns=...)`` makes one; ``entry.matches(stat)`` says whether its digest still
-  holds. ``stat`` is an ``os.stat_result`` taken *before* the file was read, ``hashed_ns`` the wall clock of then.
+  holds. ``stat`` is an ``os.stat_result`` taken *before* the file was read, ``hashed_ns`` the wall clock of then;
+  ``sha256`` is what `core.digest.digest_inputs` says.
 """
 
 from __future__ import annotations
