@@ -10,6 +10,8 @@ from tidemill.monitoring.verdict import Key, Verdict
 
 Severity = Literal["page", "diagnosis"]
 Happening = Literal["opened", "widened", "continuing", "resolved", "reopened"]
+Trouble = tuple[Severity, str]
+"""How bad, and the cause."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,6 +44,11 @@ class Alert:
     id: str = ""
     resolved: datetime | None = None
     reopened: int = 0
+
+    @property
+    def trouble(self) -> Trouble:
+        """What it is about: no two alerts about the same are open at once."""
+        return self.severity, self.cause
 
     @property
     def families(self) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from tidemill.monitoring import budget, causes
-from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.alert import Alert, Transition, Trouble
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.verdict import Key, Verdict, judge
@@ -214,40 +214,39 @@ def _levels(
 
 def _after_alarms(alarms: Sequence[Verdict], looked: _Looked, alerts: list[Alert]) -> list[Transition]:
     """Put alarms under alerts, then see which alerts are over."""
-    happened: dict[str, Transition] = {}
+    happened: dict[Trouble, Transition] = {}
     moved = looked.moved([looked.window])
     for one in alarms:
         standing = [*(alert for alert in alerts if alert.resolved is None)]
-        severity = causes.severity_of(one.key.family)
-        cause = causes.cause_of(one, standing, moved)
-        name = f"{severity} {cause}"
-        before = happened.get(name)
-        found = before.alert if before else _find(alerts, cause, severity)
-        transition = _taken_in(one, found, cause, looked, before)
-        happened[name] = transition
-        alerts[:] = [alert for alert in alerts if f"{alert.severity} {alert.cause}" != name] + [transition.alert]
+        trouble = (causes.severity_of(one.key.family), causes.cause_of(one, standing, moved))
+        before = happened.get(trouble)
+        found = before.alert if before else _find(alerts, trouble)
+        transition = _taken_in(one, found, trouble, looked, before)
+        happened[trouble] = transition
+        alerts[:] = [alert for alert in alerts if alert.trouble != trouble] + [transition.alert]
     happened |= {
-        f"{alert.severity} {alert.cause}": _goes_on(alert, looked)
+        alert.trouble: _goes_on(alert, looked)
         for alert in alerts
-        if alert.resolved is None and f"{alert.severity} {alert.cause}" not in happened
+        if alert.resolved is None and alert.trouble not in happened
     }
     return [_told(transition, looked) for transition in happened.values()]
 
 
-def _find(alerts: Sequence[Alert], cause: str, severity: str) -> Alert | None:
-    same = [alert for alert in alerts if alert.cause == cause and alert.severity == severity]
+def _find(alerts: Sequence[Alert], trouble: Trouble) -> Alert | None:
+    same = [alert for alert in alerts if alert.trouble == trouble]
     return max(same, key=lambda alert: (alert.resolved is None, alert.opened), default=None)
 
 
-def _taken_in(one: Verdict, found: Alert | None, cause: str, looked: _Looked, before: Transition | None) -> Transition:
+def _taken_in(
+    one: Verdict, found: Alert | None, trouble: Trouble, looked: _Looked, before: Transition | None
+) -> Transition:
     """An alarm joins the alert of its cause, opens it again, or opens a new one."""
     end = looked.window.end
     evidence = (*before.evidence, one) if before else (one,)
     if found is None or (found.resolved is not None and end - found.resolved > looked.policy.cool_down):
+        severity, cause = trouble
         since = looked.since(one).start
-        alert = Alert(
-            cause=cause, severity=causes.severity_of(one.key.family), keys=(one.key,), since=since, opened=end
-        )
+        alert = Alert(cause=cause, severity=severity, keys=(one.key,), since=since, opened=end)
         return Transition(happening="opened", alert=alert, evidence=evidence)
     keys = causes.merged(found.keys, [one.key])
     if found.resolved is not None:
