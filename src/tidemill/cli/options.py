@@ -23,6 +23,18 @@ Selectors = Annotated[
     argument(about="Assets by name or pattern: NAME with all it reads, NAME+ also with all that read it."),
 ]
 
+Host = Annotated[str, option("--host", about="The address the server listens on.")]
+Port = Annotated[int, option("--port", about="Its port; 0 takes a free one.", least=0, most=65535)]
+Workers = Annotated[int, option("--workers", about="Processes that answer.", least=1, most=64)]
+Certfile = Annotated[str, option("--certfile", metavar="FILE", about="Certificate for HTTPS, in PEM.")]
+Keyfile = Annotated[str, option("--keyfile", metavar="FILE", about="Its private key, in PEM.")]
+BehindProxy = Annotated[
+    bool, option("--behind-proxy", about="A proxy before the server speaks HTTPS with its clients.")
+]
+AllowHost = Annotated[
+    list[str] | None, option("--allow-host", metavar="NAME", about="A host name the server answers for, besides.")
+]
+
 
 @contextlib.contextmanager
 def entered(folder: Path) -> Iterator[Project]:

@@ -12,7 +12,17 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from click.exceptions import Exit
 
-from tidemill.cli.options import AsJson, ProjectFolder
+from tidemill.cli.options import (
+    AllowHost,
+    AsJson,
+    BehindProxy,
+    Certfile,
+    Host,
+    Keyfile,
+    Port,
+    ProjectFolder,
+    Workers,
+)
 from tidemill.cli.parameters import option
 from tidemill.cli.stopping import UntilProcessEnds, ended_with
 from tidemill.core.errors import SettingsError
@@ -24,17 +34,13 @@ TOKENS_FILE = "TIDEMILL_TOKENS_FILE"
 
 
 def serve(
-    host: Annotated[str, option("--host", about="The address to listen on.")] = "127.0.0.1",
-    port: Annotated[int, option("--port", about="The port; 0 takes a free one.", least=0, most=65535)] = 8050,
-    workers: Annotated[int, option("--workers", about="Processes that answer.", least=1, most=64)] = 1,
-    certfile: Annotated[str, option("--certfile", metavar="FILE", about="Certificate for HTTPS, in PEM.")] = "",
-    keyfile: Annotated[str, option("--keyfile", metavar="FILE", about="Its private key, in PEM.")] = "",
-    behind_proxy: Annotated[
-        bool, option("--behind-proxy", about="A proxy before this server speaks HTTPS with its clients.")
-    ] = False,
-    allow_host: Annotated[
-        list[str] | None, option("--allow-host", metavar="NAME", about="A host name it answers for, besides.")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8050,
+    workers: Workers = 1,
+    certfile: Certfile = "",
+    keyfile: Keyfile = "",
+    behind_proxy: BehindProxy = False,
+    allow_host: AllowHost = None,
     collect: Annotated[
         bool, option("--collect/--no-collect", about="Move the prediction log into the lake meanwhile.")
     ] = True,

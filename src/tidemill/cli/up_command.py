@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from click.exceptions import Exit
 
-from tidemill.cli.options import ProjectFolder
+from tidemill.cli.options import AllowHost, BehindProxy, Certfile, Host, Keyfile, Port, ProjectFolder, Workers
 from tidemill.cli.parameters import option
 from tidemill.core.clock import Clock
 from tidemill.core.errors import SettingsError
@@ -24,17 +24,13 @@ class Log(StrEnum):
 
 
 def up(
-    host: Annotated[str, option("--host", about="The address the server listens on.")] = "127.0.0.1",
-    port: Annotated[int, option("--port", about="Its port; 0 takes a free one.", least=0, most=65535)] = 8050,
-    workers: Annotated[int, option("--workers", about="Processes that answer.", least=1, most=64)] = 1,
-    certfile: Annotated[str, option("--certfile", metavar="FILE", about="Certificate for HTTPS, in PEM.")] = "",
-    keyfile: Annotated[str, option("--keyfile", metavar="FILE", about="Its private key, in PEM.")] = "",
-    behind_proxy: Annotated[
-        bool, option("--behind-proxy", about="A proxy before the server speaks HTTPS with its clients.")
-    ] = False,
-    allow_host: Annotated[
-        list[str] | None, option("--allow-host", metavar="NAME", about="A host name the server answers for, besides.")
-    ] = None,
+    host: Host = "127.0.0.1",
+    port: Port = 8050,
+    workers: Workers = 1,
+    certfile: Certfile = "",
+    keyfile: Keyfile = "",
+    behind_proxy: BehindProxy = False,
+    allow_host: AllowHost = None,
     without: Annotated[
         list[str] | None, option("--without", metavar="PART", about="Leave a part out; it may run elsewhere.")
     ] = None,
