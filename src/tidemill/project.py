@@ -495,7 +495,7 @@ class Project:
         return statuses(self.db, self.keep, changes=changes)
 
     def overview(self) -> dict[str, list[dict[str, Any]]]:
-        """The whole system at a glance, as plain data: deployments, parts, log, schedules, runs."""
+        """The whole system at a glance, as plain data: deployments, alerts, retraining, parts, log, schedules, runs."""
         from tidemill.runner.overview import Seen, overview
 
         return overview(

@@ -13,7 +13,7 @@ from tidemill.runner.result import text_table
 Rows = list[dict[str, Any]]
 
 _COLOURS = {"up": "32", "ok": "32", "gone": "31", "failed": "31", "lost": "31", "stopped": "31", "silent": "33"}
-_COLOURS |= {"missed": "33", "interrupted": "33", "cancelled": "33", "running": "36"}
+_COLOURS |= {"missed": "33", "interrupted": "33", "cancelled": "33", "running": "36", "refused": "31", "done": "32"}
 _WORD = re.compile(rf"(?<=  )(?:{'|'.join(_COLOURS)})(?=  |$)|due since [-0-9: ]+[0-9]", re.MULTILINE)
 
 
@@ -49,6 +49,27 @@ def alerts(rows: Rows) -> str:
         return "none is open"
     lines = [(one["alert"], _when(one["since"]), one["headline"], one["acknowledged_by"] or "") for one in rows]
     return text_table(["alert", "since (UTC)", "what", "seen by"], lines, widest=100)
+
+
+def retraining(rows: Rows) -> str:
+    """One line a request."""
+    if not rows:
+        return "none: tidemill retrain NAME asks for a new version"
+    lines = [
+        (
+            one["request"],
+            one["deployment"],
+            ", ".join(one["asked_by"]),
+            "; ".join(f"{it['cause']}: {it['why']}" if it["why"] else it["cause"] for it in one["reasons"]),
+            one["asked"],
+            _when(one["asked_at"]),
+            one["status"],
+            one["outcome"] + (f" until {_when(one['not_before'])}" if one["not_before"] else ""),
+        )
+        for one in rows
+    ]
+    heads = ["request", "deployment", "asked by", "for", "times", "since (UTC)", "state", "because"]
+    return text_table(heads, lines, widest=80)
 
 
 def sinks(rows: Rows) -> str:
@@ -135,6 +156,7 @@ def runs(rows: Rows) -> str:
 SHOW: Mapping[str, Callable[[Rows], str]] = {
     "deployments": deployments,
     "alerts": alerts,
+    "retraining": retraining,
     "sinks": sinks,
     "parts": parts,
     "log": log,

@@ -1,4 +1,4 @@
-"""The whole system at a glance, as plain data: one section each for deployments, alerts, sinks, parts, log and so on.
+"""The whole system at a glance, as plain data: one section each for deployments, alerts, retraining, parts and so on.
 
 A new section is a row of `SECTIONS`, and how it reads in the terminal a row of `cli.status_page.SHOW`.
 """
@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.settings import Settings
+from tidemill.runner.retrain.standing import standing_requests
 from tidemill.runner.status import statuses
 from tidemill.serving.log.lag import lag
 from tidemill.warehouse.control.alerts import list_alerts
@@ -78,6 +79,11 @@ def alerts(seen: Seen) -> list[dict[str, Any]]:
         for one in list_alerts(seen.db)
         if one.state == "open" and one.severity == "page"
     ]
+
+
+def retraining(seen: Seen) -> list[dict[str, Any]]:
+    """New versions that were asked for: open requests, and those that came to an end of late."""
+    return standing_requests(seen.db, seen.now)
 
 
 def sinks(seen: Seen) -> list[dict[str, Any]]:
@@ -159,6 +165,7 @@ def runs(seen: Seen) -> list[dict[str, Any]]:
 SECTIONS: Mapping[str, Callable[[Seen], list[dict[str, Any]]]] = {
     "deployments": deployments,
     "alerts": alerts,
+    "retraining": retraining,
     "sinks": sinks,
     "parts": parts,
     "log": log,
