@@ -14,13 +14,22 @@ from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.project import open_project
 from tidemill.runner.alerts import record_alerts
 
+SETTINGS = """
+[alerts.file]
+kind = "log"
+file = "told.jsonl"
+
+[deployments.price_model.monitor]
+owner = "pricing"
+runbook = "https://wiki.example.org/price"
+"""
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
 
 @pytest.fixture
 def alarmed(project: Path) -> Path:
     """A project with an open alert about missing values, and a diagnosis of the feature behind it."""
-    (project / "tidemill.toml").write_text('[alerts.file]\nkind = "log"\nfile = "told.jsonl"\n')
+    (project / "tidemill.toml").write_text(SETTINGS)
     with open_project(project) as opened:
         for number, value in enumerate([0.01, 0.4, 0.41, 0.42]):
             window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
@@ -58,6 +67,9 @@ def test_an_alert_is_shown_with_evidence_chart_and_what_to_do(command: RunComman
     assert "items: share 0.42 beyond 0.05, p = 1.0e-09, 900 rows against training" in shown.out
     assert "items: psi 0.42, importance 70%" in shown.out
     assert "2026-03-03 00:00  ████" in shown.out
+    assert "owner: pricing\nrunbook: https://wiki.example.org/price\n" in shown.out
+    listed = command("alerts", "--json").json()["alerts"][0]
+    assert (listed["owner"], listed["runbook"]) == ("pricing", "https://wiki.example.org/price")
     assert "next: ask whoever fills the column" in shown.out
     assert [one["happening"] for one in command("alerts", "show", "1", "--json").json()["events"]] == ["opened"]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 from tidemill.core.alerting import sink_settings
 from tidemill.core.errors import SettingsError
 from tidemill.core.sections import one_deployment
+from tidemill.core.settings import read_settings
 
 MAIL = {"kind": "email", "host": "mail.example.org", "sender": "a@example.org", "to": ["b@example.org"]}
 
@@ -55,6 +57,54 @@ def test_the_text_of_a_secret_stands_in_no_message() -> None:
         sink_settings({"ops": {"kind": "webhook", "url": "https://x", "secret": "abcdef"}}, nowhere)
 
     assert "abcdef" not in caught.value.render()
+
+
+def test_the_line_of_a_refused_secret_is_not_shown_either(tmp_path: Path) -> None:
+    lines = ["[alerts.ops]", 'kind = "webhook"', 'url = "https://x"', 'secret = "abcdef"']
+    (tmp_path / "tidemill.toml").write_text("\n".join(lines))
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings(tmp_path)
+
+    assert "tidemill.toml:4" in caught.value.render()
+    assert "abcdef" not in caught.value.render()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "said"),
+    [
+        ("owner", "two\nlines", "one line"),
+        ("owner", "x" * 201, "at most 200"),
+        ("owner", " ada", "without blanks"),
+        ("owner", "ada, password=abcdef", "holds a secret"),
+        ("runbook", "wiki/churn", "must be an address"),
+        ("runbook", "javascript:alert(1)", "must be an address"),
+        ("runbook", "https://", "must be an address"),
+        ("runbook", "https://x:0/", "must be an address"),
+        ("runbook", "https://x:port/", "must be an address"),
+        ("runbook", "https://[x/", "must be an address"),
+        ("runbook", 'https://x/"><script>', "must be an address"),
+        ("runbook", "${RUNBOOK}", "must be an address"),
+        ("runbook", "https://x/" + "a" * 2_000, "must be an address"),
+        ("runbook", "https://ada:abcdef@x/", "holds a user or a password"),
+        ("runbook", "https://x/a?token=abcdef", r"holds a secret \(token\)"),
+        ("runbook", "https://x/a#/page?access_token=abcdef", r"holds a secret \(access_token\)"),
+        ("runbook", "https://hooks.slack.com/services/abcdef", "holds the address of a Slack hook"),
+    ],
+)
+def test_owner_and_runbook_are_plain_and_hold_no_secret(name: str, value: str, said: str) -> None:
+    with pytest.raises(SettingsError, match=rf"monitor\.{name} .*{said}") as caught:
+        one_deployment("churn", {"monitor": {name: value}})
+
+    assert "abcdef" not in caught.value.render()
+
+
+def test_owner_and_runbook_may_be_what_people_write() -> None:
+    address = "https://wiki.example.org:8443/runbooks/churn?page=1&key=OPS-1#first-steps"
+
+    found = one_deployment("churn", {"monitor": {"owner": "Équipe données, #churn", "runbook": address}}).monitor
+
+    assert (found.owner, found.runbook) == ("Équipe données, #churn", address)
 
 
 def test_variables_and_files_are_where_secrets_come_from() -> None:

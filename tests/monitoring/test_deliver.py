@@ -9,6 +9,8 @@ import json
 import socket
 import struct
 import threading
+from email import message_from_string
+from email.message import Message
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
@@ -42,6 +44,8 @@ TOLD: dict[str, Any] = {
     ],
     "explained": [],
     "next_step": "ask whoever fills the column",
+    "owner": "the <income> team",
+    "runbook": "https://wiki.example.org/churn?a=1&b=2",
     "look": "tidemill alerts show 3",
     "chart": {
         "title": "share of income",
@@ -116,6 +120,10 @@ def test_slack_is_told_in_its_own_markup_with_names_escaped(
     said = json.loads(web.seen[0][1])
     assert said["text"].startswith("[opened] churn: the share of missing values changed in &lt;income&gt;")
     assert "income: share 0.4 (0.35 to 0.45) beyond 0.05" in said["blocks"][0]["text"]["text"]
+    assert (
+        "owner: the &lt;income&gt; team\nrunbook: https://wiki.example.org/churn?a=1&amp;b=2\n"
+        in (said["blocks"][0]["text"]["text"])
+    )
 
 
 def test_mail_goes_encrypted_after_a_login_with_text_html_and_chart(
@@ -137,6 +145,24 @@ def test_mail_goes_encrypted_after_a_login_with_text_html_and_chart(
     assert "Message-ID: <mail-0000@example.org>" in text
     assert "&lt;income&gt;" in text
     assert 'filename="alert-3.svg"' in text
+    parts = {part.get_content_type(): content(part) for part in parsed(text).walk() if not part.is_multipart()}
+    address = "https://wiki.example.org/churn?a=1&amp;b=2"
+    assert "owner: the <income> team\nrunbook: https://wiki.example.org/churn?a=1&b=2\n" in parts["text/plain"]
+    assert f'owner: the &lt;income&gt; team\nrunbook: <a href="{address}">{address}</a>' in parts["text/html"]
+    assert f'owner: the &lt;income&gt; team</tspan><tspan> · </tspan><a href="{address}">' in parts["image/svg+xml"]
+
+
+def test_a_message_that_waited_through_an_upgrade_is_sent_without_an_owner(
+    db: Database, hands: Hands, tmp_path: Path, web: Web
+) -> None:
+    old = {name: value for name, value in TOLD.items() if name not in ("owner", "runbook")}
+    with db.write() as tx:
+        add_deliveries(tx, alert=None, happening="opened", message=to_json(old), now=hands.now, sinks={"team": "a"})
+
+    passed = passing(db, hands, sinks(team={"kind": "slack", "url": web.url}), tmp_path)
+
+    assert passed.sent == {"team": 1}
+    assert b"owner" not in web.seen[0][1]
 
 
 @pytest.mark.parametrize("wrong", ["no tls", "unknown certificate", "recipient refused", "nobody there"])
@@ -159,6 +185,17 @@ def test_mail_that_cannot_go_waits_with_the_reason(
     assert expected[wrong] in passed.failed["mail"]
     assert post.mails == []
     assert (sink_states(db)[0].waiting, sink_states(db)[0].given_up) == (1, 0)
+
+
+def parsed(text: str) -> Message:
+    """A mail as its reader's program takes it apart."""
+    return message_from_string(text.replace("\r\n", "\n"))
+
+
+def content(part: Message) -> str:
+    found = part.get_payload(decode=True)
+    assert isinstance(found, bytes)
+    return found.decode()
 
 
 def free_port() -> int:

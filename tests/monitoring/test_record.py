@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -11,7 +12,7 @@ from tests.monitoring.conftest import Hands
 
 from tidemill.core.alerting import sink_settings
 from tidemill.core.errors import NotFoundError, SettingsError
-from tidemill.monitoring.alert import Transition
+from tidemill.monitoring.alert import NOBODY, Contact, Transition
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.people import acknowledge, mute, rate, unmute
@@ -68,6 +69,24 @@ def test_an_alert_is_written_with_its_evidence_chart_and_next_step(db: Database,
     assert [(one["subject"], one["value"], one["limit"]) for one in alert.evidence] == [("age", 0.4, 0.05)]
     assert [one["value"] for one in alert.chart["windows"]] == [0.001, 0.4, 0.4]
     assert "predictions go on" in alert.next_step
+
+
+def test_owner_and_runbook_are_those_of_the_settings_now(db: Database, hands: Hands) -> None:
+    def see(number: int, contact: Contact) -> None:
+        window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
+        clock = hands.clock()
+        record(db, "churn", window, [burst()], policy=Policy(), sinks=SINKS, clock=clock, contact=contact)
+
+    see(0, NOBODY)
+    see(1, Contact(owner="ada"))
+    assert (get_alert(db, 1).owner, get_alert(db, 1).runbook) == ("ada", "")
+    see(2, Contact(owner="ben", runbook="https://wiki.example.org/churn"))
+
+    (row,) = read_table(db, TABLES["alerts"]).to_pylist()
+    with db.read() as tx:
+        told = tx.value("SELECT message FROM alert_deliveries WHERE sink = 'file'")
+    assert (row["owner"], row["runbook"]) == ("ben", "https://wiki.example.org/churn")
+    assert (json.loads(told)["owner"], json.loads(told)["runbook"]) == ("ada", "")
 
 
 def test_events_and_messages_tell_each_thing_once(db: Database, see: See) -> None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.cli.words import count, paint, wants_colour
 from tidemill.monitoring.chart import chart_lines
-from tidemill.monitoring.words import evidence_line, explained_line
+from tidemill.monitoring.words import contact_lines, evidence_line, explained_line
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def list_text(alerts: Sequence[AlertRow], *, others: int, now: datetime) -> str:
     if not alerts:
         return f"no open alerts{f' ({rest})' if rest else ''}"
     rows = [
-        (one.number, _state(one, now), f"{one.since:%Y-%m-%d %H:%M}", one.headline, one.acknowledged_by or "")
+        (one.number, _state(one, now), _at(one.since), one.headline, one.owner, one.acknowledged_by or "")
         for one in alerts
     ]
-    table = text_table(["alert", "state", "since (UTC)", "what", "seen by"], rows, widest=100)
+    table = text_table(["alert", "state", "since (UTC)", "what", "owner", "seen by"], rows, widest=100)
     return f"{table}\n{rest}" if rest else table
 
 
@@ -52,7 +52,7 @@ def alert_text(alert: AlertRow, events: Sequence[AlertEvent]) -> str:
     )
     if alert.chart.get("windows"):
         lines += ["", *chart_lines(alert.chart, plain=_plain())]
-    lines += ["", f"next: {alert.next_step}"]
+    lines += ["", f"next: {alert.next_step}", *contact_lines(alert.owner, alert.runbook)]
     if events:
         rows = [(f"{one.at:%Y-%m-%d %H:%M}", one.happening, one.who, one.detail) for one in events]
         lines += ["", text_table(["at (UTC)", "what", "who", "why"], rows, widest=80)]
@@ -87,6 +87,10 @@ def _state(one: AlertRow, now: datetime) -> str:
     muted = ", muted" if one.muted_until is not None and one.muted_until > now else ""
     kind = "" if one.severity == "page" else " diagnosis"
     return f"{one.state}{kind}{muted}"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"
 
 
 def _section(name: str, lines: Sequence[str]) -> list[str]:

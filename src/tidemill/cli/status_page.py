@@ -47,8 +47,10 @@ def alerts(rows: Rows) -> str:
     """One line each."""
     if not rows:
         return "none is open"
-    lines = [(one["alert"], _when(one["since"]), one["headline"], one["acknowledged_by"] or "") for one in rows]
-    return text_table(["alert", "since (UTC)", "what", "seen by"], lines, widest=100)
+    lines = [
+        (one["alert"], _when(one["since"]), one["headline"], one["owner"], one["acknowledged_by"] or "") for one in rows
+    ]
+    return text_table(["alert", "since (UTC)", "what", "owner", "seen by"], lines, widest=100)
 
 
 def retraining(rows: Rows) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean
-from tidemill.core.secrets import is_variable
+from tidemill.core.secrets import hidden_place, is_variable
 
 ALERTING: tuple[Entry, ...] = (
     Entry(
@@ -223,7 +223,8 @@ def _check_secrets(path: str, values: Mapping[str, Any], place: Place) -> None:
         if not url.startswith(("http://", "https://")):
             raise SettingsError(f"{path}.url must begin with http:// or https://", where=place(f"{path}.url"))
         if "@" in url.partition("://")[2].partition("/")[0]:
-            raise SettingsError(f"{path}.url must not hold a user or a password", where=place(f"{path}.url"))
+            where = hidden_place(place(f"{path}.url"))
+            raise SettingsError(f"{path}.url must not hold a user or a password", where=where)
     # Whoever has the address of a Slack hook can write to the channel.
     secret = [one for one in ("secret", "password") if values[one] and not is_variable(values[one])]
     secret += ["url"] if url.startswith("https://hooks.slack.com/") else []
@@ -231,6 +232,6 @@ def _check_secrets(path: str, values: Mapping[str, Any], place: Place) -> None:
         name = secret[0]
         raise SettingsError(
             f"{path}.{name} is a secret in plain text",
-            where=place(f"{path}.{name}"),
+            where=hidden_place(place(f"{path}.{name}")),
             hint=f"write {name} = '${{NAME}}' and export NAME, or name a file with mode 0600: {name}_file = '...'",
         )

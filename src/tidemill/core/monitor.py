@@ -6,12 +6,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlsplit
 
 from tidemill.core.entries import Entry, Place
 from tidemill.core.errors import SettingsError
+from tidemill.core.secrets import hidden_place, scrub, secret_in_url
 
 LEAST_WINDOW = timedelta(minutes=1)
 WEEK = timedelta(days=7)
+LONGEST_OWNER = 200
+LONGEST_RUNBOOK = 2_000
 
 MONITOR: tuple[Entry, ...] = (
     Entry(name="enabled", default=True, doc="Whether the deployment is watched."),
@@ -102,6 +106,16 @@ MONITOR: tuple[Entry, ...] = (
         high=1,
         doc="Fewer answers than this share of the same period before are too few; 0 only minds none at all.",
     ),
+    Entry(
+        name="owner",
+        default="",
+        doc="Who looks after the deployment, as people there call them; it stands in each alert and message.",
+    ),
+    Entry(
+        name="runbook",
+        default="",
+        doc="The address (http or https) of the page that says what to do; it stands in each alert and message.",
+    ),
 )
 
 
@@ -128,11 +142,15 @@ class MonitorSettings:
     max_latency_ms: float
     max_error_share: float
     min_traffic: float
+    owner: str
+    runbook: str
 
 
 def monitor_settings(path: str, values: Mapping[str, Any], place: Place) -> MonitorSettings:
     """The settings of one deployment, from the checked values of its rows."""
     settings = MonitorSettings(**values)
+    _check_owner(f"{path}.monitor.owner", settings.owner, place)
+    _check_runbook(f"{path}.monitor.runbook", settings.runbook, place)
     if settings.window < LEAST_WINDOW:
         raise SettingsError(f"{path}.monitor.window must be a minute or more", where=place(f"{path}.monitor.window"))
     if not settings.season:
@@ -144,3 +162,38 @@ def monitor_settings(path: str, values: Mapping[str, Any], place: Place) -> Moni
             hint="the window's own length compares each with the one before",
         )
     return settings
+
+
+def _check_owner(path: str, owner: str, place: Place) -> None:
+    """A name goes into the lines of messages: it is one line, and no secret."""
+    if len(owner) > LONGEST_OWNER or not owner.isprintable() or owner != owner.strip():
+        raise SettingsError(
+            f"{path} must be one line of at most {LONGEST_OWNER} characters, without blanks around it",
+            where=place(path),
+        )
+    if scrub(owner) != owner:
+        raise SettingsError(f"{path} holds a secret, and goes into every message", where=hidden_place(place(path)))
+
+
+def _check_runbook(path: str, runbook: str, place: Place) -> None:
+    """An address goes to every sink as it is: it leads to a page, and opens nothing by itself."""
+    if not runbook:
+        return
+    if secret := secret_in_url(runbook):
+        raise SettingsError(
+            f"{path} holds {secret}, and goes into every message",
+            where=hidden_place(place(path)),
+            hint="name the address of the page alone; whoever opens it logs in there",
+        )
+    try:
+        parts = urlsplit(runbook)
+        good = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        good = False
+    plain = runbook.isprintable() and not any(character in ' <>"${}|' for character in runbook)
+    if not good or not plain or len(runbook) > LONGEST_RUNBOOK:
+        raise SettingsError(
+            f"{path} must be an address that begins with https:// or http://; got {runbook[:80]!r}",
+            where=place(path),
+            hint="such as https://wiki.example.org/runbooks/churn; nothing is taken from the environment",
+        )

@@ -9,10 +9,11 @@ from __future__ import annotations
 import re
 import stat
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from pathlib import Path
-from urllib.parse import quote, quote_plus
+from urllib.parse import parse_qsl, quote, quote_plus, urlsplit
 
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, Where
 
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 HIDDEN = "..."
@@ -21,6 +22,12 @@ HIDDEN = "..."
 _VALUE = r"""('[^']*'|"[^"]*"|[^\s;&,'"]+)"""
 _GIVEN = re.compile(rf"\b((?:ssl)?(?:password|passwd|pwd)|secret|session_token)(\s*[=:]\s*){_VALUE}", re.IGNORECASE)
 _IN_URL = re.compile(r"(\b[a-z][a-z0-9+]*://[^\s:/@]*:)[^\s@/]+(@)", re.I)
+
+_TOKENS = frozenset(
+    {"access_token", "api_key", "apikey", "auth", "password", "passwd", "pwd", "secret", "sig", "signature", "token"}
+)
+_SIGNED = ("x-amz-", "x-goog-")
+"""What addresses call what lets their reader in."""
 
 
 def has_variable(text: str) -> bool:
@@ -85,6 +92,30 @@ def scrub(text: str, secrets: Iterable[str] = ()) -> str:
         text = text.replace(secret, HIDDEN)
     text = _GIVEN.sub(lambda found: f"{found.group(1)}{found.group(2)}{HIDDEN}", text)
     return _IN_URL.sub(rf"\1{HIDDEN}\2", text)
+
+
+def secret_in_url(url: str) -> str:
+    """What of an address lets in whoever has it: '' where nothing does."""
+    rest = url.partition("://")[2]
+    if "@" in re.split(r"[/?#]", rest, maxsplit=1)[0]:
+        return "a user or a password"
+    # Whoever has the address of a Slack hook can write to the channel.
+    if rest.lower().startswith("hooks.slack.com/"):
+        return "the address of a Slack hook"
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ""
+    given = parse_qsl(f"{parts.query}&{parts.fragment.rpartition('?')[2]}")
+    secret = [name for name, _ in given if name.lower() in _TOKENS or name.lower().startswith(_SIGNED)]
+    return f"a secret ({secret[0]})" if secret else ""
+
+
+def hidden_place(where: Where | None) -> Where | None:
+    """A line of settings without what it sets: a secret that was refused is not shown either."""
+    if where is None or "=" not in where.text:
+        return where
+    return replace(where, text=f"{where.text.partition('=')[0]}= {HIDDEN}")
 
 
 def _forms(secret: str) -> set[str]:

@@ -57,6 +57,17 @@ class Alert:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Contact:
+    """Who looks after a deployment, and the page that says what to do; '' where nobody said."""
+
+    owner: str = ""
+    runbook: str = ""
+
+
+NOBODY = Contact()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Transition:
     """What a window did to an alert.
 

@@ -9,7 +9,8 @@ from typing import Any
 
 BAR, LIMIT = "█", "│"
 _PLAIN_BAR, _PLAIN_LIMIT = "#", "|"
-WIDTH, HEIGHT, FOOT, HEAD = 560.0, 190.0, 24.0, 30.0
+WIDTH, HEIGHT, FOOT, HEAD, CONTACT = 560.0, 190.0, 24.0, 30.0, 20.0
+_LONGEST = 44
 
 Chart = Mapping[str, Any]
 
@@ -41,8 +42,11 @@ def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool 
     return lines
 
 
-def chart_svg(chart: Chart) -> str:
-    """Bars, the limit as a line, and the windows of the alert in another colour. It needs no font, script or style."""
+def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
+    """Bars, the limit as a line, the windows of the alert in another colour, and below them whom it concerns.
+
+    It needs no font, script or style.
+    """
     windows = list(chart["windows"])
     limit = chart["limit"] or 0.0
     largest = max([abs(one["value"] or 0.0) for one in windows] + [limit]) or 1.0
@@ -72,11 +76,30 @@ def chart_svg(chart: Chart) -> str:
             f'<text x="0" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555">{first}</text>'
             f'<text x="{WIDTH:.0f}" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555" text-anchor="end">{last}</text>'
         )
+    contact = _contact(owner, runbook)
+    height = HEIGHT + (CONTACT if contact else 0.0)
+    parts.append(contact)
     return (
-        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {HEIGHT:.0f}" width="{WIDTH:.0f}"'
-        f' height="{HEIGHT:.0f}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>'
+        f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH:.0f} {height:.0f}" width="{WIDTH:.0f}"'
+        f' height="{height:.0f}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _contact(owner: str, runbook: str) -> str:
+    """A line with the owner and a link to the runbook; '' without either."""
+    said = [f"<tspan>owner: {escape(_cut(owner))}</tspan>"] if owner else []
+    if runbook:
+        shown = f'<tspan fill="#1a56a0" text-decoration="underline">{escape(_cut(runbook))}</tspan>'
+        said.append(f'<a href="{escape(runbook)}">{shown}</a>')
+    if not said:
+        return ""
+    y = HEIGHT + CONTACT - 8
+    return f'<text x="0" y="{y:.0f}" font-size="11" fill="#555555">{"<tspan> · </tspan>".join(said)}</text>'
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 1]}…"
 
 
 def _moment(text: str) -> str:

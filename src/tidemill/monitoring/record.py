@@ -13,7 +13,7 @@ from tidemill.core.alerting import SinkSettings
 from tidemill.core.clock import Clock
 from tidemill.core.names import name_key
 from tidemill.monitoring import words
-from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.alert import NOBODY, Alert, Contact, Transition
 from tidemill.monitoring.budget import AT_ONCE, Policy
 from tidemill.monitoring.decide import Decision, decide, keep_windows
 from tidemill.monitoring.measurement import Measurement, Window
@@ -35,6 +35,7 @@ def record(
     policy: Policy,
     sinks: Mapping[str, SinkSettings],
     clock: Clock,
+    contact: Contact = NOBODY,
 ) -> list[Transition]:
     """Decide on a window and write down what came of it.
 
@@ -55,7 +56,9 @@ def record(
         decision = decide(given, window, past, alerts, policy, floors=floors(tx, deployment))
         _keep(tx, deployment, window, decision, past, policy)
         charted = {**past, **{one.key: [one, *_others(past, one)] for one in decision.verdicts}}
-        return [_write(tx, deployment, window, one, rows, charted, sinks, clock) for one in decision.transitions]
+        return [
+            _write(tx, deployment, window, one, rows, charted, sinks, clock, contact) for one in decision.transitions
+        ]
 
 
 def floors(tx: Database | Tx, deployment: str) -> dict[Key, float]:
@@ -108,10 +111,11 @@ def _write(
     charted: Mapping[Key, Sequence[Verdict]],
     sinks: Mapping[str, SinkSettings],
     clock: Clock,
+    contact: Contact,
 ) -> Transition:
     """Write one transition: the alert's row, an event unless it only goes on, and its messages."""
     before = rows.get(int(transition.alert.id or 0))
-    row = _row(deployment, transition, before, _chart(transition, charted))
+    row = _row(deployment, transition, before, _chart(transition, charted), contact)
     if before is None:
         row = replace(row, muted_until=_muted(tx, row))
     number = kept.save_alert(tx, row)
@@ -135,6 +139,7 @@ def _write(
             chart=row.chart,
             at=clock.now(),
             evidence=row.evidence,
+            contact=contact,
         )
         add_deliveries(
             tx,
@@ -167,7 +172,9 @@ def _muted(tx: Tx, row: AlertRow) -> Any:
     return same[0].muted_until if same else None
 
 
-def _row(deployment: str, transition: Transition, before: AlertRow | None, chart: Mapping[str, Any]) -> AlertRow:
+def _row(
+    deployment: str, transition: Transition, before: AlertRow | None, chart: Mapping[str, Any], contact: Contact
+) -> AlertRow:
     alert = transition.alert
     evidence = [_plain(words.facts(one)) for one in transition.evidence]
     explained = [_plain(words.facts(one)) for one in transition.explained]
@@ -189,6 +196,8 @@ def _row(deployment: str, transition: Transition, before: AlertRow | None, chart
         explained=explained,
         chart=chart,
         next_step=words.next_step(alert),
+        owner=contact.owner,
+        runbook=contact.runbook,
     )
     if before is None:
         return now

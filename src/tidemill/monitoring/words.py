@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
-from tidemill.monitoring.alert import Alert, Transition
+from tidemill.monitoring.alert import Alert, Contact, Transition
 from tidemill.monitoring.families import FAMILIES
 from tidemill.monitoring.verdict import Verdict
 
@@ -94,8 +94,20 @@ def explained_line(one: Facts) -> str:
     return f"{one['subject']}: {one['test']} {_number(one['value'])}{weight}"
 
 
+def contact_lines(owner: str, runbook: str) -> list[str]:
+    """Who looks after it, and the page that says what to do, where somebody said so."""
+    return [f"{name}: {said}" for name, said in (("owner", owner), ("runbook", runbook)) if said]
+
+
 def message(
-    transition: Transition, *, number: int, deployment: str, chart: Facts, at: datetime, evidence: Sequence[Facts]
+    transition: Transition,
+    *,
+    number: int,
+    deployment: str,
+    chart: Facts,
+    at: datetime,
+    evidence: Sequence[Facts],
+    contact: Contact,
 ) -> dict[str, Any]:
     """What a sink is sent, as plain data."""
     alert = transition.alert
@@ -114,6 +126,8 @@ def message(
         "evidence": list(evidence),
         "explained": [facts(one) for one in transition.explained],
         "next_step": next_step(alert),
+        "owner": contact.owner,
+        "runbook": contact.runbook,
         "look": f"tidemill alerts show {number}",
         "chart": dict(chart),
     }
@@ -129,6 +143,8 @@ def plain_text(told: Facts) -> str:
     lines = [told["headline"], "", f"{told['happening']}; first seen in the window from {_moment(told['since'])}"]
     if told["resolved_at"]:
         lines.append(f"over since {_moment(told['resolved_at'])}: {told['reason']}")
+    # Up here: whoever cuts a long message off cuts its end. Messages that waited through an upgrade have none.
+    lines += contact_lines(told.get("owner", ""), told.get("runbook", ""))
     lines += _listed("evidence", [evidence_line(one) for one in told["evidence"]])
     lines += _listed("features that moved", [explained_line(one) for one in told["explained"]])
     if not told["resolved_at"]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.sections import DeploymentSettings, one_deployment
+from tidemill.monitoring.alert import Contact
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.deliver import Passed, deliver
 from tidemill.monitoring.record import record
@@ -51,14 +52,16 @@ def record_alerts(
         What happened to alerts, those that only go on too; ``alert.id`` is the number of ``tidemill.alerts``.
     """
     settings = stations.settings
+    watched = _deployment(settings.deployments, deployment)
     return record(
         stations.db if tx is None else tx,
         deployment,
         window,
         measurements,
-        policy=policy_of(_deployment(settings.deployments, deployment)),
+        policy=policy_of(watched),
         sinks=settings.alerts,
         clock=stations.clock,
+        contact=Contact(owner=watched.monitor.owner, runbook=watched.monitor.runbook),
     )
 
 
@@ -116,6 +119,8 @@ def send_test(stations: Stations, sink: str) -> None:
         "evidence": [],
         "explained": [],
         "next_step": "nothing",
+        "owner": "",
+        "runbook": "",
         "look": "tidemill alerts",
         "chart": {"title": "", "limit": None, "since": now.isoformat(), "windows": []},
     }

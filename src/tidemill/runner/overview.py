@@ -72,6 +72,8 @@ def alerts(seen: Seen) -> list[dict[str, Any]]:
             "alert": one.number,
             "deployment": one.deployment,
             "headline": one.headline,
+            "owner": one.owner,
+            "runbook": one.runbook,
             "since": _text(one.since),
             "acknowledged_by": one.acknowledged_by,
             "muted_until": _text(one.muted_until),

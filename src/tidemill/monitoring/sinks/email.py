@@ -45,11 +45,17 @@ def compose(letter: Letter) -> EmailMessage:
     mail["Auto-Submitted"] = "auto-generated"
     text = words.plain_text(told)
     mail.set_content(text)
-    mail.add_alternative(f'<pre style="font: 14px/1.4 monospace">{escape(text)}</pre>', subtype="html")
+    owner, runbook = told.get("owner", ""), told.get("runbook", "")
+    page = _linked(escape(text), escape(runbook))
+    mail.add_alternative(f'<pre style="font: 14px/1.4 monospace">{page}</pre>', subtype="html")
     if told["chart"].get("windows"):
-        picture = chart_svg(told["chart"]).encode()
+        picture = chart_svg(told["chart"], owner=owner, runbook=runbook).encode()
         mail.add_attachment(picture, maintype="image", subtype="svg+xml", filename=f"alert-{told['alert']}.svg")
     return mail
+
+
+def _linked(page: str, address: str) -> str:
+    return page.replace(f"runbook: {address}", f'runbook: <a href="{address}">{address}</a>', 1) if address else page
 
 
 def _open(letter: Letter) -> smtplib.SMTP:

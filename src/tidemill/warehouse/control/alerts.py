@@ -45,6 +45,8 @@ class AlertRow:
     explained: Sequence[Mapping[str, Any]]
     chart: Mapping[str, Any]
     next_step: str
+    owner: str = ""
+    runbook: str = ""
     acknowledged_by: str | None = None
     acknowledged_at: datetime | None = None
     acknowledged_why: str | None = None
@@ -186,6 +188,8 @@ _PLAIN = (
     "reopened",
     "version",
     "next_step",
+    "owner",
+    "runbook",
     "acknowledged_by",
     "acknowledged_why",
     "useful",

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables, extend_checks
-from tidemill.warehouse.control.schema_alerts import create_alert_tables
+from tidemill.warehouse.control.schema_alerts import add_contacts, create_alert_tables
 from tidemill.warehouse.control.schema_backtests import create_backtest_tables
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
 from tidemill.warehouse.control.schema_monitoring import create_monitoring_tables
@@ -49,6 +49,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=10, name="newest_rejects", apply=mark_newest_rejects),
     Migration(number=11, name="retrain_requests", apply=create_retrain_table),
     Migration(number=12, name="backtests", apply=create_backtest_tables),
+    Migration(number=13, name="alert_contacts", apply=add_contacts),
 )
 
 

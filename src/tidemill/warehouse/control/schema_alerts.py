@@ -87,3 +87,9 @@ def create_alert_tables(tx: Tx) -> None:
     """The migration that brings the tables."""
     for statement in _STATEMENTS:
         tx.execute(statement)
+
+
+def add_contacts(tx: Tx) -> None:
+    """The migration that brings who looks after a deployment, and the page that says what to do."""
+    for name in ("owner", "runbook"):
+        tx.execute(f"ALTER TABLE alerts ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")

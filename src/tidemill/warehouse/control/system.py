@@ -260,6 +260,8 @@ TABLES: dict[str, SystemTable] = {
             "reopened": "int",
             "version": "int",
             "next_step": "text",
+            "owner": "text",
+            "runbook": "text",
             "acknowledged_by": "text",
             "acknowledged_at": "time",
             "acknowledged_why": "text",
