@@ -387,7 +387,7 @@ def _write_cells(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, *, a
         low, high = np.searchsorted(rows, (start, stop))
         place = (rows[low:high] - start, columns[low:high])
         if add:
-            # Summed in doubles, as single rows and graphs do: in a matrix of floats what cancels would leave its rounding.
+            # Summed in doubles, as single rows and graphs do: in a matrix of floats what cancels leaves its rounding.
             total = np.zeros(out.shape)
             np.add.at(total, place, values[low:high])
             out[:] = total
