@@ -25,7 +25,7 @@ from tidemill.runner.placing import place
 from tidemill.runner.report import RunReport
 from tidemill.runner.result import Result
 from tidemill.runner.shape import start_of
-from tidemill.runner.steps import Job
+from tidemill.runner.steps.job import Job
 from tidemill.runner.views import SavedViews
 from tidemill.sql.statements import (
     Assert,

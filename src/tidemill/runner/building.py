@@ -12,7 +12,7 @@ from tidemill.runner.report import RunReport
 if TYPE_CHECKING:
     from tidemill.planner.plan import Plan
     from tidemill.runner.events import Event
-    from tidemill.runner.steps import Job
+    from tidemill.runner.steps.job import Job
     from tidemill.warehouse.control.leases import Lease
 
 
@@ -56,7 +56,7 @@ def _prepare(
 ) -> tuple[Plan, Callable[[str, Lease], Job]]:
     """Make the plan again, under the lease, and what its steps need to know of the statements."""
     from tidemill.runner.statements import Views
-    from tidemill.runner.steps import Job
+    from tidemill.runner.steps.job import Job
 
     plan, summaries = plan_project(site, selectors, full_refresh=full_refresh)
 

@@ -14,7 +14,7 @@ from tidemill.registry import retention, versions
 from tidemill.runner.report import RunReport
 from tidemill.runner.run import run_plan
 from tidemill.runner.scratch import sweep_copies
-from tidemill.runner.steps import Job
+from tidemill.runner.steps.job import Job
 from tidemill.warehouse.control import leases, runs
 from tidemill.warehouse.control.holders import this_process
 

@@ -16,7 +16,8 @@ from tidemill.planner.settle import settle
 from tidemill.runner.events import Event, RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
 from tidemill.runner.openlineage.listening import with_lineage_events
 from tidemill.runner.report import RunReport, StepReport
-from tidemill.runner.steps import Job, Outcome, asset_of, carry_out
+from tidemill.runner.steps.carry_out import carry_out
+from tidemill.runner.steps.job import Job, Outcome, asset_of
 from tidemill.warehouse.control import runs
 from tidemill.warehouse.control.assets import save_asset
 from tidemill.warehouse.control.runs import NewStep

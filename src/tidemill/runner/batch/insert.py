@@ -17,7 +17,7 @@ from tidemill.registry.aliases import resolve
 from tidemill.registry.lineage import name_of
 from tidemill.runner.files import FileReads
 from tidemill.runner.shape import start_of
-from tidemill.runner.steps import Job, Outcome, bind
+from tidemill.runner.steps.job import Job, Outcome, bind
 from tidemill.warehouse.control import scoring
 from tidemill.warehouse.control.assets import load_assets, save_asset
 from tidemill.warehouse.control.scoring import ScoringChunk, ScoringJob

@@ -10,7 +10,7 @@ from tidemill.runner.events import Event, RunWarned
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Plan
-    from tidemill.runner.steps import Job
+    from tidemill.runner.steps.job import Job
 
 
 @contextmanager

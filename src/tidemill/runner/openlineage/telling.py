@@ -24,7 +24,7 @@ from tidemill.warehouse.control.checks import load_checks
 
 if TYPE_CHECKING:
     from tidemill.column_lineage.graph import ColumnGraph
-    from tidemill.runner.steps import Job
+    from tidemill.runner.steps.job import Job
     from tidemill.sql.statements import Statement
 
 INTEGRATION = "TIDEMILL"
