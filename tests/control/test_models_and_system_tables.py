@@ -12,9 +12,10 @@ import pytest
 
 from tidemill.core.errors import ConflictError, NotFoundError
 from tidemill.model_types.base import Iteration
-from tidemill.warehouse.control import assets, checks, leases, metrics, models, runs, system, tables
+from tidemill.warehouse.control import assets, checks, leases, metrics, models, runs, tables
 from tidemill.warehouse.control.database import Database
 from tidemill.warehouse.control.holders import Holder, this_process
+from tidemill.warehouse.control.system.read import system_tables
 from tidemill.warehouse.protocol import TableVersion
 
 ME = this_process()
@@ -141,7 +142,7 @@ def test_the_checks_of_a_step_replace_those_of_its_first_try(db: Database) -> No
     checks.save_checks(db, "r1", "a@1", table="a", results=[Result(check="CHECK (x)")])
     checks.save_checks(db, "r1", "a@1", table="a", results=[Result(check="CHECK (x)"), failing, warned])
 
-    table = system.system_tables(db)["checks"]()
+    table = system_tables(db)["checks"]()
 
     assert table["status"].to_pylist() == ["passed", "failed", "warned"]
     assert table["check"].to_pylist() == ["CHECK (x)", "NOT NULL (a)", "UNIQUE (a)"]
@@ -151,7 +152,7 @@ def test_the_checks_of_a_step_replace_those_of_its_first_try(db: Database) -> No
     assert table["observed"][1].as_py() == '{"share":0.5}'
     assert table["version"].to_pylist() == [None, None, None]
     checks.save_checks(db, "r2", "check a", table="a", results=[warned], version=3, origin="check")
-    assert system.system_tables(db)["checks"]()["version"].to_pylist() == [None, None, None, 3]
+    assert system_tables(db)["checks"]()["version"].to_pylist() == [None, None, None, 3]
 
 
 def test_a_table_version_saved_twice_is_one_row(db: Database) -> None:
@@ -171,13 +172,13 @@ def test_a_table_version_saved_twice_is_one_row(db: Database) -> None:
     assert tables.list_table_versions(db, "orders") == [version]
     assert tables.list_table_versions(db) == [version]
     assert tables.list_table_versions(db, "other") == []
-    shown = system.system_tables(db)["tables"]().to_pylist()
+    shown = system_tables(db)["tables"]().to_pylist()
     assert shown[0]["created_at"] == datetime(2026, 3, 1, 12, 30, 0, 5)  # noqa: DTZ001 (UTC, shown without a zone)
     assert (shown[0]["name"], shown[0]["rows"], shown[0]["bytes"]) == ("Orders", 10, 100)
 
 
 def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None:
-    found = system.system_tables(db)
+    found = system_tables(db)
 
     assert sorted(found) == [
         "alert_deliveries",
@@ -221,7 +222,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
 
 
 def test_a_system_table_reads_what_is_there_when_it_is_called(db: Database) -> None:
-    found = system.system_tables(db)
+    found = system_tables(db)
     runs.start_run(db, "r1", holder=ME, selectors=["a"])
     runs.plan_steps(db, "r1", [runs.NewStep(step="a@1", asset="a", kind="table", action="build")])
     assets.save_asset(db, assets.Asset(name="a", kind="table", fingerprint="f"))

@@ -16,7 +16,7 @@ from tidemill.model_types.table import ALL_MODEL_TYPES
 from tidemill.sql.functions import ML_FUNCTIONS
 from tidemill.testing.reference import pages
 from tidemill.warehouse.control.log_tables import LOG_TABLES
-from tidemill.warehouse.control.system import TABLES
+from tidemill.warehouse.control.system.read import TABLES
 
 REFERENCE = ROOT / "docs" / "reference"
 MARKDOWN = [*sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("docs/**/*.md")), *sorted(ROOT.glob("examples/**/*.md"))]

@@ -20,7 +20,7 @@ from tidemill.monitoring.record import record
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.alerts import get_alert, list_alerts, list_events
 from tidemill.warehouse.control.database import Database
-from tidemill.warehouse.control.system import TABLES, read_table
+from tidemill.warehouse.control.system.read import TABLES, read_table
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 SINKS = sink_settings(

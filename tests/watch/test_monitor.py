@@ -15,7 +15,7 @@ from tidemill.core.errors import BusyError
 from tidemill.monitoring.families import FAMILIES
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import held
-from tidemill.warehouse.control.system import DRIFT_FAMILIES, PERFORMANCE_FAMILIES
+from tidemill.warehouse.control.system.watching import DRIFT_FAMILIES, PERFORMANCE_FAMILIES
 
 HOUR = timedelta(hours=1)
 

@@ -116,7 +116,7 @@ class Opened:
         from tidemill.runner.dispatch import TABLE_FUNCTIONS
         from tidemill.runner.stations import Stations
         from tidemill.serving.log.tables import log_views
-        from tidemill.warehouse.control.system import system_tables
+        from tidemill.warehouse.control.system.read import system_tables
 
         return Stations(
             root=self.root,

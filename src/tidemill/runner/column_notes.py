@@ -9,6 +9,7 @@ from tidemill.core.columns import COLUMN, SETTINGS, ColumnNote, Notes, hidden_na
 from tidemill.core.errors import OptionError, SettingsError, Where
 from tidemill.core.names import asset_key, did_you_mean, name_key
 from tidemill.sql.statements import CreateTable, LoadData
+from tidemill.warehouse.control.system.table import SystemTable
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -110,17 +111,22 @@ def columns_table(
             for column in dict.fromkeys([*types, *statement, *settings.get(key, {})])
         ]
     kinds = {"bool": pa.bool_(), "text": pa.string()}
-    return pa.table({name: pa.array([row[name] for row in rows], kinds[kind]) for name, kind in COLUMN_KINDS.items()})
+    return pa.table(
+        {name: pa.array([row[name] for row in rows], kinds[kind]) for name, kind in COLUMNS_TABLE.columns.items()}
+    )
 
 
-COLUMN_KINDS = {
-    "table_name": "text",
-    "column_name": "text",
-    "type": "text",
-    **{entry.name: "bool" if entry.default is False else "text" for entry in COLUMN},
-    "declared_in": "text",
-}
-"""The columns of ``tidemill.columns``, and what each holds (see `warehouse.control.system`)."""
+COLUMNS_TABLE = SystemTable(
+    about="Each column of each table in the lake, and each that something is said of: what, and where.",
+    columns={
+        "table_name": "text",
+        "column_name": "text",
+        "type": "text",
+        **{entry.name: "bool" if entry.default is False else "text" for entry in COLUMN},
+        "declared_in": "text",
+    },
+)
+"""``tidemill.columns``."""
 
 
 def _row(table: str, key: str, column: Column | None, *notes: ColumnNote | None) -> dict[str, Any]:

@@ -24,10 +24,10 @@ from tidemill.core.openlineage import OPENLINEAGE
 from tidemill.core.schedules import ACTIONS, SCHEDULE
 from tidemill.core.sections import DEPLOYMENT, PARTS, SERVER
 from tidemill.core.settings import SETTINGS, Setting
-from tidemill.runner.column_notes import COLUMN_KINDS
+from tidemill.runner.column_notes import COLUMNS_TABLE
 from tidemill.up.parts import PARTS as PARTS_OF_UP
 from tidemill.warehouse.control.log_tables import LOG_TABLES
-from tidemill.warehouse.control.system import TABLES, SystemTable
+from tidemill.warehouse.control.system.read import TABLES
 
 GENERATED = "<!-- Generated from the code. Write it anew with: make docs -->\n\n"
 
@@ -42,61 +42,6 @@ WHO_MENDS = {
     "UserCodeError": "you, in code of yours that raised",
     "TransientError": "time: try again",
     "InternalError": "us: please report it with the message",
-}
-
-ABOUT_TABLES = {
-    "runs": "Each run: who, when, how it ended.",
-    "steps": "Each step of each run, with its reason, rows, version, seconds and warnings.",
-    "assets": "What exists now: each table, view and model with its statement, what it reads, and its fingerprint.",
-    "tables": "Each version of each table.",
-    "models": "Each model that is not dropped, at its current version.",
-    "model_versions": "Each version of each model, also of dropped ones: options, lineage, digest, files.",
-    "aliases": "The names that people gave to versions.",
-    "metrics": "Each metric of each model version, one row a metric.",
-    "training_info": "Each iteration of each training.",
-    "deployments": "Each deployment: its champion, the version on trial, and its stage.",
-    "deployment_versions": "What became of each version in each deployment.",
-    "gates": "What each gate said of each version, at each attempt, and who overrode it.",
-    "audit": "Each change of a deployment, an alias, a token or an alert: who, what, why, chained by hashes.",
-    "alerts": "Each alert: what it is about, since when, its evidence, what to do, and what people said of it.",
-    "alert_events": "What happened to each alert: opened, widened, resolved, opened again, acknowledged, muted.",
-    "alert_deliveries": "Each message about an alert to each sink: sent, waiting, or given up, and why.",
-    "scoring_jobs": "Each batch that was scored: by which version, from what, to where, by whom, how it ended.",
-    "scoring_chunks": "The chunks of each batch: which rows they hold, where they were put, when they were done.",
-    "label_deliveries": "Each time labels were read from a table, a file or a query: how many were new, known already"
-    " or refused. The refused ones are in `tidemill.rejects`.",
-    "rejects": "Rows of files that were not loaded: where they stand, why, and their text. Of each table those of its"
-    " newest load; of a table that takes in file after file, of each file's newest load.",
-    "all_rejects": "The rows of `tidemill.rejects` (`newest`) and those of earlier loads, until `keep_rejects_days` are"
-    " over.",
-    "checks": "Each constraint on each version it was checked on, with the rows that fail and a sample of them.",
-    "schedules": "Each schedule as the schedulers saw it last, when it comes next, and what became of its last slot.",
-    "slots": "Each slot of each schedule that something was done about: how it ended, and how many before it were not.",
-    "retrain_requests": "Each request for a new version of a deployment's model: who asked and on what evidence,"
-    " what it waits for, and what came of it.",
-    "backtests": "Each backtest: what was asked, and what a model's age and the pace of training cost. `enough` is the"
-    " rarest pace, in periods, before one that loses something measurable: 0 for training once, NULL for unknown.",
-    "backtest_scores": "Each period that a training of a backtest was tested on, at which age, in periods.",
-    "parts": "Each process that is up. One that was killed leaves its row for a day.",
-    "windows": "Each window of a deployment that was measured: its answers, their labels by now, when it was judged.",
-    "drift": "What each window's inputs and predictions were like beside training and the same period before: the"
-    " effect, its interval, the test. Figures with a limit are judged, the others are shown.",
-    "performance": "How each window's answers came out, with and without labels, and how fast and how often they came.",
-    "predictions": "Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest"
-    " are read from the servers' segments.",
-    "columns": "Each column of each table in the lake, and each that something is said of: what, and where.",
-    "received_labels": "Every label as it was received; nothing is taken away and nothing written over. `batch` is the"
-    " number of the collector's commit that brought it into the lake, NULL while it waits in the spool.",
-    "label_revisions": "The labels that said something new of their prediction, or of their key and time, numbered.",
-    "labels": "The label that counts for each prediction, or key and time: the last of its revisions.",
-    "outcomes": "One row for each answer that a version gave (the fallback's are none), with the label that counts for"
-    " it; NULL where none has arrived. Metrics are computed from this.",
-    "parked_labels": "The labels that count for no answer yet, and why. They are matched when their answer comes.",
-    "label_delays": "How long labels take, by deployment: the share of answers that have their first label by an age in"
-    " seconds, and the same by what arrived in the last 30 days. `completeness` is the lower of both, as a share of the"
-    " labels to come.",
-    "label_maturity": "For each deployment the share of answers that get a label in the end (`coverage`; 1 until it is"
-    " `settled`), and the ages in seconds after which 50, 90, 95 and 99 % of the labels to come have arrived.",
 }
 
 
@@ -251,9 +196,8 @@ def system_tables_page() -> str:
         '`tidemill query "SELECT * FROM tidemill.runs"`. They are read from the control database when a query asks.\n',
         "`CREATE TABLE` may read them too; a change in them makes nothing stale.\n",
     ]
-    columns = SystemTable(columns=COLUMN_KINDS, sql="")
-    for name, table in {**TABLES, **LOG_TABLES, "columns": columns}.items():
-        lines.append(f"\n## tidemill.{name}\n\n{ABOUT_TABLES[name]}\n\n| column | holds |\n|---|---|\n")
+    for name, table in {**TABLES, **LOG_TABLES, "columns": COLUMNS_TABLE}.items():
+        lines.append(f"\n## tidemill.{name}\n\n{table.about}\n\n| column | holds |\n|---|---|\n")
         lines += [_row(f"`{column}`", KINDS[kind]) for column, kind in table.columns.items()]
     return "".join(lines)
 

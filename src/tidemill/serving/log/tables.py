@@ -22,7 +22,7 @@ from tidemill.serving.log.expand import Expanded, expand
 from tidemill.serving.log.records import is_prediction
 from tidemill.serving.log.spool import Positions, read_segment, segments
 from tidemill.warehouse.control.log_tables import PREDICTIONS, RECEIVED_LABELS
-from tidemill.warehouse.control.system import SystemTable
+from tidemill.warehouse.control.system.table import SystemTable
 from tidemill.warehouse.protocol import DerivedView, LogView, TableVersion
 
 if TYPE_CHECKING:

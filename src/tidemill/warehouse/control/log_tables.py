@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from tidemill.warehouse.control.system import SystemTable
+from tidemill.warehouse.control.system.table import SystemTable
 
 PREDICTIONS = SystemTable(
+    about="Each answer a server gave, a row each, as soon as it was given. They rest in the lake; the newest are"
+    " read from the servers' segments.",
     columns={
         "id": "text",
         "at": "time",
@@ -24,10 +26,11 @@ PREDICTIONS = SystemTable(
         "principal": "text",
         "batch": "int",
     },
-    sql="",
 )
 
 RECEIVED_LABELS = SystemTable(
+    about="Every label as it was received; nothing is taken away and nothing written over. `batch` is the number of"
+    " the collector's commit that brought it into the lake, NULL while it waits in the spool.",
     columns={
         "prediction_id": "text",
         "key": "text",
@@ -43,7 +46,6 @@ RECEIVED_LABELS = SystemTable(
         "number": "int",
         "batch": "int",
     },
-    sql="",
 )
 
 _LABEL = {
@@ -58,11 +60,22 @@ _LABEL = {
     "arrived_at": "time",
 }
 
-LABEL_REVISIONS = SystemTable(columns={**_LABEL, "source": "text"}, sql="")
-LABELS = SystemTable(columns={**_LABEL, "first_arrived_at": "time", "source": "text"}, sql="")
-PARKED_LABELS = SystemTable(columns={**LABELS.columns, "reason": "text"}, sql="")
+LABEL_REVISIONS = SystemTable(
+    about="The labels that said something new of their prediction, or of their key and time, numbered.",
+    columns={**_LABEL, "source": "text"},
+)
+LABELS = SystemTable(
+    about="The label that counts for each prediction, or key and time: the last of its revisions.",
+    columns={**_LABEL, "first_arrived_at": "time", "source": "text"},
+)
+PARKED_LABELS = SystemTable(
+    about="The labels that count for no answer yet, and why. They are matched when their answer comes.",
+    columns={**LABELS.columns, "reason": "text"},
+)
 
 OUTCOMES = SystemTable(
+    about="One row for each answer that a version gave (the fallback's are none), with the label that counts for"
+    " it; NULL where none has arrived. Metrics are computed from this.",
     columns={
         "id": "text",
         "deployment": "text",
@@ -82,10 +95,12 @@ OUTCOMES = SystemTable(
         "first_arrived_at": "time",
         "label_source": "text",
     },
-    sql="",
 )
 
 LABEL_DELAYS = SystemTable(
+    about="How long labels take, by deployment: the share of answers that have their first label by an age in"
+    " seconds, and the same by what arrived in the last 30 days. `completeness` is the lower of both, as a"
+    " share of the labels to come.",
     columns={
         "deployment": "text",
         "age_s": "float",
@@ -95,10 +110,11 @@ LABEL_DELAYS = SystemTable(
         "recent_share": "float",
         "completeness": "float",
     },
-    sql="",
 )
 
 LABEL_MATURITY = SystemTable(
+    about="For each deployment the share of answers that get a label in the end (`coverage`; 1 until it is"
+    " `settled`), and the ages in seconds after which 50, 90, 95 and 99 % of the labels to come have arrived.",
     columns={
         "deployment": "text",
         "coverage": "float",
@@ -110,7 +126,6 @@ LABEL_MATURITY = SystemTable(
         "after_95_s": "float",
         "after_99_s": "float",
     },
-    sql="",
 )
 
 LOG_TABLES: dict[str, SystemTable] = {
@@ -123,4 +138,4 @@ LOG_TABLES: dict[str, SystemTable] = {
     "label_delays": LABEL_DELAYS,
     "label_maturity": LABEL_MATURITY,
 }
-"""Shown in the reference beside `system.TABLES`; `serving.log.tables` makes them queryable."""
+"""Shown in the reference beside `system.read.TABLES`; `serving.log.tables` makes them queryable."""
