@@ -21,6 +21,7 @@ from tidemill.core.openlineage import KEY_VARIABLE
 from tidemill.core.secrets import VARIABLE
 
 if TYPE_CHECKING:
+    from tidemill.core.errors import TidemillError
     from tidemill.project import Project
 
 DESCRIPTORS = 1024
@@ -257,8 +258,13 @@ def selects(project: Project) -> Iterator[Finding]:
     from tidemill.runner.schedule_selects import wrong_selects
 
     settings = project.settings
-    for error in wrong_selects(settings.schedules.values(), project.statements.summaries, settings.deployments):
-        yield Finding(check="schedules", status="bad", detail=error.message, hint=error.hint)
+    schedules = settings.schedules.values()
+    for error in wrong_selects(schedules, project.statements.summaries, settings.deployments, project.db):
+        yield Finding(check="schedules", status="bad", detail=_placed(error), hint=error.hint)
+
+
+def _placed(error: TidemillError) -> str:
+    return error.message if error.where is None else f"{error.message} ({error.where})"
 
 
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (

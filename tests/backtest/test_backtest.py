@@ -11,9 +11,11 @@ import pytest
 
 from tidemill.cli.main import run_command
 from tidemill.core.errors import NotFoundError, OptionError, SettingsError
+from tidemill.core.schedules import one_schedule
 from tidemill.project import Project, open_project
 from tidemill.runner.backtest.report import BacktestReport
 from tidemill.runner.backtest.walk import Asked
+from tidemill.schedule.actions import PERFORM
 
 WEEK = timedelta(weeks=1)
 # 30 weeks of 140 rows. In `turning` the threshold moves on each week, in `steady` it stands still.
@@ -153,3 +155,17 @@ def test_a_backtest_is_kept_as_rows_and_shown_as_a_page(
 def test_what_cannot_be_asked_is_refused(project: Project, asked: Asked, error: type[Exception], message: str) -> None:
     with pytest.raises(error, match=message):
         project.backtest(asked)
+
+
+def test_a_schedule_backtests_the_models_it_selects_and_keeps_what_it_found(project: Project) -> None:
+    given = {"cron": "@weekly", "do": "backtest", "select": ["turning", "timeless"], "every": "6 weeks"}
+
+    done = PERFORM["backtest"](project, one_schedule("ages", given))
+
+    number, every = project.sql(
+        "SELECT backtest, every_s FROM tidemill.backtests WHERE model = 'turning' ORDER BY backtest DESC LIMIT 1"
+    ).fetchall()[0]
+    assert every == timedelta(weeks=6).total_seconds()
+    assert done.said.startswith(f"turning: backtest {number}, ")
+    assert "; timeless: " in done.said  # it has no time, which keeps the other from nothing
+    assert isinstance(done.error, OptionError)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,6 +11,7 @@ from tests.retrain.conftest import DAY, RETRAIN, Shop
 
 from tidemill.cli.main import run_command
 from tidemill.core.errors import NotFoundError, SettingsError
+from tidemill.core.schedules import one_schedule
 from tidemill.core.sections import one_deployment
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.carry_out import LEASE, carry_out_due
@@ -185,13 +187,15 @@ def test_a_cause_that_the_settings_do_not_name_asks_for_nothing(shop: Shop) -> N
 def test_a_schedule_asks_for_the_deployments_it_selects_and_carries_out(shop: Shop) -> None:
     shop.batch()
 
-    done = PERFORM["retrain"](shop.project, ["churn"])
+    asks = one_schedule("new", {"cron": "@daily", "do": "retrain", "select": ["churn"]})
+
+    done = PERFORM["retrain"](shop.project, asks)
 
     assert done.said == "churn: done, version 2 is on trial, in the shadow"
-    assert PERFORM["retrain"](shop.project, []).said == "nothing to do"
+    assert PERFORM["retrain"](shop.project, replace(asks, select=())).said == "nothing to do"
     shop.reopen("")
     with pytest.raises(SettingsError, match="whose settings do not let it"):
-        PERFORM["retrain"](shop.project, ["churn"])
+        PERFORM["retrain"](shop.project, asks)
 
 
 def test_a_version_that_a_person_trained_is_tried_rather_than_trained_again(shop: Shop) -> None:

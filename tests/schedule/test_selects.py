@@ -9,6 +9,7 @@ from tests.schedule.conftest import slots, write_project
 
 from tidemill import doctor_project
 from tidemill.cli.main import run_command
+from tidemill.core.errors import NotFoundError
 from tidemill.project import open_project
 
 TYPO = """
@@ -41,6 +42,20 @@ def test_a_name_that_is_nothing_is_told_with_its_line(
     assert run_command(["schedule", asked, "good", "--project", str(root)]) == 0
 
 
+@pytest.mark.parametrize(("settings", "hint"), [(TYPO, "did you mean nightly?"), ("", "as [schedules.NAME]")])
+@pytest.mark.parametrize("asked", ["--next=1", "--once", "--drain=1"])
+def test_a_schedule_that_is_not_there_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], asked: str, settings: str, hint: str
+) -> None:
+    root = write_project(tmp_path / "p", settings)
+
+    assert run_command(["schedule", "nigthly", asked, "--project", str(root)]) == NotFoundError.exit_status
+
+    err = capsys.readouterr().err
+    assert "there is no schedule nigthly" in err
+    assert hint in err
+
+
 def test_the_doctor_names_both(tmp_path: Path) -> None:
     with open_project(write_project(tmp_path / "p", TYPO)) as project:
         found = [one.detail for one in doctor_project.selects(project)]
@@ -48,6 +63,36 @@ def test_the_doctor_names_both(tmp_path: Path) -> None:
         assert list(doctor_project.selects(project)) == []
 
     assert found == [
-        "schedules.nightly.select: no asset is named numbrs",
-        "schedules.watch.select: no deployment is named chrun",
+        "schedules.nightly.select: no asset is named numbrs (tidemill.toml:4:1)",
+        "schedules.watch.select: no deployment is named chrun (tidemill.toml:11:1)",
+    ]
+
+
+def test_deployments_and_models_are_named_whole_and_may_be_declared_nowhere_but_made(tmp_path: Path) -> None:
+    root = write_project(
+        tmp_path / "p",
+        """
+[schedules.a]
+cron = "@yearly"
+do = "monitor"
+select = ["Taste", "tast"]
+[schedules.b]
+cron = "@yearly"
+do = "backtest"
+select = ["taste", "num*"]
+""",
+    )
+    (root / "sql" / "taste.sql").write_text(
+        "CREATE MODEL taste OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['y'],"
+        " data_split_method = 'NO_SPLIT') AS SELECT range AS x, range * 2 AS y FROM range(60)"
+    )
+    with open_project(root) as project:
+        project.run()
+        project.deploy("taste", override="it is a test")
+        (root / "sql" / "taste.sql").unlink()
+        found = [(one.detail, one.hint) for one in doctor_project.selects(project)]
+
+    assert found == [
+        ("schedules.a.select: no deployment is named tast (tidemill.toml:5:1)", "did you mean taste?"),
+        ("schedules.b.select: no model is named num* (tidemill.toml:9:1)", "known: taste"),
     ]

@@ -56,6 +56,22 @@ def test_every_action_is_bound_to_a_function() -> None:
     assert list(PERFORM) == [action.name for action in ACTIONS]
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"do": "backtest"}, "no select, and backtest must be told which models"),
+        ({"do": "backtest", "select": ["m"], "every": ""}, "every must be longer than nothing"),
+        ({"do": "backtest", "select": ["m"], "every": "often"}, "every must be a span of time"),
+        ({"do": "run", "every": "1 day"}, "every says nothing to run, only to backtest"),
+        ({"do": "collect", "select": ["m"]}, "select says nothing to collect"),
+        ({"do": "label"}, "do must be one of run, check"),
+    ],
+)
+def test_what_an_action_has_no_use_for_or_lacks_is_refused(given: dict[str, object], said: str) -> None:
+    with pytest.raises(SettingsError, match=said):
+        schedule(**given)
+
+
 def test_a_new_schedule_begins_when_it_is_first_seen() -> None:
     assert due(schedule(), since=at("2026-03-02 12:00"), newest=None, now=at("2026-03-02 12:59")) is None
     assert due(schedule(), since=at("2026-03-02 12:00"), newest=None, now=at("2026-03-02 13:00")) == Due(

@@ -41,8 +41,8 @@ def schedule(
         from tidemill.runner.schedule_selects import wrong_selects
         from tidemill.schedule.perform import chosen
 
-        asked = chosen(opened, names or []) if opened.settings.schedules else []
-        wrong = wrong_selects(asked, opened.statements.summaries, opened.settings.deployments)
+        asked = chosen(opened, names or [])
+        wrong = wrong_selects(asked, opened.statements.summaries, opened.settings.deployments, opened.db)
         # One that names nothing keeps no other from its time.
         for error in () if next_ or once else wrong:
             print(f"warning: {error.message}; {error.hint}", file=sys.stderr, flush=True)

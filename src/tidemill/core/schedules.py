@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 from tidemill.core.cron import Cron, read_cron
 from tidemill.core.cron_times import next_slot
@@ -22,24 +22,52 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """Something a schedule can do. ``selects``: ``select`` names what it is done to."""
+    """Something a schedule can do.
+
+    Parameters
+    ----------
+    selects
+        What ``select`` names; '' where there is nothing to choose.
+    needs_select
+        Whether it is done to nothing, not to everything, when ``select`` is left out: so it must be given.
+    also
+        Settings that say something to this action alone.
+    """
 
     name: str
     doc: str
-    selects: bool = False
+    selects: Literal["", "assets", "deployments", "models"] = ""
+    needs_select: bool = False
+    also: tuple[str, ...] = ()
 
 
 ACTIONS: tuple[Action, ...] = (
-    Action(name="run", doc="Build what is stale, as `tidemill run` does.", selects=True),
-    Action(name="check", doc="Check what is in the lake, as `tidemill check` does.", selects=True),
+    Action(name="run", doc="Build what is stale, as `tidemill run` does.", selects="assets"),
+    Action(name="check", doc="Check what is in the lake, as `tidemill check` does.", selects="assets"),
     Action(name="maintain", doc="Look after the lake, as `tidemill maintain` does."),
-    Action(name="collect", doc="Carry the prediction log into the lake, as `tidemill collect --once` does."),
-    Action(name="monitor", doc="Measure and judge what deployments answered, as `tidemill monitor --once` does."),
+    Action(
+        name="collect",
+        doc="Carry the prediction log into the lake and take in the labels that `[deployments.NAME.labels]` declares, "
+        "as `tidemill collect --once` does.",
+    ),
+    Action(
+        name="monitor",
+        doc="Measure and judge what deployments answered, as `tidemill monitor --once` does.",
+        selects="deployments",
+    ),
     Action(
         name="retrain",
         doc="Carry out the requests for new versions that are due, as `tidemill retrain --due` does; before that "
         "ask for one of each deployment in `select`, whose `retrain.on` must have schedule.",
-        selects=True,
+        selects="deployments",
+    ),
+    Action(
+        name="backtest",
+        doc="Train each model in `select` at moments of the past, `every` so far apart, and test it on what came "
+        "after, as `tidemill backtest` does; `tidemill.backtests` keeps the figures.",
+        selects="models",
+        needs_select=True,
+        also=("every",),
     ),
     Action(name="verify", doc="Check every file against its digest, as `tidemill verify` does."),
 )
@@ -56,6 +84,7 @@ SCHEDULE: tuple[Entry, ...] = (
         name="do", default="run", choices=tuple(action.name for action in ACTIONS), doc="What is done; see the table."
     ),
     Entry(name="select", default=(), doc="What it is done to, as on the command line; everything when left out."),
+    Entry(name="every", default="1 week", span=True, doc="backtest: how far apart its trainings are, such as '1 day'."),
     Entry(
         name="catch_up",
         default="latest",
@@ -98,6 +127,7 @@ class ScheduleSettings:
     zone: str
     do: str
     select: tuple[str, ...]
+    every: timedelta
     catch_up: str
     late_minutes: int
     retries: int
@@ -141,17 +171,38 @@ def one_schedule(name: str, given: Any, place: Place = lambda _: None) -> Schedu
     values = section_values(path, given, SCHEDULE, place)
     if not values["cron"]:
         raise SettingsError(f"{path} has no cron", where=place(path), hint='say when: cron = "0 3 * * *"')
-    action = next(one for one in ACTIONS if one.name == values["do"])
-    if values["select"] and not action.selects:
-        raise SettingsError(
-            f"{path}.select says nothing to {action.name}, which is done to everything", where=place(f"{path}.select")
-        )
+    _check_action(path, given, values, place)
     try:
         values["cron"] = read_cron(values["cron"])
     except SettingsError as error:
         raise SettingsError(f"{path}.cron: {error.message}", where=place(f"{path}.cron"), hint=error.hint) from None
     _check_zone(path, values["zone"], place)
     return ScheduleSettings(name=name, select_at=place(f"{path}.select"), **values)
+
+
+def _check_action(path: str, given: Mapping[str, Any], values: Mapping[str, Any], place: Place) -> None:
+    """What is done takes what is said of it."""
+    action = next(one for one in ACTIONS if one.name == values["do"])
+    if values["select"] and not action.selects:
+        raise SettingsError(
+            f"{path}.select says nothing to {action.name}, which is done to everything", where=place(f"{path}.select")
+        )
+    if action.needs_select and not values["select"]:
+        raise SettingsError(
+            f"{path} has no select, and {action.name} must be told which {action.selects}",
+            where=place(f"{path}.do"),
+            hint='name them: select = ["NAME"]',
+        )
+    for other in ACTIONS:
+        wrong = next((one for one in other.also if one in given and one not in action.also), None)
+        if wrong is not None:
+            raise SettingsError(
+                f"{path}.{wrong} says nothing to {action.name}, only to {other.name}", where=place(f"{path}.{wrong}")
+            )
+    if not values["every"]:
+        raise SettingsError(
+            f"{path}.every must be longer than nothing", where=place(f"{path}.every"), hint="such as '1 week'"
+        )
 
 
 def _check_zone(path: str, zone: str, place: Place) -> None:

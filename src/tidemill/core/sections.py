@@ -11,7 +11,7 @@ from typing import Any
 
 from tidemill.core.alerting import ALERTING, AlertingSettings, alerting_settings
 from tidemill.core.entries import Entry, Place, section_values
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, Where
 from tidemill.core.labels import LABELS, LabelSettings, label_settings
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
 from tidemill.core.retrain import RETRAIN, RetrainSettings, retrain_settings
@@ -317,6 +317,8 @@ class DeploymentSettings:
     alerting: AlertingSettings
     retrain: RetrainSettings
     given: Mapping[str, Any] = field(default_factory=dict)
+    metrics_at: Mapping[str, Where] = field(default_factory=dict)
+    """Where the sections that name a metric do so, by their names."""
 
 
 def server_settings(given: Any, place: Place) -> ServerSettings:
@@ -357,5 +359,6 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
         alerting=alerting_settings(path, parts["alerting"], place),
         retrain=retrain_settings(path, parts["retrain"], place),
         given=dict(given),
+        metrics_at={part: at for part in ("gates", "monitor") if (at := place(f"{path}.{part}.metric")) is not None},
         **values,
     )

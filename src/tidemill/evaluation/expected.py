@@ -18,7 +18,8 @@ from dataclasses import dataclass
 import numpy as np  # noqa: TID253
 
 from tidemill.evaluation.confusion import called_classes
-from tidemill.evaluation.metrics import CLASSIFIER_METRICS, LEAST_PROBABILITY
+from tidemill.evaluation.metric_names import CLASSIFIER_METRICS
+from tidemill.evaluation.metrics import LEAST_PROBABILITY
 
 BRIER = "brier_score"
 ESTIMATED = (*CLASSIFIER_METRICS, BRIER)

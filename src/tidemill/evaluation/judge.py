@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np  # noqa: TID253
 
 from tidemill.evaluation.confusion import THRESHOLD
+from tidemill.evaluation.metric_names import CLASSIFIER_METRICS, REGRESSOR_METRICS
 from tidemill.evaluation.metrics import (
-    CLASSIFIER_METRICS,
-    REGRESSOR_METRICS,
     binary_metrics,
     multiclass_metrics,
     regression_metrics,

@@ -15,28 +15,6 @@ import numpy as np  # noqa: TID253
 from tidemill.evaluation.confusion import THRESHOLD, called_classes, confusion_matrix
 from tidemill.evaluation.curves import roc_auc
 
-CLASSIFIER_METRICS = ("precision", "recall", "accuracy", "f1_score", "log_loss", "roc_auc")
-REGRESSOR_METRICS = (
-    "mean_absolute_error",
-    "mean_squared_error",
-    "mean_squared_log_error",
-    "median_absolute_error",
-    "r2_score",
-    "explained_variance",
-)
-ERRORS = frozenset(
-    {
-        "log_loss",
-        "mean_absolute_error",
-        "mean_squared_error",
-        "mean_squared_log_error",
-        "median_absolute_error",
-    }
-)
-"""Less of these is better, and they have a unit: margins on them are shares of another value."""
-
-HIGHER_IS_BETTER = frozenset({*CLASSIFIER_METRICS, *REGRESSOR_METRICS}) - ERRORS
-
 # Probabilities of exactly 0 would make one row's loss infinite.
 LEAST_PROBABILITY = float(np.finfo(np.float64).eps)
 

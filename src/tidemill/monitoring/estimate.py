@@ -17,7 +17,7 @@ from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimated, Estimator
 from tidemill.evaluation.influence import influence
-from tidemill.evaluation.metrics import HIGHER_IS_BETTER
+from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
 from tidemill.monitoring.quality import CONFIDENCE, loss_of, with_loss
 

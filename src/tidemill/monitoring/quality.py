@@ -17,7 +17,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.influence import influence
 from tidemill.evaluation.intervals import metric_intervals
-from tidemill.evaluation.metrics import HIGHER_IS_BETTER
+from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
 
 if TYPE_CHECKING:

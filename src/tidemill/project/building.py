@@ -27,6 +27,8 @@ class Building(Opened):
         StatementError
             A statement cannot be read, names clash or are unknown, assets read each other in a circle, or the options
             or checks of a table are wrong.
+        SettingsError
+            A deployment names a metric that says nothing of its model, or tables columns that there are not.
         """
         from tidemill.runner.planning import plan_project
         from tidemill.runner.statements import require_right

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import GateError, NotFoundError, SettingsError, StateError
-from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.names import asset_key, did_you_mean, name_key
 from tidemill.core.sections import DeploymentSettings, one_deployment
+from tidemill.runner.metric_settings import require_metrics
 from tidemill.serving import machine
 from tidemill.serving.changes import apply_move
 from tidemill.serving.log.texts import text_of
@@ -98,11 +99,14 @@ def deploy(
     ------
     GateError
         A gate did not let it pass; the gates' results are kept.
+    SettingsError
+        The settings name a metric that says nothing of the model.
     StateError
         The version answers already, or needs a reason.
     """
     settings = deployment_of(stations, name)
     chosen = get_version(stations.db, settings.model, version)
+    require_metrics([settings], {asset_key(settings.model): chosen.model_type})
     _check_fallback(stations, settings, chosen.version)
     champion = _register(stations, settings, chosen.version, who=who, why=why or override, write=not gates_only)
     gates = _ask(stations, settings, chosen.version, champion, listen)

@@ -17,6 +17,7 @@ from tidemill.planner.make import State, make_plan
 from tidemill.planner.plan import Plan
 from tidemill.runner.column_notes import require_columns, require_notes
 from tidemill.runner.inputs import file_tokens
+from tidemill.runner.metric_settings import declared_types, require_metrics
 from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements
 from tidemill.runner.watermarks import HowFar, how_far
@@ -61,6 +62,7 @@ def plan_project(
     summaries = site.statements.summaries()
     if site.settings.tables:
         require_notes(summaries, site.settings.tables)
+    require_metrics(site.settings.deployments.values(), declared_types(summaries))
     state = _state(site, summaries)
     plan = make_plan(summaries, state, selectors=selectors, full_refresh=full_refresh)
     for step in plan.steps:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import ContractError, CorruptError, TidemillError
 
 if TYPE_CHECKING:
+    from tidemill.core.schedules import ScheduleSettings
     from tidemill.project import Project
 
 WAIT_S = 3600.0
@@ -24,9 +25,9 @@ class Done:
     error: TidemillError | None = None
 
 
-def run(project: Project, select: Sequence[str]) -> Done:
+def run(project: Project, schedule: ScheduleSettings) -> Done:
     """Build what is stale."""
-    report = project.run(select, wait_s=WAIT_S)
+    report = project.run(schedule.select, wait_s=WAIT_S)
     if report.status == "nothing":
         return Done(said="nothing to do")
     failed = [step for step in report.steps if step.error is not None]
@@ -37,9 +38,9 @@ def run(project: Project, select: Sequence[str]) -> Done:
     return Done(said=said, run_id=report.run_id, error=failed[0].error if failed else None)
 
 
-def check(project: Project, select: Sequence[str]) -> Done:
+def check(project: Project, schedule: ScheduleSettings) -> Done:
     """Check what is in the lake."""
-    report = project.check(select)
+    report = project.check(schedule.select)
     checked = sum(len(table.results) for table in report.tables)
     broken = [table.name for table in report.tables if not table.held]
     if report.held:
@@ -50,13 +51,13 @@ def check(project: Project, select: Sequence[str]) -> Done:
     return Done(said=f"{checked} checks; {failed}", error=error)
 
 
-def maintain(project: Project, _: Sequence[str]) -> Done:
+def maintain(project: Project, _: ScheduleSettings) -> Done:
     """Look after the lake."""
     done = project.maintain()
     return Done(said=f"{len(done.acts)} acts" if done.acts else "nothing to do", error=done.error)
 
 
-def collect(project: Project, _: Sequence[str]) -> Done:
+def collect(project: Project, _: ScheduleSettings) -> Done:
     """Carry the prediction log into the lake."""
     from tidemill.core.errors import BusyError
 
@@ -67,19 +68,19 @@ def collect(project: Project, _: Sequence[str]) -> Done:
     return Done(said=f"{found.predictions} predictions and {found.labels} labels")
 
 
-def monitor(project: Project, names: Sequence[str]) -> Done:
+def monitor(project: Project, schedule: ScheduleSettings) -> Done:
     """Measure the windows that are over."""
-    found = project.monitor(names)
+    found = project.monitor(schedule.select)
     errors = [one.error for one in found if one.error is not None]
     said = f"{sum(len(one.windows) for one in found)} windows, {sum(one.measurements for one in found)} figures"
     return Done(said=said, error=errors[0] if errors else None)
 
 
-def retrain(project: Project, names: Sequence[str]) -> Done:
+def retrain(project: Project, schedule: ScheduleSettings) -> Done:
     """Ask for new versions of these deployments, and carry out what is due of any."""
     from tidemill.core.errors import SettingsError
 
-    for name in names:
+    for name in schedule.select:
         if project.request_retraining(name, cause="schedule", who="schedule") is None:
             raise SettingsError(
                 f"a schedule asks for a new version of {name}, whose settings do not let it",
@@ -94,7 +95,26 @@ def retrain(project: Project, names: Sequence[str]) -> Done:
     return Done(said=said, run_id=run_id, error=errors[0] if errors else None)
 
 
-def verify(project: Project, _: Sequence[str]) -> Done:
+def backtest(project: Project, schedule: ScheduleSettings) -> Done:
+    """Backtest these models, one after the other; one that cannot be keeps no other from its turn."""
+    from tidemill.core.errors import TransientError
+    from tidemill.runner.backtest.walk import Asked
+
+    said, errors = [], []
+    for model in schedule.select:
+        try:
+            found = project.backtest(Asked(model=model, every=schedule.every))
+        except TransientError:
+            raise
+        except TidemillError as error:
+            said.append(f"{model}: {error.message}")
+            errors.append(error)
+        else:
+            said.append(f"{model}: backtest {found.number}, {' '.join(found.said)}")
+    return Done(said="; ".join(said), error=errors[0] if errors else None)
+
+
+def verify(project: Project, _: ScheduleSettings) -> Done:
     """Check every file against its digest."""
     problems = project.verify()
     if not problems:
@@ -103,12 +123,13 @@ def verify(project: Project, _: Sequence[str]) -> Done:
     return Done(said=said, error=CorruptError(said, hint="tidemill verify names them"))
 
 
-PERFORM: Mapping[str, Callable[[Project, Sequence[str]], Done]] = {
+PERFORM: Mapping[str, Callable[[Project, ScheduleSettings], Done]] = {
     "run": run,
     "check": check,
     "maintain": maintain,
     "collect": collect,
     "monitor": monitor,
     "retrain": retrain,
+    "backtest": backtest,
     "verify": verify,
 }

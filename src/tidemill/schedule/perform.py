@@ -44,7 +44,8 @@ def chosen(project: Project, names: Sequence[str]) -> list[ScheduleSettings]:
     by_key = {one.key: one for one in known.values()}
     for name in names:
         if name_key(name) not in by_key:
-            raise NotFoundError(f"there is no schedule {name}", hint=did_you_mean(name, known))
+            hint = did_you_mean(name, known) or "tidemill.toml has them as [schedules.NAME]"
+            raise NotFoundError(f"there is no schedule {name}", hint=hint)
     return [by_key[name_key(name)] for name in names] if names else list(known.values())
 
 
@@ -111,7 +112,7 @@ def _perform(project: Project, schedule: ScheduleSettings, say: Say) -> list[Tid
         while (row := _begin(project.db, schedule, lease, say)) is not None:
             fault("schedule.begun")
             with _Slot(project, schedule, row, lease, say) as slot:
-                slot.done = PERFORM[schedule.do](project, schedule.select)
+                slot.done = PERFORM[schedule.do](project, schedule)
                 fault("schedule.done")
             failures += [slot.error] if slot.error is not None else []
             fault("schedule.recorded")

@@ -104,9 +104,11 @@ def _kinds() -> Iterator[str]:
 
 def _actions() -> Iterator[str]:
     """What schedules can do."""
-    yield "\n| do | what is done | takes select |\n|---|---|---|\n"
+    yield "\n| do | what is done | `select` names |\n|---|---|---|\n"
     for action in ACTIONS:
-        yield _row(f"`{action.name}`", action.doc, "yes" if action.selects else "")
+        yield _row(
+            f"`{action.name}`", action.doc, f"{action.selects}{', must be given' if action.needs_select else ''}"
+        )
 
 
 ABOUT_SECTIONS = {

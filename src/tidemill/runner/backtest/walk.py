@@ -354,7 +354,7 @@ def _default_metric(labels: Labels) -> str:
 
 def _higher_is_better(metric: str, labels: Labels) -> bool:
     from tidemill.evaluation.judge import metric_names
-    from tidemill.evaluation.metrics import HIGHER_IS_BETTER
+    from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 
     known = metric_names(labels)
     if metric not in known:

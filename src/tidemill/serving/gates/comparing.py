@@ -7,10 +7,8 @@ from typing import Any, Literal
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.errors import SettingsError
-from tidemill.core.names import did_you_mean
 from tidemill.evaluation.judge import metric_names
-from tidemill.evaluation.metrics import ERRORS
+from tidemill.evaluation.metric_names import ERRORS, wrong_metric
 from tidemill.evaluation.paired import paired_difference
 from tidemill.model_types.base import Labels
 
@@ -107,9 +105,6 @@ def require_metric(metric: str, labels: Labels, *, setting: str = "gates.metric"
     SettingsError
         The metric is not one of this task.
     """
-    known = metric_names(labels)
-    if metric not in known:
-        raise SettingsError(
-            f"{setting} is {metric}, which says nothing of {labels.column}",
-            hint=f"{did_you_mean(metric, known)} its metrics are {', '.join(known)}".strip(),
-        )
+    error = wrong_metric(setting, metric, labels.column, metric_names(labels))
+    if error is not None:
+        raise error
