@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+from sklearn.linear_model import PoissonRegressor
 from sklearn.metrics import (
     accuracy_score,
     brier_score_loss,
@@ -21,6 +22,7 @@ from sklearn.metrics import (
 from tidemill.evaluation.class_estimate import ClassifierEstimator, realised_metrics
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.expected import Rows, expected_metric
+from tidemill.evaluation.smooth import learn_size
 from tidemill.model_types.base import Labels
 
 TWO = Labels(column="y", classes=("no", "yes"))
@@ -228,3 +230,17 @@ def test_scores_of_few_values_do_not_break_it(scores: np.ndarray) -> None:
 
     assert all(one.low <= one.value <= one.high for one in found.values())
     assert found["accuracy"].value == pytest.approx(realised_metrics(TWO, y, both)["accuracy"], abs=0.05)
+
+
+def test_a_few_losses_far_larger_than_the_others_do_not_break_it() -> None:
+    random = np.random.default_rng(1)
+    scores = random.normal(4_500.0, 700.0, 10_000)
+    losses = np.exp(-((scores - 4_500.0) ** 2) / 1e5) * random.lognormal(0.0, 1.0, 10_000)
+    losses[np.argmax(scores)] = 2_000.0
+
+    curve = learn_size(scores, losses)
+
+    columns = curve.basis.columns(scores)
+    theirs = PoissonRegressor(alpha=0.5 / len(scores), tol=1e-12, max_iter=10_000, solver="newton-cholesky")
+    theirs.fit(columns[:, 1:], losses / losses.mean())
+    np.testing.assert_allclose(curve.mean(scores, columns), theirs.predict(columns[:, 1:]) * losses.mean(), rtol=1e-5)

@@ -16,6 +16,7 @@ References
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np  # noqa: TID253
@@ -31,6 +32,7 @@ _SIDE_PRIOR = 3.0
 _STEPS = 50
 _CLOSE = 1e-8
 _FAR = 30.0
+_HUGE = 300.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,7 +118,7 @@ class Curve:
     def mean(self, values: np.ndarray, columns: np.ndarray) -> np.ndarray:
         """The mean of each row."""
         line = columns @ self.weights
-        return share_of(line + values) if self.share else np.exp(np.clip(line, -_FAR, _FAR))
+        return share_of(line + values) if self.share else np.exp(np.clip(line, -_HUGE, _HUGE))
 
 
 def share_of(line: np.ndarray) -> np.ndarray:
@@ -144,23 +146,38 @@ def learn_share(values: np.ndarray, y: np.ndarray, sides: np.ndarray | None = No
     basis = learn_basis(values, rarer=min(positive, len(y) - positive))
     columns = _beside(basis.columns(values), sides)
     prior = _prior(columns, sides)
-    weights = np.zeros(columns.shape[1])
-    fit = _fit(columns @ weights + values, y, weights, prior)
-    for _ in range(_STEPS):
+
+    def fit(weights: np.ndarray) -> float:
+        return _fit(columns @ weights + values, y, weights, prior)
+
+    def newton(weights: np.ndarray) -> np.ndarray:
         mean = share_of(columns @ weights + values)
         information = _information(columns, mean * (1.0 - mean), prior)
-        step = np.linalg.solve(information, columns.T @ (y - mean) - prior * weights)
-        # Where scores are 0 or 1, Newton's step goes far beyond: it is halved until the fit gets better.
-        while (better := _fit(columns @ (weights + step) + values, y, weights + step, prior)) < fit and np.abs(
-            step
-        ).max() > 1e-8:
-            step = step / 2.0
-        weights, fit = weights + step, better
-        if float(np.abs(step).max()) < _CLOSE:
-            break
+        return np.linalg.solve(information, columns.T @ (y - mean) - prior * weights)
+
+    weights = _climb(np.zeros(columns.shape[1]), fit, newton)
     mean = share_of(columns @ weights + values)
     information = _information(columns, mean * (1.0 - mean), prior)
     return Curve(basis=basis, weights=weights, covariance=np.linalg.inv(information), share=True)
+
+
+def _climb(
+    weights: np.ndarray, fit: Callable[[np.ndarray], float], newton: Callable[[np.ndarray], np.ndarray]
+) -> np.ndarray:
+    """The weights of the largest fit, from some on by Newton's steps.
+
+    Where scores are 0 or 1, or a few losses are far larger than the others, a step goes far beyond: it is halved until
+    the fit gets better.
+    """
+    reached = fit(weights)
+    for _ in range(_STEPS):
+        step = newton(weights)
+        while not (better := fit(weights + step)) >= reached and np.abs(step).max() > _CLOSE:
+            step = step / 2.0
+        weights, reached = weights + step, better
+        if float(np.abs(step).max()) < _CLOSE:
+            break
+    return weights
 
 
 def _fit(line: np.ndarray, y: np.ndarray, weights: np.ndarray, prior: np.ndarray) -> float:
@@ -174,20 +191,29 @@ def learn_size(values: np.ndarray, sizes: np.ndarray, sides: np.ndarray | None =
     low, high = float(values.min()), float(values.max())
     columns = _beside(basis.columns(values), sides)
     prior = _prior(columns, sides)
-    weights = np.zeros(columns.shape[1])
-    weights[0] = np.log(max(float(sizes.mean()), 1e-300))
     unit = max(float(sizes.mean()), 1e-300)
-    for _ in range(_STEPS):
-        mean = np.exp(np.clip(columns @ weights, -700.0, 700.0))
-        information = _information(columns, mean / unit, prior)
-        slope = columns.T @ ((sizes - mean) / unit)
+    shares = sizes / unit
+
+    def mean_of(weights: np.ndarray) -> np.ndarray:
+        found: np.ndarray = np.exp(np.clip(columns @ weights, -_HUGE, _HUGE))
+        return found
+
+    def fit(weights: np.ndarray) -> float:
+        bent = prior[1:] @ np.square(weights[1:]) / 2.0
+        return float(shares @ (columns @ weights) - mean_of(weights).sum() - bent)
+
+    def newton(weights: np.ndarray) -> np.ndarray:
+        mean = mean_of(weights)
+        slope = columns.T @ (shares - mean)
         slope[1:] -= prior[1:] * weights[1:]
-        step = np.linalg.solve(information, slope)
-        weights = weights + np.clip(step, -2.0, 2.0)
-        if float(np.abs(step).max()) < _CLOSE:
-            break
+        return np.linalg.solve(_information(columns, mean, prior), slope)
+
+    weights = _climb(np.zeros(columns.shape[1]), fit, newton)
+    mean = mean_of(weights)
+    information = _information(columns, mean, prior)
+    scored = columns * (shares - mean)[:, None]
+    weights[0] += np.log(unit)
     inverse = np.linalg.inv(information)
-    scored = columns * ((sizes - mean) / unit)[:, None]
     covariance = inverse @ (scored.T @ scored) @ inverse
     return Curve(basis=basis, weights=weights, covariance=covariance, share=False, low=low, high=high)
 
