@@ -17,7 +17,8 @@ from tidemill.column_lineage.queries import trace_query
 from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key, quote_text
 from tidemill.sql.depth import deep_stack
-from tidemill.sql.dialects import MLCall, generate
+from tidemill.sql.dialects import generate
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.reads import table_is_file
 from tidemill.sql.statements import Assert, CreateModel, CreateTable, LoadData, Statement, Summary
 

@@ -12,8 +12,8 @@ from tidemill.column_lineage.graph import ColumnRef
 from tidemill.column_lineage.models import ModelColumns
 from tidemill.core.names import name_key
 from tidemill.sql.bind_calls import read_call
-from tidemill.sql.dialects import MLCall
 from tidemill.sql.functions import ML_FUNCTIONS
+from tidemill.sql.ml_nodes import MLCall
 
 _PLAIN_LIST = re.compile(r"[\w, ]+")
 _CLASSIFIER = ("precision", "recall", "accuracy", "f1_score", "log_loss", "roc_auc")

@@ -7,7 +7,7 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.column_lineage.flow import NOTHING, Flow, merged, through
 from tidemill.column_lineage.scope import Scope
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLCall
+from tidemill.sql.ml_nodes import MLCall
 
 # Aggregates of the engine that sqlglot does not know as such.
 AGGREGATES = frozenset(

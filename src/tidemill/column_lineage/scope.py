@@ -10,7 +10,7 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.column_lineage.flow import NOTHING, Flow, Out, Relation, merged
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLCall
+from tidemill.sql.ml_nodes import MLCall
 
 
 class Catalog(Protocol):

@@ -12,7 +12,8 @@ from tidemill.column_lineage.flow import Flow, Out, Relation, merged, through
 from tidemill.column_lineage.pivots import pivoted
 from tidemill.column_lineage.scope import Scope, Source
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLCall, path_of
+from tidemill.sql.ml_nodes import MLCall
+from tidemill.sql.paths import path_of
 from tidemill.sql.reads import READERS, table_is_file
 
 _SERIES = ("range", "generate_series")

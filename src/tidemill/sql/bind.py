@@ -28,10 +28,12 @@ from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
 from tidemill.sql.depth import deep_stack
-from tidemill.sql.dialects import MLCall, RawSQL, full_path_of, generate, path_of
+from tidemill.sql.dialects import generate
 from tidemill.sql.file_reads import ReadFiles
 from tidemill.sql.functions import FUNCTIONS
 from tidemill.sql.missing import check_functions, needs_check, untranslated
+from tidemill.sql.ml_nodes import MLCall, RawSQL
+from tidemill.sql.paths import full_path_of, path_of
 from tidemill.sql.reads import file_read, find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
 from tidemill.sql.statements import Query

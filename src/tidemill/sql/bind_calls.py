@@ -10,9 +10,10 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import BindError, Where
 from tidemill.sql.bound import BoundCall, BoundQuery
-from tidemill.sql.dialects import MLArg, MLCall, generate
+from tidemill.sql.dialects import generate
 from tidemill.sql.functions import find_function
 from tidemill.sql.functions_base import MLFunction
+from tidemill.sql.ml_nodes import MLArg, MLCall
 from tidemill.sql.options import check_settings
 from tidemill.sql.text import Text
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLArg, MLCall
+from tidemill.sql.ml_nodes import MLArg, MLCall
 from tidemill.sql.reads import free_tables
 
 

@@ -9,7 +9,7 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import BindError
 from tidemill.sql.bind_calls import CallFacts, read_call
-from tidemill.sql.dialects import MLCall
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.scalar_call import place_of
 
 

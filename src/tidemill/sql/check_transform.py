@@ -14,8 +14,8 @@ from sqlglot import exp  # noqa: TID253
 from tidemill.core.errors import BindError, StatementError, UnsupportedError, Where
 from tidemill.core.names import name_key
 from tidemill.sql.bind_foreign import adapt
-from tidemill.sql.dialects import MLCall
 from tidemill.sql.engine_functions import missing_functions
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.scalar_call import ml_name
 from tidemill.sql.scalars import check_in_transform, over_of
 from tidemill.sql.statements import Source, TransformItem

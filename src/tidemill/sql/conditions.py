@@ -23,7 +23,8 @@ from tidemill.core.names import name_key
 from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bigquery_errors import raise_errors
 from tidemill.sql.bind_foreign import adapt
-from tidemill.sql.dialects import generate, make_parser, parse_tokens, path_of, tokenize
+from tidemill.sql.dialects import generate, make_parser, parse_tokens, tokenize
+from tidemill.sql.paths import path_of
 from tidemill.sql.statements import Constraint
 from tidemill.sql.text import Text
 

@@ -15,7 +15,7 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.errors import BindError
 from tidemill.core.names import did_you_mean, name_key
-from tidemill.sql.dialects import placed
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.statements import Query
 
 CLAUSES = ("PARTITION BY", "PARTITIONED BY", "CLUSTER BY", "SORT BY")

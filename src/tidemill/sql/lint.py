@@ -16,9 +16,9 @@ from tidemill.model_types.table import find_model_type
 from tidemill.sql.bind import bind_query
 from tidemill.sql.check_transform import check_passed, check_transform
 from tidemill.sql.column_options import column_notes
-from tidemill.sql.dialects import MLArg, MLCall
 from tidemill.sql.functions import FUNCTIONS, ML_FUNCTIONS
 from tidemill.sql.missing import check_functions
+from tidemill.sql.ml_nodes import MLArg, MLCall
 from tidemill.sql.options import check_create_model, ignored_settings
 from tidemill.sql.parse import parse_each
 from tidemill.sql.parse_other import IN_FILES

@@ -12,7 +12,8 @@ from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
 from tidemill.core.errors import ParseError
 from tidemill.sql.depth import deep_stack
-from tidemill.sql.dialects import PlacedError, make_parser, parse_tokens, tokenize
+from tidemill.sql.dialects import make_parser, parse_tokens, tokenize
+from tidemill.sql.parse_errors import PlacedError
 from tidemill.sql.parse_other import read_statement, refuse_block
 from tidemill.sql.split import split_tokens
 from tidemill.sql.statements import Source, Statement

@@ -7,8 +7,9 @@ from typing import Any
 
 from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
-from tidemill.sql.dialects import full_path_of, path_of, placed
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.parse_literals import STRINGS, expect, read_options, read_value
+from tidemill.sql.paths import full_path_of, path_of
 from tidemill.sql.statements import ColumnDef, Constraint, OptionValue
 from tidemill.sql.text import Text
 

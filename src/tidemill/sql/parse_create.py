@@ -8,9 +8,9 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import name_key, quote_name
-from tidemill.sql.dialects import placed
 from tidemill.sql.layout import CLAUSES, read_keys
 from tidemill.sql.parse_columns import ColumnList, read_column_list
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.parse_literals import read_options
 from tidemill.sql.parse_query import read_end, read_exists, read_made, read_query, skip_to
 from tidemill.sql.statements import Constraint, CreateTable, CreateView, OptionValue, Other, Query, Source, Statement

@@ -8,7 +8,7 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import Token, TokenType  # noqa: TID253
 
-from tidemill.sql.dialects import placed
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.statements import HparamSpace, OptionValue
 from tidemill.sql.text import Text
 

@@ -16,8 +16,9 @@ from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.errors import UnsupportedError
 from tidemill.sql.bigquery import mend_functions
-from tidemill.sql.dialects import generate, placed
+from tidemill.sql.dialects import generate
 from tidemill.sql.parse_columns import read_name
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.parse_literals import expect, read_options
 from tidemill.sql.parse_query import read_end, read_exists, read_made, read_query
 from tidemill.sql.statements import CreateModel, OptionValue, Query, Source, TransformItem

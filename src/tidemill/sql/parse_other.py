@@ -8,12 +8,14 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.names import did_you_mean
-from tidemill.sql.dialects import MLCall, made_path_of, placed
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.parse_columns import ColumnList, read_column_list
 from tidemill.sql.parse_create import read_create_table, read_create_view
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.parse_literals import STRINGS, read_options
 from tidemill.sql.parse_model import read_create_model
 from tidemill.sql.parse_query import make_query, read_end, read_exists, read_path, read_query, skip_to
+from tidemill.sql.paths import made_path_of
 from tidemill.sql.statements import (
     Assert,
     DropModel,

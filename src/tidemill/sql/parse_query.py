@@ -8,7 +8,8 @@ from sqlglot import exp  # noqa: TID253
 from sqlglot.tokenizer_core import TokenType  # noqa: TID253
 
 from tidemill.core.names import did_you_mean
-from tidemill.sql.dialects import PlacedError, made_path_of, placed
+from tidemill.sql.parse_errors import PlacedError, placed
+from tidemill.sql.paths import made_path_of
 from tidemill.sql.statements import Query
 from tidemill.sql.text import Text
 

@@ -10,8 +10,9 @@ from datetime import datetime
 from typing import Any
 
 from tidemill.core.errors import ParseError
-from tidemill.sql.dialects import MLCall, placed
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.parse import parse_chunks
+from tidemill.sql.parse_errors import placed
 from tidemill.sql.parse_literals import STRINGS, expect
 from tidemill.sql.parse_query import read_path, read_query
 from tidemill.sql.statements import Query, Source

@@ -9,8 +9,9 @@ from typing import Any
 from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.names import name_key
-from tidemill.sql.dialects import MLCall, full_path_of
 from tidemill.sql.file_reads import FileRead
+from tidemill.sql.ml_nodes import MLCall
+from tidemill.sql.paths import full_path_of
 from tidemill.sql.statements import Query
 
 READERS = frozenset(

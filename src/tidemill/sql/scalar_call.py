@@ -11,7 +11,7 @@ from typing import Any
 from sqlglot import exp, parse_one  # noqa: TID253
 
 from tidemill.core.errors import BindError, Where
-from tidemill.sql.dialects import NAMESPACES
+from tidemill.sql.parse_calls import NAMESPACES
 from tidemill.sql.text import Text
 
 

@@ -17,8 +17,8 @@ from tidemill.sql.column_options import column_notes
 from tidemill.sql.conditions import tables_read
 from tidemill.sql.contract import contract_json
 from tidemill.sql.contract_options import CONTRACT_OPTIONS
-from tidemill.sql.dialects import MLCall
 from tidemill.sql.function_versions import VERSIONS
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.reads import find_reads
 from tidemill.sql.scalar_call import ml_name
 from tidemill.sql.statements import (

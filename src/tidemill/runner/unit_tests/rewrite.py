@@ -9,7 +9,8 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key
-from tidemill.sql.dialects import MLCall, path_of
+from tidemill.sql.ml_nodes import MLCall
+from tidemill.sql.paths import path_of
 from tidemill.sql.reads import find_tree_reads, table_is_file
 from tidemill.sql.statements import Query
 from tidemill.sql.unit_test import Given
