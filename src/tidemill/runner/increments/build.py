@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import BindError
 from tidemill.core.names import quote_name, quote_path
 from tidemill.runner.column_notes import require_columns
 from tidemill.runner.increments.checks import check_increment
@@ -24,15 +23,12 @@ from tidemill.runner.increments.deltas import (
     require_clear,
     require_none,
 )
-from tidemill.runner.increments.files import FileNews, FileNote, file_news, require_same
+from tidemill.runner.increments.files import FileNews, FileNote, require_same
 from tidemill.runner.increments.gone_files import Losing, gone_files
-from tidemill.runner.increments.matching import Matched, changed_values, lacking, match
+from tidemill.runner.increments.matching import Matched, changed_values, match
 from tidemill.runner.increments.measures import Measures
-from tidemill.runner.placing import place_of_option
-from tidemill.runner.shape import typed_query
-from tidemill.sql.incremental import file_set, with_files
+from tidemill.runner.increments.opening import Opening
 from tidemill.sql.layout import in_order, require_keys
-from tidemill.sql.reads import takes_all
 from tidemill.warehouse.protocol import Merge
 
 if TYPE_CHECKING:
@@ -85,6 +81,18 @@ class IncrementalStep:
     forget_gone_files: bool = False
     again: Again = "none"
 
+    @property
+    def opening(self) -> Opening:
+        """The statement's query, on the files to read."""
+        return Opening(
+            table=self.step.asset,
+            statement=self.statement,
+            rule=self.rule,
+            stations=self.stations,
+            session=self.session,
+            bind=self.bind,
+        )
+
     def build(self) -> Built:
         """Bring the table up to date."""
         warehouse, table = self.stations.warehouse, self.step.asset
@@ -96,8 +104,8 @@ class IncrementalStep:
     def _whole(self, base: TableVersion | None, before: dict[str, Any]) -> Built:
         """Build the table from all there is; ``base`` is its version until now, ``before`` the state of that."""
         warehouse = self.stations.warehouse
-        files = self._files({})
-        query = self._open(files)
+        files = self.opening.files({})
+        query = self.opening.open(files)
         if self.statement.layout:
             names = [column.name for column in self.session.columns(query.sql, query.relations)]
             require_keys(self.statement.layout, names, table=self.step.asset)
@@ -124,11 +132,11 @@ class IncrementalStep:
     def _increment(self, base: TableVersion, state: dict[str, Any]) -> Built:
         """Take in what is new since the table's version ``base``."""
         session, table = self.session, self.step.asset
-        files = self._files(state.get("files") or {})
+        files = self.opening.files(state.get("files") or {})
         if files is not None and not files.read:
             return Built(landed=base, rows=0, notes=files.notes)
         there = self.stations.warehouse.columns(table, base.version)
-        query, older = self._open_increment(files, there)
+        query, older = self.opening.open_increment(files, there)
         fresh = session.columns(query.sql, query.relations)
         read = list(files.read) if files is not None else []
         matched = match(table, there, fresh, adds_columns=self.rule.adds_columns, files=read)
@@ -289,62 +297,6 @@ class IncrementalStep:
             step=self.step.name,
             again=self.again,
         )
-
-    def _files(self, loaded: dict[str, str]) -> FileNews | None:
-        """What is new in the files, when the query maps a set of them row by row."""
-        pattern = file_set(self.statement.query)
-        if pattern is None:
-            if not self.rule.column:
-                raise BindError(
-                    "incremental_by = 'filename' needs a query that reads one set of files row by row",
-                    where=place_of_option(self.statement, "incremental_by"),
-                    hint="read one pattern such as 'data/*.csv' without GROUP BY, DISTINCT or WITH, or name a column",
-                )
-            return None
-        keyed = bool(self.rule.keys)
-        found = file_news(pattern, loaded, keyed=keyed, table=self.step.asset, stations=self.stations)
-        return None if found.empty and not loaded else found
-
-    def _open_increment(
-        self, files: FileNews | None, there: tuple[Column, ...]
-    ) -> tuple[OpenQuery, tuple[FileNote, ...]]:
-        """The statement's query on the files that are new, with NULL where they have not all columns of the table.
-
-        With it what is to be said of them. Files that have other columns instead are left to `match`: those may be
-        the old ones under new names.
-        """
-        opened = self._bound(files)
-        if files is None or not self.rule.adds_columns:
-            return self._typed(opened, files), ()
-        fresh = self.session.columns(opened.sql, opened.relations)
-        missing = lacking(there, fresh, needed=(self.rule.column, *self.rule.keys))
-        if not missing:
-            return self._typed(opened, files), ()
-        nulls = ", ".join(f"CAST(NULL AS {column.type}) AS {quote_name(column.name)}" for column in missing)
-        filled = replace(opened, sql=f"SELECT *, {nulls} FROM ({opened.sql}\n) AS tm_older")
-        return self._typed(filled, files), (files.older([column.name for column in missing]),)
-
-    def _open(self, files: FileNews | None) -> OpenQuery:
-        """The statement's query, on the files to read and with the declared types."""
-        return self._typed(self._bound(files), files)
-
-    def _bound(self, files: FileNews | None) -> OpenQuery:
-        query = self.statement.query
-        if files is not None:
-            query = with_files(query, files.pattern, list(files.read), by_name=self.rule.adds_columns)
-        return self.bind(query)
-
-    def _typed(self, opened: OpenQuery, files: FileNews | None) -> OpenQuery:
-        statement = self.statement
-        if not statement.columns:
-            return opened
-        engine = self.stations.warehouse.dialect
-        schema = self.session.schema(opened.sql, opened.relations)
-        read = list(files.read) if files is not None and takes_all(statement.query) else []
-        sql = typed_query(
-            opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=read
-        )
-        return replace(opened, sql=sql)
 
     def _stage(self, sql: str, query: OpenQuery | None = None, *, laid_out: bool = True) -> Staged:
         relations = query.relations if query is not None else None
