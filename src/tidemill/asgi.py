@@ -31,6 +31,7 @@ from tidemill.api.shadow_log import tell_log
 from tidemill.api.traces import make_tracer
 from tidemill.core.clock import Clock
 from tidemill.core.errors import TidemillError
+from tidemill.core.left_out import leave_out_pandas
 from tidemill.core.settings import read_settings
 from tidemill.serving.counters import Counters
 from tidemill.serving.live import Live
@@ -192,7 +193,8 @@ async def _tick(ctx: Context, server: Any) -> None:
 
 
 def main(text: str) -> int:
-    """A worker's life; returns its exit status."""
+    """A worker's life, in a process of its own; returns its exit status."""
+    leave_out_pandas()
     options = msgspec.json.decode(text, type=WorkerOptions)
     try:
         ctx = make_context(options, clock=Clock())

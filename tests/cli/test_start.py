@@ -35,6 +35,20 @@ def _modules_after(code: str, folder: Path) -> set[str]:
     return {name.split(".")[0] for name in json.loads(done.stdout.splitlines()[-1])}
 
 
+def test_a_command_runs_as_if_pandas_were_not_installed(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text("x,y\n1,a\n2,b\n,c\n")
+    (tmp_path / "tidemill.toml").write_text("")
+    (tmp_path / "model.sql").write_text(
+        "CREATE TABLE t AS SELECT range AS x, 2.0 * range AS y FROM range(100);\n"
+        "CREATE MODEL m OPTIONS (model_type = 'BOOSTED_TREE_REGRESSOR', input_label_cols = ['y'], max_iterations = 2)"
+        " AS SELECT * FROM t;\nSELECT * FROM ML.PREDICT(MODEL m, (SELECT 1.0 AS x));\n"
+    )
+    for command in (["profile", "a.csv", "--json"], ["drift", "a.csv", "a.csv", "--json"], ["sql", "model.sql"]):
+        run = f"from tidemill.cli.main import main\ntry: main({command!r})\n"
+        code = f"{run}except SystemExit as left: assert not left.code"
+        assert "pandas" not in _modules_after(code, tmp_path)
+
+
 def test_help_lists_every_command_and_loads_nothing_heavy(tmp_path: Path) -> None:
     code = "from tidemill.cli.main import run_command\nassert run_command(['--help']) == 0"
     assert not _modules_after(code, tmp_path) & set(HEAVY)

@@ -15,6 +15,7 @@ import click
 
 from tidemill.cli.command_line import make_command
 from tidemill.core.errors import InternalError, TidemillError
+from tidemill.core.left_out import leave_out_pandas
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 USAGE = 2
@@ -113,7 +114,8 @@ def _show_version(ctx: click.Context, _param: click.Parameter, wanted: bool) -> 
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and leave with its exit status."""
+    """Run one command, in a process of its own, and leave with its exit status."""
+    leave_out_pandas()
     given = list(sys.argv[1:] if arguments is None else arguments)
     sys.exit(run_command(given))
 
