@@ -13,7 +13,7 @@ from scipy import stats
 from tests.analysis.conftest import ProfileOf
 
 from tidemill.analysis import table as tables
-from tidemill.analysis.bins import count_bins, count_values
+from tidemill.analysis.bins import count_bins
 from tidemill.analysis.profile.associations import correlation_ratio, cramers_v
 from tidemill.analysis.table import Table
 
@@ -150,12 +150,6 @@ def test_bins_count_what_numpy_counts_for_many_columns_at_once(flights: Path, ta
         values = frame[name].dropna().to_numpy()
         places = np.searchsorted(listed, values, side="left")
         assert list(found[name].counts) == np.bincount(places, minlength=len(listed) + 1).tolist()
-
-
-def test_values_are_counted_by_a_list_and_all_others_together(table_of: Callable[[str], Table]) -> None:
-    table = table_of("SELECT * FROM (VALUES ('a'), ('a'), (''), ('z'), ('y'), (NULL)) AS t(v)")
-
-    assert count_values(table, {"v": ["a", "b", ""]}) == {"v": {"a": 2, "b": 0, "": 1, None: 2}}
 
 
 def test_a_sample_is_drawn_where_it_says_and_covers_the_table(table_of: Callable[[str], Table]) -> None:

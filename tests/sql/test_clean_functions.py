@@ -16,7 +16,7 @@ from tidemill.sql.bind_clean import TABLES
 from tidemill.sql.clean.table import CLEAN_BUILDERS
 from tidemill.sql.functions import CLEAN_FUNCTIONS, find_function
 from tidemill.sql.functions_base import Example, MLFunction, TableExample
-from tidemill.sql.lint import lint_text
+from tidemill.sql.lint import lint_texts
 from tidemill.sql.options import check_settings
 from tidemill.sql.parse import parse_text
 from tidemill.sql.statements import Select
@@ -207,7 +207,7 @@ def test_data_of_ml_functions_are_cleaned_on_their_way() -> None:
 
 def test_lint_knows_cleaning_functions() -> None:
     sql = "CREATE TABLE a AS SELECT CLEAN.DATE(d) AS d FROM CLEAN.LATEST(TABLE t, 'id', 'at')"
-    assert [row.status for row in lint_text(sql, file="a.sql", dialect="bigquery")] == ["supported"]
+    assert [row.status for row in lint_texts([("a.sql", sql)], dialect="bigquery")] == ["supported"]
 
 
 def test_a_row_of_a_function_is_found_in_any_case() -> None:

@@ -15,12 +15,11 @@ from tidemill.model_types.table import MODEL_TYPES
 from tidemill.runner.shape import READERS
 from tidemill.sql.engine_functions import engine_functions, missing_functions
 from tidemill.sql.functions import ML_FUNCTIONS
-from tidemill.sql.lint import LOAD_FORMATS, LintRow, lint_statements, lint_text, lint_texts
-from tidemill.sql.parse import parse_text
+from tidemill.sql.lint import LOAD_FORMATS, LintRow, lint_texts
 
 
 def lint(text: str, dialect: str = "bigquery") -> list[LintRow]:
-    return lint_text(text, file="statements.sql", dialect=dialect)
+    return lint_texts([("statements.sql", text)], dialect=dialect)
 
 
 SUPPORTED = [
@@ -218,11 +217,6 @@ def test_files_of_a_project_know_one_another() -> None:
         dialect="duckdb",
     )
     assert [(row.file, row.status) for row in rows] == [("a.sql", "rejected"), ("b.sql", "rejected")]
-
-
-def test_statements_read_before_lint_the_same() -> None:
-    text = "SELECT 1; DROP MODEL m"
-    assert lint_statements(parse_text(text, file="statements.sql", dialect="bigquery")) == lint(text)
 
 
 def test_a_row_is_a_plain_object_of_five_fields() -> None:

@@ -86,30 +86,6 @@ def count_bins(table: Table, edges: Mapping[str, Sequence[float]]) -> dict[str, 
     return found
 
 
-def count_values(table: Table, values: Mapping[str, Sequence[Any]]) -> dict[str, dict[Any, int]]:
-    """Count how often some values come in columns of texts, in one scan; all others are counted under None.
-
-    NULL is not counted.
-    """
-    from tidemill.core.names import quote_text
-
-    known = {column.name: column for column in table.columns}
-    items = []
-    for name, listed in values.items():
-        text = f"CAST({known[name].sql} AS VARCHAR)"
-        # The engine counts all others under '', which cannot be listed then.
-        texts = ", ".join(quote_text(str(value)) for value in listed if str(value))
-        items += [f"histogram_exact({text}, CAST([{texts}] AS VARCHAR[]))", f"count_if({text} = '')", f"count({text})"]
-    numbers = iter(table.first(items) if items else [])
-    found: dict[str, dict[Any, int]] = {}
-    for name, listed in values.items():
-        counted = {**dict(next(numbers) or ()), "": next(numbers)}
-        total = int(next(numbers))
-        counts = {value: int(counted.get(str(value), 0)) for value in listed}
-        found[name] = {**counts, None: total - sum(counts.values())}
-    return found
-
-
 def _bins(edges: Sequence[float], counted: Any) -> Bins:
     """The engine leaves out the last count when it is 0, and gives nothing for no values."""
     counts = [int(count) for _, count in counted or ()]

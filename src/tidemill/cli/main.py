@@ -18,7 +18,6 @@ from tidemill.core.errors import InternalError, TidemillError
 from tidemill.core.left_out import leave_out_pandas
 
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
-USAGE = 2
 
 COMMANDS: dict[str, str] = {
     "init": "Make a new project, empty or from a file and the column to predict.",

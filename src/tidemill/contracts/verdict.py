@@ -10,7 +10,6 @@ from tidemill.contracts.rules import shown_name
 from tidemill.core.errors import ContractError, Where
 from tidemill.core.names import quote_text
 
-MOST_SHOWN = 20
 MOST_COLUMNS = 3
 OLD_VERSION_STAYS = "the old version stays"
 CONSTRAINTS = ("not_null", "primary_key", "unique", "references", "check")

@@ -30,11 +30,6 @@ _SIGNED = ("x-amz-", "x-goog-")
 """What addresses call what lets their reader in."""
 
 
-def has_variable(text: str) -> bool:
-    """Whether a setting takes something from the environment."""
-    return VARIABLE.search(text) is not None
-
-
 def is_variable(text: str) -> bool:
     """Whether a setting is nothing but variables: no part of it stands in the file."""
     return bool(text) and not VARIABLE.sub("", text)

@@ -237,17 +237,6 @@ def _columns_of(feature: Feature, ordinal: int) -> list[EncodedColumn]:
     return columns
 
 
-def is_settled(plan: FeaturePlan) -> bool:
-    """Whether means, deviations and target values are learnt."""
-    for feature in plan.features:
-        match feature.encoding:
-            case Number(mean=None) | Instant(seconds=Number(mean=None)) | Target(values=None):
-                return False
-            case _:
-                pass
-    return True
-
-
 def cardinality(plan: FeaturePlan) -> int:
     """Total feature cardinality as BigQuery ML counts it: the encoded columns of one-hot features, one per number."""
     return plan.width

@@ -38,12 +38,6 @@ class HeldOut:
     scores: np.ndarray[Any, Any]
     trained_on: bool
 
-    @property
-    def absolute_error(self) -> np.ndarray[Any, Any]:
-        """By how much each prediction of a regression was off."""
-        off: np.ndarray[Any, Any] = np.abs(np.asarray(self.scores, dtype=np.float64) - self.y)
-        return off
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Baseline:

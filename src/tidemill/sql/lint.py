@@ -83,22 +83,11 @@ class _Known:
     models: Mapping[str, ModelType]
 
 
-def lint_text(text: str, *, file: str, dialect: str) -> list[LintRow]:
-    """Lint the statements of one text."""
-    return lint_texts([(file, text)], dialect=dialect)
-
-
 def lint_texts(texts: Iterable[tuple[str, str]], *, dialect: str) -> list[LintRow]:
     """Lint texts that belong together: (file name, text) each; they may read one another's views and models."""
     parsed = [pair for file, text in texts for pair in parse_each(text, file=file, dialect=dialect)]
     known = _know([result for _, result in parsed if not isinstance(result, StatementError)])
     return [_lint(source, result, known) for source, result in parsed]
-
-
-def lint_statements(statements: Sequence[Statement]) -> list[LintRow]:
-    """Lint statements that are read already."""
-    known = _know(statements)
-    return [_lint(statement.source, statement, known) for statement in statements]
 
 
 def _know(statements: Sequence[Statement]) -> _Known:
