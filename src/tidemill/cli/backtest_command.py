@@ -73,7 +73,7 @@ def backtest(
 
 
 def _moment(name: str, text: str) -> datetime | None:
-    from tidemill.model_types._shared import read_moment
+    from tidemill.model_types._over_time import read_moment
 
     if not text:
         return None

@@ -2,17 +2,8 @@
 
 from __future__ import annotations
 
-from tidemill.model_types._shared import (
-    EXPLAIN,
-    LABEL,
-    OVER_TIME,
-    OVER_TIME_RULES,
-    REGISTRY,
-    SPLIT,
-    STOPPING,
-    SYNTAX,
-    max_iterations,
-)
+from tidemill.model_types._over_time import OVER_TIME, OVER_TIME_RULES
+from tidemill.model_types._shared import EXPLAIN, LABEL, REGISTRY, SPLIT, STOPPING, SYNTAX, max_iterations
 from tidemill.model_types.base import Option, OptionRule
 
 URL = f"{SYNTAX}-create-glm"

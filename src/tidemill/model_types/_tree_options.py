@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from tidemill.model_types._shared import (
-    CLASS_WEIGHT_RULES,
-    EXPLAIN,
-    LABEL,
-    OVER_TIME,
-    OVER_TIME_RULES,
-    REGISTRY,
-    SPLIT,
-    SPLIT_RULES,
-    STOPPING,
-)
+from tidemill.model_types._over_time import OVER_TIME, OVER_TIME_RULES
+from tidemill.model_types._shared import CLASS_WEIGHT_RULES, EXPLAIN, LABEL, REGISTRY, SPLIT, SPLIT_RULES, STOPPING
 from tidemill.model_types.base import FitFn, FitRequest, Fitted, Iteration, Option, OptionRule
 
 

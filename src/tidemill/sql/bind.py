@@ -17,13 +17,24 @@ from sqlglot import exp  # noqa: TID253
 
 from tidemill.core.connections import ConnectionSettings, SourceTable, find_source, lake_name, source_path
 from tidemill.core.errors import BindError, Where
-from tidemill.core.names import name_key, quote_name
+from tidemill.core.names import name_key
 from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bigquery_errors import raise_errors
 from tidemill.sql.bigquery_names import name_columns
 from tidemill.sql.bind_calls import CallFacts, read_call
 from tidemill.sql.bind_carry import carried, innermost_calls, prune
 from tidemill.sql.bind_clean import expand_tables
+from tidemill.sql.bind_edits import (
+    Edit,
+    Unit,
+    apply_edits,
+    quoted_columns,
+    replace_call,
+    replace_table,
+    shorter_columns,
+    splice,
+    table_span,
+)
 from tidemill.sql.bind_foreign import adapt
 from tidemill.sql.bind_shape import is_ordered, seen_names
 from tidemill.sql.bound import BoundCall, BoundQuery
@@ -32,7 +43,7 @@ from tidemill.sql.dialects import generate
 from tidemill.sql.file_reads import ReadFiles
 from tidemill.sql.functions import FUNCTIONS
 from tidemill.sql.missing import check_functions, needs_check, untranslated
-from tidemill.sql.ml_nodes import MLCall, RawSQL
+from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.paths import full_path_of, path_of
 from tidemill.sql.reads import file_read, find_tree_reads, free_tables, table_is_file
 from tidemill.sql.scalars import rewrite_scalars
@@ -78,7 +89,7 @@ def bind_query(
     binder = _Binder(views=known, connections=connections, engine=engine, files=files)
     try:
         with deep_stack():
-            bound = binder.bind(_Unit.of(query))
+            bound = binder.bind(Unit.of(query))
     except RecursionError:
         raise BindError(
             "the query is nested too deeply", where=_whole(query), hint="name its inner parts in views of their own"
@@ -133,50 +144,6 @@ def _reads_through(
     return _Read(tables=tuple(tables.values()), models=tuple(models.values()), sources=tuple(sources.values()))
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Unit:
-    """A tree to bind: a query, a view's query, or the data of a call.
-
-    ``span`` is its place in ``text``, or None when it was put together; ``names`` are the column names mentioned
-    anywhere in the statement it comes from; ``outermost`` says that its columns are the statement's.
-    """
-
-    tree: exp.Expr
-    dialect: str
-    text: Text | None
-    span: tuple[int, int] | None
-    verbatim: str
-    names: frozenset[str]
-    outermost: bool = True
-
-    @classmethod
-    def of(cls, query: Query) -> _Unit:
-        text = query.tree.meta.get("text")
-        return cls(
-            tree=query.tree,
-            dialect=query.source.dialect,
-            text=text if isinstance(text, Text) else None,
-            span=query.tree.meta.get("span"),
-            verbatim=query.source.text,
-            names=frozenset(name_key(part.name) for part in query.tree.find_all(exp.Identifier)),
-        )
-
-
-KEYWORDS = frozenset({"at"})
-"""Words that DuckDB reserves (for ``AT (VERSION => n)``), and no other SQL does."""
-
-
-@dataclass(frozen=True, slots=True)
-class _Edit:
-    """One place of a tree that the engine does not read as it stands; ``alias`` is what a table lacks and needs."""
-
-    node: exp.Expr
-    sql: str
-    start: int | None
-    stop: int | None
-    alias: str = ""
-
-
 @dataclass(slots=True, kw_only=True)
 class _Binder:
     views: Mapping[str, tuple[str, Query]]
@@ -187,19 +154,19 @@ class _Binder:
     open_views: list[str] = field(default_factory=list)
     done: dict[str, BoundQuery] = field(default_factory=dict)
 
-    def bind(self, unit: _Unit) -> BoundQuery:
+    def bind(self, unit: Unit) -> BoundQuery:
         """Bind one tree; its calls' data are bound in turn."""
         tree = unit.tree.copy()
         expanded = expand_tables(tree)
-        found: list[tuple[MLCall, CallFacts, list[_Unit]]] = []
+        found: list[tuple[MLCall, CallFacts, list[Unit]]] = []
         for call in innermost_calls(tree):
             facts = read_call(call)
             found.append((call, facts, [self._data(call, number, unit, facts) for number in range(len(facts.inputs))]))
-        edits: list[_Edit] = []
+        edits: list[Edit] = []
         relations: list[str] = []
         for call, _, _ in found:
             relations.append(f"tm_call_{next(self.numbers)}")
-            edits.append(_replace_call(call, relations[-1]))
+            edits.append(replace_call(call, relations[-1]))
         pruned = prune(tree) if found else False
         wanted = seen_names(tree, unit.names)
         calls: list[BoundCall] = []
@@ -213,24 +180,24 @@ class _Binder:
             _refuse_function_name(table, unit)
             source = self._source(table, unit)
             if source is not None:
-                edits += [_replace_table(table, source_path(source)), *_shorter_columns(tree, table)]
+                edits += [replace_table(table, source_path(source)), *shorter_columns(tree, table)]
                 ordered = False
                 continue
             view = self._view(table, unit)
             if view is not None:
-                edits.append(_replace_table(table, f"({view.sql}\n)"))
+                edits.append(replace_table(table, f"({view.sql}\n)"))
                 calls.extend(call for call in view.calls if call not in calls)
                 ordered = ordered and view.ordered
                 continue
             edits += self._read(table, unit)
-        edits += _quoted_columns(tree)
+        edits += quoted_columns(tree)
         sql = self._render(unit, tree, edits, whole=not pruned and not expanded)
         read = _reads_through(unit.tree, self.views, self.connections)
         return BoundQuery(
             sql=sql, calls=tuple(calls), tables=read.tables, models=read.models, sources=read.sources, ordered=ordered
         )
 
-    def _data(self, call: MLCall, number: int, unit: _Unit, facts: CallFacts) -> _Unit:
+    def _data(self, call: MLCall, number: int, unit: Unit, facts: CallFacts) -> Unit:
         """One data argument as a tree of its own, with the WITH clauses it needs."""
         arg = facts.inputs[number]
         tree, complete = carried(call, arg)
@@ -238,7 +205,7 @@ class _Binder:
         verbatim = unit.text.text[inner[0] : inner[1]] if inner and unit.text else ""
         return replace(unit, tree=tree, span=inner, verbatim=verbatim, outermost=False)
 
-    def _source(self, table: exp.Table, unit: _Unit) -> SourceTable | None:
+    def _source(self, table: exp.Table, unit: Unit) -> SourceTable | None:
         """The table of a connection that a name means."""
         if not self.connections or table_is_file(table) or not isinstance(table.this, exp.Identifier):
             return None
@@ -248,16 +215,16 @@ class _Binder:
             error.where = _table_place(table, unit)
             raise
 
-    def _read(self, table: exp.Table, unit: _Unit) -> list[_Edit]:
+    def _read(self, table: exp.Table, unit: Unit) -> list[Edit]:
         """Put the way in which files are read in the place of their names."""
         found = file_read(table, unit.text.text if unit.text else "") if self.files else None
         sql = self.files(found) if self.files and found else None
         if sql is None or found is None:
             return []
         alias = "" if table.args.get("alias") else found.alias
-        return [_Edit(table, f"({sql}\n)", found.start, found.stop, alias)]
+        return [Edit(table, f"({sql}\n)", found.start, found.stop, alias)]
 
-    def _view(self, table: exp.Table, unit: _Unit) -> BoundQuery | None:
+    def _view(self, table: exp.Table, unit: Unit) -> BoundQuery | None:
         if table_is_file(table) or not isinstance(table.this, exp.Identifier):
             return None
         key = name_key(path_of(table))
@@ -276,21 +243,21 @@ class _Binder:
             raise BindError(f"{name} is a view: it has no versions", where=where, hint="name a table it reads")
         if key not in self.done:
             self.open_views.append(key)
-            self.done[key] = self.bind(_Unit.of(query))
+            self.done[key] = self.bind(Unit.of(query))
             self.open_views.pop()
         return self.done[key]
 
-    def _render(self, unit: _Unit, tree: exp.Expr, edits: list[_Edit], *, whole: bool) -> str:
+    def _render(self, unit: Unit, tree: exp.Expr, edits: list[Edit], *, whole: bool) -> str:
         """Engine SQL of a tree: its own text where that will do."""
         own = unit.dialect == self.engine and whole
         borrowed = any(mark in unit.verbatim for mark in BORROWED)
         if own and not borrowed and not _has_scalars(tree):
             if not edits and unit.verbatim:
                 return unit.verbatim
-            spliced = _splice(unit, edits)
+            spliced = splice(unit, edits)
             if spliced is not None:
                 return spliced
-        _apply(edits)
+        apply_edits(edits)
         if unit.dialect == "bigquery":
             tree = raise_errors(name_columns(tree) if unit.outermost else tree)
         if unit.dialect != self.engine:
@@ -305,7 +272,7 @@ class _Binder:
             raise untranslated(error, tree, unit.dialect, self.engine, text=unit.text, span=unit.span) from None
 
 
-def _refuse_function_name(table: exp.Table, unit: _Unit) -> None:
+def _refuse_function_name(table: exp.Table, unit: Unit) -> None:
     """``FROM ML.PREDICT`` without arguments is no table."""
     name = path_of(table).upper()
     if name in FUNCTIONS and isinstance(table.this, exp.Identifier) and "." in name:
@@ -327,83 +294,6 @@ def _place(call: MLCall) -> Where | None:
     return text.where(call.meta["start"], call.meta["stop"]) if isinstance(text, Text) else None
 
 
-def _table_place(table: exp.Table, unit: _Unit) -> Where | None:
-    start, stop = _table_span(table)
+def _table_place(table: exp.Table, unit: Unit) -> Where | None:
+    start, stop = table_span(table)
     return unit.text.where(start, stop) if unit.text and start is not None and stop is not None else None
-
-
-def _table_span(table: exp.Table) -> tuple[int | None, int | None]:
-    parts = [part.meta for part in table.parts if "start" in part.meta]
-    if len(parts) != len(table.parts):
-        return None, None
-    return min(part["start"] for part in parts), max(part["end"] for part in parts) + 1
-
-
-def _replace_call(call: MLCall, relation: str) -> _Edit:
-    """Put a marker where the call stands; its SQL is the relation's name."""
-    marker = RawSQL(this=quote_name(relation))
-    call.replace(marker)
-    return _Edit(marker, quote_name(relation), call.meta.get("start"), call.meta.get("stop"))
-
-
-def _replace_table(table: exp.Table, sql: str) -> _Edit:
-    """Put engine SQL where a table's name stands; what refers to the table goes on doing so by its name."""
-    start, stop = _table_span(table)
-    return _Edit(table, sql, start, stop, "" if table.args.get("alias") else table.name)
-
-
-def _shorter_columns(tree: exp.Expr, table: exp.Table) -> list[_Edit]:
-    """Columns that are called ``connection.table.column``: the table is called by its last name there."""
-    path = [name_key(part.name) for part in table.parts]
-    edits: list[_Edit] = []
-    for column in tree.find_all(exp.Column):
-        parts = column.parts
-        if len(parts) != len(path) + 1 or [name_key(part.name) for part in parts[:-1]] != path:
-            continue
-        first, name = parts[0].meta.get("start"), parts[-2].meta
-        if "end" in name:
-            edits.append(_Edit(column, quote_name(table.name), first, name["end"] + 1))
-    return edits
-
-
-def _quoted_columns(tree: exp.Expr) -> list[_Edit]:
-    """Columns whose name the engine takes for a keyword, as ``at`` of the system tables: they are quoted for it."""
-    names = [column.this for column in tree.find_all(exp.Column) if isinstance(column.this, exp.Identifier)]
-    return [
-        _Edit(name, quote_name(name.name), name.meta.get("start"), name.meta["end"] + 1 if "end" in name.meta else None)
-        for name in names
-        if not name.quoted and name_key(name.name) in KEYWORDS
-    ]
-
-
-def _apply(edits: list[_Edit]) -> None:
-    """Carry edits out on the tree. Calls already stand there as markers."""
-    for edit in edits:
-        node = edit.node
-        if isinstance(node, exp.Column):
-            for part in ("db", "catalog"):
-                node.set(part, None)
-        if not isinstance(node, exp.Table):
-            continue
-        # The alias, sample and joins of the table stay; only its name gives way.
-        if edit.alias:
-            node.set("alias", exp.TableAlias(this=exp.to_identifier(edit.alias, quoted=True)))
-        for part in ("db", "catalog"):
-            node.set(part, None)
-        node.set("this", RawSQL(this=edit.sql))
-
-
-def _splice(unit: _Unit, edits: list[_Edit]) -> str | None:
-    """The unit's own text with the edits in it, or None when a place is not known."""
-    if unit.text is None or unit.span is None:
-        return None
-    first, last = unit.span
-    out: list[str] = []
-    position = first
-    for edit in sorted(edits, key=lambda edit: edit.start if edit.start is not None else -1):
-        if edit.start is None or edit.stop is None or edit.start < position or edit.stop > last:
-            return None
-        name = f" AS {quote_name(edit.alias)}" if edit.alias else ""
-        out += [unit.text.text[position : edit.start], edit.sql, name]
-        position = edit.stop
-    return "".join(out) + unit.text.text[position:last]

@@ -11,7 +11,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.names import quote_name
 from tidemill.features.plan import encoded_columns, plan_to_dict
 from tidemill.model_types._arrays import write_arrays
-from tidemill.model_types._shared import OVER_TIME
+from tidemill.model_types._over_time import OVER_TIME
 from tidemill.model_types.base import Fitted, Iteration
 from tidemill.training.agreement import check_agreement
 from tidemill.training.artifact import (

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.durations import read_duration
 from tidemill.core.errors import DataError, EmptyDataError
 from tidemill.core.names import quote_name
-from tidemill.model_types._shared import read_moment, read_window
+from tidemill.model_types._over_time import read_moment, read_window
 
 if TYPE_CHECKING:
     import pyarrow as pa

@@ -16,7 +16,7 @@ from tidemill.core.durations import show_duration
 from tidemill.core.errors import BindError, DataError, EmptyDataError, OptionError, SettingsError
 from tidemill.core.names import did_you_mean, name_key, quote_name
 from tidemill.evaluation.ageing import ageing
-from tidemill.model_types._shared import read_window
+from tidemill.model_types._over_time import read_window
 from tidemill.runner.backtest.report import BacktestReport, Cut, Score, sentences
 from tidemill.runner.shape import start_of
 
