@@ -258,7 +258,7 @@ def test_a_damaged_file_fails_and_leaves_the_other_gates_without_evidence(projec
 
     path.write_bytes(whole)
     assert said["files"].status == "fail"
-    assert {said[gate].status for gate in said if gate not in ("files", "champion", "slices", "groups")} == {
+    assert {said[gate].status for gate in said if gate not in ("files", "champion", "steady", "slices", "groups")} == {
         "not enough evidence"
     }
     assert ask(project, version)["files"].status == "pass"

@@ -107,6 +107,20 @@ GATES: tuple[Entry, ...] = (
     ),
     Entry(name="confidence", default=0.95, low=0.5, high=0.9999, doc="Confidence of the gates' intervals."),
     Entry(name="min_rows", default=50, low=1, doc="Fewer held-out rows than this are not enough evidence."),
+    Entry(
+        name="steady",
+        default="requests",
+        choices=("requests", "always", "off"),
+        doc="Of which versions the gate `steady` asks how they do on the rows that the champion was judged on: those "
+        "that a request for retraining brought, all, or none.",
+    ),
+    Entry(
+        name="steady_margin",
+        default=0.05,
+        low=0,
+        high=1,
+        doc="How much worse than the champion is no worse there: absolute for scores in [0, 1], relative for errors.",
+    ),
     Entry(name="slices", default=(), doc="Columns whose values each get a comparison of their own."),
     Entry(name="slice_min_rows", default=200, low=1, doc="Slices with fewer held-out rows are listed, not judged."),
     Entry(name="slice_margin", default=0.05, low=0, high=1, doc="The margin within one slice."),
@@ -259,6 +273,8 @@ class GateSettings:
     margin: float
     confidence: float
     min_rows: int
+    steady: str
+    steady_margin: float
     slices: tuple[str, ...]
     slice_min_rows: int
     slice_margin: float

@@ -79,6 +79,7 @@ def deploy(
     why: str = "",
     override: str = "",
     gates_only: bool = False,
+    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Let a version through its gates, and begin its rollout.
@@ -94,6 +95,8 @@ def deploy(
         A reason to go on although a gate does not pass: it is kept with the version for good.
     gates_only
         Ask the gates, change nothing.
+    requested
+        A request for retraining brought the version: nobody looked at what it was trained on.
 
     Raises
     ------
@@ -104,12 +107,22 @@ def deploy(
     StateError
         The version answers already, or needs a reason.
     """
+    from tidemill.runner.gates import run_gates
+
     settings = deployment_of(stations, name)
     chosen = get_version(stations.db, settings.model, version)
     require_metrics([settings], {asset_key(settings.model): chosen.model_type})
     _check_fallback(stations, settings, chosen.version)
     champion = _register(stations, settings, chosen.version, who=who, why=why or override, write=not gates_only)
-    gates = _ask(stations, settings, chosen.version, champion, listen)
+    gates = run_gates(
+        stations,
+        settings,
+        model=settings.model,
+        version=chosen.version,
+        champion=champion,
+        requested=requested,
+        listen=listen,
+    )
     failed = [gate for gate in gates if gate.status != "pass"]
     if gates_only:
         current = find_deployment(stations.db, settings.name) or Deployment(name=settings.name, model=settings.model)
@@ -250,18 +263,6 @@ def _check_reason(stations: Stations, deployment: Deployment, versions: Versions
             f"deployment {deployment.name} cools down after a rollback until {until:%Y-%m-%d %H:%M:%S} UTC",
             hint="wait, or say why it should not: --why REASON",
         )
-
-
-def _ask(
-    stations: Stations,
-    settings: DeploymentSettings,
-    version: int,
-    champion: int | None,
-    listen: Callable[[str], None],
-) -> list[GateResult]:
-    from tidemill.runner.gates import run_gates
-
-    return run_gates(stations, settings, model=settings.model, version=version, champion=champion, listen=listen)
 
 
 def _refused(name: str, version: int, failed: Sequence[GateResult]) -> GateError:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import BindError, NotFoundError, TidemillError
 from tidemill.model_types.base import Labels
+from tidemill.runner.gate_champion import champion_part, inputs_of_model, labels_of_model, or_missing, with_steady
 from tidemill.runner.gate_columns import check_columns, todays_columns
 from tidemill.runner.gate_rows import (
     given_away,
@@ -22,7 +23,7 @@ from tidemill.runner.gate_rows import (
 )
 from tidemill.runner.gate_server import ask_golden, open_online, time_answers
 from tidemill.runner.held_out import HeldOut, held_out_rows
-from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Scored, Timing
+from tidemill.serving.gates.case import Case, Contract, Files, Golden, Leakage, Missing, Scored, Timing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.serving.online.model import OnlineModel
     from tidemill.warehouse.control.models import ModelVersion
-
-T = TypeVar("T")
 
 _SAMPLE = 1_000
 _ASKED = 200
@@ -50,6 +49,7 @@ class Collector:
     version: ModelVersion
     other: ModelVersion | None
     listen: Callable[[str], None]
+    requested: bool = False
 
     def case(self, files: Files) -> Case:
         """All parts, each collected once."""
@@ -65,7 +65,7 @@ class Collector:
         leakage = self.leakage()
         if self.other is not None:
             self.listen("scoring with the champion")
-        return Case(
+        case = Case(
             settings=self.settings.gates,
             files=files,
             contract=contract,
@@ -73,8 +73,11 @@ class Collector:
             timing=timing,
             scored=scored,
             leakage=leakage,
-            champion=self.champion(),
+            champion=champion_part(self),
+            requested=self.requested,
+            steady=None,
         )
+        return with_steady(self, case)
 
     @cached_property
     def loaded(self) -> LoadedModel:
@@ -84,12 +87,12 @@ class Collector:
     @cached_property
     def labels(self) -> Labels:
         """The label's column and classes."""
-        return _labels(self.loaded)
+        return labels_of_model(self.loaded)
 
     @cached_property
     def inputs(self) -> dict[str, str]:
         """The columns it reads, with their Arrow types as text."""
-        return _inputs(self.loaded)
+        return inputs_of_model(self.loaded)
 
     @cached_property
     def held(self) -> HeldOut | Missing:
@@ -103,7 +106,7 @@ class Collector:
         held = self.held
         if isinstance(held, Missing):
             return held
-        return or_missing(lambda: self._scored(held))
+        return or_missing(lambda: self.scored_rows(held))
 
     @cached_property
     def online(self) -> OnlineModel | Missing:
@@ -126,8 +129,8 @@ class Collector:
             source=source,
             broken=broken,
             label=self.labels.column,
-            champion_inputs=None if champion is None else _inputs(champion),
-            champion_label="" if champion is None else _labels(champion).column,
+            champion_inputs=None if champion is None else inputs_of_model(champion),
+            champion_label="" if champion is None else labels_of_model(champion).column,
         )
 
     def golden(self) -> Golden | Missing:
@@ -183,59 +186,8 @@ class Collector:
             label_time_read=label_time in inputs,
         )
 
-    def champion(self) -> Champion | Missing | None:
-        """The champion's answers to the rows the version was judged on, or the version's to the champion's."""
-        if self.other is None:
-            return None
-        held, scored, other = self.held, self.scored, self.other
-        if isinstance(held, Missing):
-            return held
-        if isinstance(scored, Missing):
-            return scored
-        loaded = self.stations.load_model(other.name, other.version)
-        labels = _labels(loaded)
-        if bool(labels.classes) != bool(self.labels.classes):
-            return Missing(f"version {other.version} predicts {'classes' if labels.classes else 'numbers'}")
-        if all(spelled(held.table.column_names, name) for name in _inputs(loaded)):
-            return or_missing(lambda: self._on_own_rows(loaded, other, held, scored))
-        return or_missing(lambda: self._on_champion_rows(loaded, other))
-
-    def _on_own_rows(self, loaded: LoadedModel, other: ModelVersion, held: HeldOut, scored: Scored) -> Champion:
-        seen = or_missing(lambda: trained_on(self.stations, other, held.table, inputs=tuple(_inputs(loaded))))
-        return Champion(
-            version=other.version,
-            rows=scored,
-            scores=_in_order(score_table(self.stations, loaded, held.table), _labels(loaded), self.labels),
-            seen=None if isinstance(seen, Missing) else seen,
-            keys=self._keys(held.table),
-        )
-
-    def _on_champion_rows(self, loaded: LoadedModel, other: ModelVersion) -> Champion | Missing:
-        """The version's own rows lack columns that the champion reads: the champion's may have those of both."""
-        import numpy as np
-
-        held = held_out_rows(self.stations, other)
-        seen = trained_on(self.stations, self.version, held.table, inputs=tuple(self.inputs))
-        if seen is None:
-            return Missing(f"neither its rows nor those of version {other.version} have the columns that both read")
-        known = self._scored(held)
-        fresh = ~seen & (known.y >= 0 if self.labels.classes else np.isfinite(known.y))
-        table = held.table.filter(fresh)
-        rows = replace(
-            known,
-            y=known.y[fresh],
-            scores=known.scores[fresh],
-            columns={name: values[fresh] for name, values in known.columns.items()},
-        )
-        return Champion(
-            version=other.version,
-            rows=rows,
-            scores=_in_order(score_table(self.stations, loaded, table), _labels(loaded), self.labels),
-            seen=np.zeros(table.num_rows, dtype=bool),
-            keys=self._keys(table),
-        )
-
-    def _keys(self, table: pa.Table) -> np.ndarray:
+    def keys_of(self, table: pa.Table) -> np.ndarray:
+        """What names each row of a table: values of the deployment's key, or numbers."""
         import numpy as np
 
         name = spelled(table.column_names, self.settings.key) if self.settings.key else None
@@ -243,7 +195,8 @@ class Collector:
             return np.arange(table.num_rows)
         return np.asarray([str(value) for value in table[name].to_pylist()], dtype=object)
 
-    def _scored(self, held: HeldOut) -> Scored:
+    def scored_rows(self, held: HeldOut) -> Scored:
+        """Rows with their labels and the version's scores."""
         from tidemill.training.labels import encode_labels
 
         gates = self.settings.gates
@@ -256,34 +209,6 @@ class Collector:
             total=held.total,
             columns={wanted: texts(held.table[name]) for wanted, name in names.items() if name is not None},
         )
-
-
-def _inputs(model: LoadedModel) -> dict[str, str]:
-    return {str(one["name"]): str(one["type"]) for one in model.manifest["inputs"]}
-
-
-def _labels(model: LoadedModel) -> Labels:
-    label = model.manifest["label"]
-    return Labels(column=label["column"], classes=tuple(label["classes"]))
-
-
-def _in_order(scores: np.ndarray, given: Labels, wanted: Labels) -> np.ndarray:
-    """Probabilities in the order of other classes; a class that is not known gets none."""
-    import numpy as np
-
-    if given.classes == wanted.classes:
-        return scores
-    at = {value: ordinal for ordinal, value in enumerate(given.classes)}
-    zeros = np.zeros(len(scores))
-    return np.column_stack([scores[:, at[value]] if value in at else zeros for value in wanted.classes])
-
-
-def or_missing(work: Callable[[], T]) -> T | Missing:
-    """What some work gives, or why it could not be done."""
-    try:
-        return work()
-    except TidemillError as error:
-        return Missing(error.message)
 
 
 def _evenly(rows: int, most: int) -> np.ndarray:

@@ -27,6 +27,7 @@ def run_gates(
     model: str,
     version: int,
     champion: int | None,
+    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> list[GateResult]:
     """Judge a version by every gate, in the order of `serving.gates.table.GATES`.
@@ -35,6 +36,8 @@ def run_gates(
     ----------
     champion
         The version it is held against; None where there is none.
+    requested
+        A request for retraining brought it.
     listen
         Is told what is being done.
 
@@ -45,7 +48,10 @@ def run_gates(
     SettingsError
         The settings name a column or a metric that there is not.
     """
-    return judge_case(collect(stations, settings, model=model, version=version, champion=champion, listen=listen))
+    case = collect(
+        stations, settings, model=model, version=version, champion=champion, requested=requested, listen=listen
+    )
+    return judge_case(case)
 
 
 def collect(
@@ -55,6 +61,7 @@ def collect(
     model: str,
     version: int,
     champion: int | None,
+    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> Case:
     """Everything the gates judge a version by.
@@ -72,7 +79,7 @@ def collect(
     files = _files(stations, found)
     if files.problems:
         return _damaged(settings, files, champion=champion)
-    return Collector(stations, settings, found, other, listen).case(files)
+    return Collector(stations, settings, found, other, listen, requested).case(files)
 
 
 def _files(stations: Stations, version: ModelVersion) -> Files:

@@ -73,5 +73,7 @@ def sound_case(**parts: Any) -> Case:
             separation={"age": 0.71, "plan": 0.62}, given_away=(), rows=2_000, repeated=3, expected_repeats=False
         ),
         champion=champion(held),
+        requested=True,
+        steady=champion(held),
     )
     return replace(case, **parts)

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from tests.serving.gates.cases import gate_settings, scored, sound_case, two_class_scores
 
-from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Timing
+from tidemill.serving.gates.case import Case, Champion, Contract, Files, Golden, Leakage, Missing, Scored, Timing
 from tidemill.serving.gates.table import GATES, judge_case
 
 
@@ -50,6 +50,19 @@ def _unequal_groups() -> Case:
     return replace(case, scored=replace(held, columns={"region": np.where(called, "east", "west").astype(object)}))
 
 
+ALWAYS = gate_settings(steady="always")
+
+
+def _against(chance: Callable[[Scored], np.ndarray], of: Scored) -> Champion:
+    """A champion that gives rows these chances."""
+    return Champion(version=1, rows=of, scores=two_class_scores(chance(of)), seen=None, keys=np.arange(len(of.y)))
+
+
+def _forgetful_case() -> Case:
+    """As good as the champion on its own rows, and much worse on the champion's."""
+    return sound_case(steady=_against(lambda of: 0.1 + 0.8 * of.y, scored(skill=0.5)))
+
+
 CASES = {
     "files": Cases(
         bad=lambda: sound_case(files=Files(problems=("model.onnx is missing",), bytes=10, count=6)),
@@ -83,6 +96,7 @@ CASES = {
         bad=lambda: sound_case(scored=scored(skill=-1.0)), unclear=lambda: sound_case(scored=scored(skill=0.0))
     ),
     "champion": Cases(bad=lambda: _worse_champion_case(0.6), unclear=_small_case),
+    "steady": Cases(bad=_forgetful_case, unclear=lambda: sound_case(settings=ALWAYS, steady=Missing("it was expired"))),
     "slices": Cases(bad=lambda: _worse_champion_case(0.8, region_only=True), unclear=_small_case),
     "groups": Cases(bad=_unequal_groups, unclear=lambda: sound_case(scored=replace(scored(), held_out=False))),
 }
@@ -122,3 +136,50 @@ def test_each_gate_says_when_it_cannot_tell(gate: str) -> None:
 
     assert status == "not enough evidence", summary
     assert summary
+
+
+def test_a_version_that_is_worse_on_old_rows_passes_when_production_shows_it_better() -> None:
+    worse = _forgetful_case()
+    lost = _against(lambda of: np.full(len(of.y), 0.5), scored())
+
+    status, summary = _said(replace(worse, answered=lost), "steady")
+    assert (status, "but it is better there" in summary) == ("pass", True)
+
+    status, summary = _said(replace(worse, answered=sound_case().champion), "steady")
+    assert (status, "not shown to be better there" in summary) == ("fail", True)
+
+    status, summary = _said(replace(worse, answered=Missing("no answer in the log has a label yet")), "steady")
+    assert (status, summary.endswith("speak for it: no answer in the log has a label yet")) == ("fail", True)
+
+
+@pytest.mark.parametrize(
+    ("settings", "requested", "status", "said"),
+    [
+        ({}, True, "fail", "rows that version 1 was judged on"),
+        ({}, False, "pass", "not asked: no request"),
+        ({"steady": "always"}, False, "fail", "rows that version 1 was judged on"),
+        ({"steady": "off"}, True, "pass", "not asked: it is off"),
+        ({"steady_margin": 1.0}, True, "pass", "margin 1"),
+        ({"min_rows": 5_000}, True, "pass", "not asked: of the champion, 2,000 held-out rows are fewer"),
+        ({"min_rows": 5_000, "steady": "always"}, True, "not enough evidence", "2,000 held-out rows are fewer"),
+    ],
+)
+def test_steady_asks_what_the_settings_say(
+    settings: dict[str, object], requested: bool, status: str, said: str
+) -> None:
+    case = replace(_forgetful_case(), settings=gate_settings(**settings), requested=requested)
+
+    found, summary = _said(case, "steady")
+
+    assert found == status
+    assert said in summary
+
+
+def test_rows_that_do_not_show_a_version_worse_do_not_stop_it_and_shown_worse_they_do() -> None:
+    none = gate_settings(steady_margin=0.0)
+    noise = np.random.default_rng(5).normal(scale=0.05, size=100)
+    alike = _against(lambda of: np.clip(of.scores[:, 1] + noise, 0.001, 0.999), scored(100))
+    better = _against(lambda of: 0.5 * of.scores[:, 1] + 0.5 * of.y, scored(skill=0.8))
+
+    assert _said(sound_case(steady=alike, settings=none), "steady")[0] == "pass"
+    assert _said(sound_case(steady=better, settings=none), "steady")[0] == "fail"

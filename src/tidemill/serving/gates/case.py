@@ -157,6 +157,8 @@ class Champion:
         Which of the rows the champion was trained on; None where it cannot be told.
     keys
         What names each row in the report of changed answers: row numbers, or values of the deployment's key.
+    trained
+        How many of the rows the candidate was trained on.
     """
 
     version: int
@@ -164,11 +166,24 @@ class Champion:
     scores: np.ndarray
     seen: np.ndarray | None
     keys: np.ndarray
+    trained: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """Everything the gates judge a version by. ``champion`` is None where there is nothing to be held against."""
+    """Everything the gates judge a version by.
+
+    Parameters
+    ----------
+    champion
+        None where there is nothing to be held against.
+    requested
+        A request for retraining brought the version; nobody has looked at what it was trained on.
+    steady
+        Both versions on the champion's own held-out rows; None where that is not asked.
+    answered
+        Both on labelled answers of production; None where that is not asked.
+    """
 
     settings: GateSettings
     files: Files
@@ -178,6 +193,9 @@ class Case:
     scored: Scored | Missing
     leakage: Leakage | Missing
     champion: Champion | Missing | None
+    requested: bool = False
+    steady: Champion | Missing | None = None
+    answered: Champion | Missing | None = None
 
     @property
     def metric(self) -> str:

@@ -14,6 +14,7 @@ from tidemill.serving.gates.leakage import leaks
 from tidemill.serving.gates.quality import better_than_a_constant, no_worse_than_the_champion
 from tidemill.serving.gates.sanity import contract, files, golden, latency, outputs
 from tidemill.serving.gates.slices import slices
+from tidemill.serving.gates.steady import no_worse_where_the_champion_was_judged
 from tidemill.serving.gates.verdict import Verdict
 from tidemill.warehouse.control.deployments import GateResult
 
@@ -55,6 +56,12 @@ GATES: tuple[Gate, ...] = (
         name="champion",
         doc="it is no worse than the champion on the same rows by more than margin, beyond chance",
         judge=no_worse_than_the_champion,
+    ),
+    Gate(
+        name="steady",
+        doc="on the rows the champion was judged on it is no worse by more than steady_margin, or labelled answers "
+        "show it better",
+        judge=no_worse_where_the_champion_was_judged,
     ),
     Gate(name="slices", doc="in no slice is it worse than the champion by more than slice_margin", judge=slices),
     Gate(name="groups", doc="protected groups differ in outcomes by no more than max_group_gap", judge=group_gaps),
