@@ -63,9 +63,8 @@ def holds(lake: Warehouse, way: Way, rows: str) -> bool:
 def stage(lake: Warehouse, statement: CreateTable, rows: str = "") -> Staged:
     with lake.session() as session:
         sql = rows or statement.query.source.text
-        typed = typed_query(
-            sql, statement.columns, schema=session.schema(sql), source=statement.source, engine="duckdb"
-        )
+        names = [column.name for column in session.columns(sql)]
+        typed = typed_query(sql, statement.columns, found=names, source=statement.source, engine="duckdb")
         return lake.stage(session, typed, None, table="t", attempt="a1")
 
 

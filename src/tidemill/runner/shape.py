@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidemill.core.errors import BindError, OptionError, UnsupportedError, Where
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.sources.patterns import is_remote
 from tidemill.sql.file_reads import FileRead
 from tidemill.sql.statements import ColumnDef, LoadData, OptionValue, Source
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 # BigQuery's names of formats, and the engine's readers.
 READERS = {
@@ -54,7 +51,7 @@ def typed_query(
     sql: str,
     columns: Sequence[ColumnDef],
     *,
-    schema: pa.Schema,
+    found: Sequence[str],
     source: Source,
     engine: str,
     files: Sequence[str] = (),
@@ -63,6 +60,8 @@ def typed_query(
 
     Parameters
     ----------
+    found
+        The names of the query's columns.
     files
         Those of which the query takes all columns: where one lacks a column, it is they that may be wrong.
 
@@ -71,21 +70,21 @@ def typed_query(
     BindError
         The query has no column of that name.
     """
-    names = {name_key(name): name for name in schema.names}
+    names = {name_key(name): name for name in found}
     casts: list[str] = []
     for column in columns:
         if name_key(column.name) not in names and files:
             raise BindError(
-                f"{_listed(files)} no {column.name}, which the column list names, but {', '.join(schema.names[:20])}",
+                f"{_listed(files)} no {column.name}, which the column list names, but {', '.join(found[:20])}",
                 where=start_of(source),
-                hint=f"{did_you_mean(column.name, schema.names)}; where the list is right, mend the file",
+                hint=f"{did_you_mean(column.name, found)}; where the list is right, mend the file",
                 files=list(files),
             )
         if name_key(column.name) not in names:
             raise BindError(
                 f"the column list names {column.name}, which the query does not have",
                 where=start_of(source),
-                hint=did_you_mean(column.name, schema.names),
+                hint=did_you_mean(column.name, found),
             )
         if column.type:
             quoted = quote_name(names[name_key(column.name)])

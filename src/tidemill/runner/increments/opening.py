@@ -89,9 +89,9 @@ class Opening:
         if not statement.columns:
             return opened
         engine = self.stations.warehouse.dialect
-        schema = self.session.schema(opened.sql, opened.relations)
+        names = [column.name for column in self.session.columns(opened.sql, opened.relations)]
         read = list(files.read) if files is not None and takes_all(statement.query) else []
         sql = typed_query(
-            opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=read
+            opened.sql, statement.columns, found=names, source=statement.source, engine=engine, files=read
         )
         return replace(opened, sql=sql)

@@ -54,10 +54,10 @@ def build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
             bound[:] = [opened]
             if not statement.columns:
                 return opened
-            schema = session.schema(opened.sql, opened.relations)
+            names = [column.name for column in session.columns(opened.sql, opened.relations)]
             read = files.read if takes_all(statement.query) else ()
             sql = typed_query(
-                opened.sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=read
+                opened.sql, statement.columns, found=names, source=statement.source, engine=engine, files=read
             )
             return replace(opened, sql=sql)
 
@@ -91,9 +91,9 @@ def load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
                     hint="file names are looked up from the project's folder",
                 )
             if statement.columns:
-                schema = session.schema(sql)
+                names = [column.name for column in session.columns(sql)]
                 sql = typed_query(
-                    sql, statement.columns, schema=schema, source=statement.source, engine=engine, files=files.read
+                    sql, statement.columns, found=names, source=statement.source, engine=engine, files=files.read
                 )
             return OpenQuery(sql=sql, relations={})
 

@@ -237,8 +237,8 @@ class Bench:
             raise NotFoundError(f"{test.of} has no WITH clause {cte}", hint=did_you_mean(cte, cte_names(query)))
         sql = bind_query(inputs.ready(part), views=views, engine=engine).sql
         if not cte and isinstance(statement, CreateTable) and statement.columns:
-            schema = self.session.schema(sql)
-            sql = typed_query(sql, statement.columns, schema=schema, source=statement.source, engine=engine)
+            names = [column.name for column in self.session.columns(sql)]
+            sql = typed_query(sql, statement.columns, found=names, source=statement.source, engine=engine)
         rows = self.session.materialise(sql)
         return rows if cte or not isinstance(statement, CreateTable) else self._settled(statement, rows)
 
