@@ -28,7 +28,7 @@ class Source:
 class Query:
     """A query inside a statement: its own text (verbatim), its place, and its tree.
 
-    ``tree`` is a sqlglot expression in which each ML table function is an `MLCall` node (see `sql.dialects`).
+    ``tree`` is a sqlglot expression in which each ML table function is an `MLCall` node (see `sql.ml_nodes`).
     """
 
     source: Source

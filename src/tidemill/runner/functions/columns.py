@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import BindError
@@ -20,22 +21,44 @@ def is_wanted(call: FunctionCall, name: str) -> bool:
     return call.wanted is None or name_key(name) in call.wanted
 
 
-def passed_through(call: FunctionCall, made: Sequence[str]) -> list[str]:
-    """Name the input columns that pass through to the output and that the surrounding query can see.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """What the surrounding query can see of a function that puts columns before those of its input.
 
     Parameters
     ----------
     made
         The columns that the function makes.
+    passed
+        Names of the input columns that pass through.
+    schema
+        All of them.
+    """
+
+    made: Sequence[pa.Field]
+    passed: Sequence[str]
+    schema: pa.Schema
+
+
+def seen_of(call: FunctionCall, made: Sequence[pa.Field]) -> Seen:
+    """Find the columns of a function's output that the surrounding query can see.
+
+    Parameters
+    ----------
+    made
+        All columns that the function makes.
 
     Raises
     ------
     BindError
         An input column has the name of a column that the function makes.
     """
-    taken = {name_key(name) for name in made}
-    seen = [name for name in call.inputs[0].schema.names if is_wanted(call, name)]
-    for name in seen:
+    import pyarrow as pa
+
+    taken = {name_key(field.name) for field in made}
+    there = call.inputs[0].schema
+    passed = [name for name in there.names if is_wanted(call, name)]
+    for name in passed:
         if name_key(name) in taken:
             raise BindError(
                 f"the data of {call.function} has a column {name}, and {call.function} makes a column of that name",
@@ -43,7 +66,9 @@ def passed_through(call: FunctionCall, made: Sequence[str]) -> list[str]:
                 hint=f"leave {name} out of the data: SELECT * EXCLUDE ({name}), in BigQuery's dialect EXCEPT",
                 column=name,
             )
-    return seen
+    wanted = [field for field in made if is_wanted(call, field.name)]
+    schema = pa.schema([*wanted, *(there.field(there.names.index(name)) for name in passed)])
+    return Seen(made=wanted, passed=passed, schema=schema)
 
 
 def small_rows(call: FunctionCall, schema: pa.Schema, make: Callable[[], Sequence[Mapping[str, Any]]]) -> Rows:

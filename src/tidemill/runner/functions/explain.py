@@ -18,7 +18,7 @@ from tidemill.core.rows import Rows
 from tidemill.evaluation.attributions import by_feature, strongest
 from tidemill.evaluation.confusion import THRESHOLD, called_classes
 from tidemill.features.plan import encoded_columns
-from tidemill.runner.functions.columns import is_wanted, passed_through
+from tidemill.runner.functions.columns import seen_of
 from tidemill.runner.functions.facts import ModelFacts, facts_of
 from tidemill.runner.functions.predict import predicted_labels
 from tidemill.runner.functions.scoring import explained_batches, feature_source
@@ -47,25 +47,21 @@ def explain_predict(call: FunctionCall) -> Rows:
     import pyarrow as pa
 
     facts = facts_of(call)
-    made = explanation_fields(facts)
-    wanted = [field for field in made if is_wanted(call, field.name)]
-    passed = passed_through(call, [field.name for field in made])
+    seen = seen_of(call, explanation_fields(facts))
     source = feature_source(call, facts)
-    data = call.inputs[0]
-    if not wanted:
-        return data.rows(select=passed)
-    schema = pa.schema([*wanted, *(data.schema.field(data.schema.names.index(name)) for name in passed)])
+    if not seen.made:
+        return call.inputs[0].rows(select=seen.passed)
     top = int(call.settings.get("top_k_features", _TOP))
     threshold = float(call.settings.get("threshold", THRESHOLD))
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, scores, contributions in explained_batches(call, source, passed, facts):
+        for batch, scores, contributions in explained_batches(call, source, seen.passed, facts):
             explained = take_apart(facts, scores, contributions, threshold)
-            columns = [_column(facts, field.name, explained, top) for field in wanted]
-            columns += [batch.column(name) for name in passed]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+            columns = [_column(facts, field.name, explained, top) for field in seen.made]
+            columns += [batch.column(name) for name in seen.passed]
+            yield pa.RecordBatch.from_arrays(columns, schema=seen.schema)
 
-    return Rows(schema, batches)
+    return Rows(seen.schema, batches)
 
 
 def explanation_fields(facts: ModelFacts) -> list[pa.Field]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.rows import Rows
 from tidemill.evaluation.confusion import THRESHOLD, called_classes
-from tidemill.runner.functions.columns import is_wanted, passed_through
+from tidemill.runner.functions.columns import seen_of
 from tidemill.runner.functions.facts import ModelFacts, facts_of
 from tidemill.runner.functions.scoring import feature_source, scored_batches
 
@@ -32,22 +32,18 @@ def predict(call: FunctionCall) -> Rows:
 
     facts = facts_of(call)
     threshold = call.settings.get("threshold", THRESHOLD)
-    made = prediction_fields(facts)
-    wanted = [field for field in made if is_wanted(call, field.name)]
-    passed = passed_through(call, [field.name for field in made])
+    seen = seen_of(call, prediction_fields(facts))
     source = feature_source(call, facts)
-    data = call.inputs[0]
-    if not wanted:
-        return data.rows(select=passed)
-    schema = pa.schema([*wanted, *(data.schema.field(data.schema.names.index(name)) for name in passed)])
+    if not seen.made:
+        return call.inputs[0].rows(select=seen.passed)
 
     def batches() -> Iterator[pa.RecordBatch]:
-        for batch, scores in scored_batches(call, source, passed):
-            columns = [_column(facts, field, scores, threshold) for field in wanted]
-            columns += [batch.column(name) for name in passed]
-            yield pa.RecordBatch.from_arrays(columns, schema=schema)
+        for batch, scores in scored_batches(call, source, seen.passed):
+            columns = [_column(facts, field, scores, threshold) for field in seen.made]
+            columns += [batch.column(name) for name in seen.passed]
+            yield pa.RecordBatch.from_arrays(columns, schema=seen.schema)
 
-    return Rows(schema, batches)
+    return Rows(seen.schema, batches)
 
 
 def prediction_fields(facts: ModelFacts) -> list[pa.Field]:
