@@ -148,7 +148,10 @@ def test_columns_of_other_kinds_and_infinite_values_are_compared_as_tfdv_does(pr
          "array of pairs"),
         (f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({BASE}), STRUCT(0 AS num_histogram_buckets))", OptionError,
          "num_histogram_buckets"),
-        ("SELECT * FROM ML.TFDV_DESCRIBE((SELECT [1] AS l))", UnsupportedError, "the column l: its type is INTEGER[]"),
+        ("SELECT * FROM ML.TFDV_DESCRIBE((SELECT [[1]] AS l))", UnsupportedError, "column l: its type is INTEGER[][]"),
+        ("SELECT * FROM ML.TFDV_DESCRIBE((SELECT {'a': 1} AS s))", UnsupportedError, "column s: its type is STRUCT"),
+        (f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({BASE}), STRUCT([('cc', 0.1)] AS thresholds))", OptionError,
+         "the column cc, which is not among those"),
         ("SELECT ML.TFDV_VALIDATE('{}', '{}', 'SKEWED')", BindError, "detection_type is one of 'SKEW', 'DRIFT'"),
         ("SELECT ML.TFDV_VALIDATE('{}', '{}', 'SKEW', 1.5)", BindError, "at least 0 and below 1"),
         ("SELECT ML.TFDV_VALIDATE('{}', 'no json')", TidemillError, "as ML.TFDV_DESCRIBE gives them"),
@@ -168,3 +171,68 @@ def test_nothing_to_compare_is_no_row(project: Project) -> None:
         rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT x FROM ({BASE})), (SELECT x FROM ({empty})))")
         == {}
     )
+
+
+ARRAYS = """
+SELECT CASE i % 4 WHEN 0 THEN NULL WHEN 1 THEN [] ELSE [i % 10 + {moved}, 3.0] END AS sizes,
+       ['a', {word}] AS words, [{{'at': 3, 'value': 2.5}}, {{'at': 7, 'value': {moved}}}] AS sparse
+FROM range(400) t(i)
+"""
+
+
+def test_arrays_are_described_by_their_items_and_lengths_as_tfdv_has_them(project: Project) -> None:
+    data = ARRAYS.format(moved=0.5, word="'b'")
+
+    text = project.sql(f"SELECT * FROM ML.TFDV_DESCRIBE(({data}), STRUCT(2 AS num_values_histogram_buckets))")
+    (told,) = text.fetchall()[0]
+    sizes, words, sparse = json.loads(told)["datasets"][0]["features"]
+
+    stats = sizes["numStats"]
+    assert stats["commonStats"] == {
+        "numNonMissing": "300",  # an empty array is there
+        "numMissing": "100",
+        "totNumValues": "400",
+        "minNumValues": "0",
+        "maxNumValues": "2",
+        "avgNumValues": pytest.approx(4 / 3),
+        "numValuesHistogram": {
+            "type": "QUANTILES",
+            "buckets": [
+                {"lowValue": 0.0, "highValue": 2.0, "sampleCount": 150.0},
+                {"lowValue": 2.0, "highValue": 2.0, "sampleCount": 150.0},
+            ],
+        },
+    }
+    values = np.array([[i % 10 + 0.5, 3.0] for i in range(400) if i % 4 > 1]).ravel()
+    assert (stats["mean"], stats["stdDev"]) == (pytest.approx(values.mean()), pytest.approx(values.std()))
+    assert sum(one["sampleCount"] for one in stats["histograms"][0]["buckets"]) == 400
+    assert words["stringStats"]["topValues"] == [{"value": "a", "frequency": 400.0}, {"value": "b", "frequency": 400.0}]
+    assert (sparse["type"], sparse["numStats"]["mean"]) == ("FLOAT", 1.5)
+
+
+def test_drift_of_arrays_is_that_of_their_items(project: Project) -> None:
+    base, study = (ARRAYS.format(moved=moved, word=word) for moved, word in ((0.5, "'b'"), (6.5, "'c'")))
+    flat = "SELECT unnest(sizes) AS sizes FROM ({})"
+
+    found = rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({base}), ({study}))")
+    same = rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({base}), ({base}))")
+    plain = rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({flat.format(base)}), ({flat.format(study)}))")
+
+    assert list(found) == ["sizes", "words", "sparse"]
+    assert [row["value"] for row in same.values()] == [0, 0, 0]
+    assert found["sizes"] == plain["sizes"]
+    assert found["sizes"]["is_anomaly"]
+    assert (found["words"]["metric"], found["words"]["value"]) == ("L_INFTY", 0.5)
+
+
+def test_skew_of_a_model_with_arrays_compares_its_other_columns_and_says_so_when_asked_for_them(
+    project: Project,
+) -> None:
+    data = "SELECT i % 10 + 0.5 AS x, [i % 3, i % 5] AS a, i % 3 = 0 AS label FROM range(400) t(i)"
+    project.sql(f"CREATE MODEL m OPTIONS (model_type = 'LOGISTIC_REG', data_split_method = 'NO_SPLIT') AS {data}")
+
+    assert list(rows(project, f"SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({data}))")) == ["x"]
+    with pytest.raises(OptionError, match="the column a, which is not among those that are compared"):
+        project.sql(
+            f"SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({data}), STRUCT([('a', 0.1)] AS thresholds))"
+        ).to_arrow()

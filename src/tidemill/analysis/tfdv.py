@@ -9,52 +9,61 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from tidemill.analysis.distribution_sql import Counted, as_number, count_numbers, ends
-from tidemill.core.errors import UnsupportedError
+from tidemill.analysis.tfdv_arrays import WRITTEN, open_array, refused, with_lengths
 from tidemill.core.names import quote_name
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Column, Table
 
 EXACT_ROWS = 1_000_000  # quantiles of more rows are estimates (t-digest)
-WRITTEN = ("text", "bool", "date", "time", "other")  # counted by their texts; "other" are TIME and the like
 
 
-def describe(table: Table, *, buckets: int, quantiles: int, ranks: int) -> dict[str, Any]:
+def describe(table: Table, *, buckets: int, quantiles: int, ranks: int, values: int) -> dict[str, Any]:
     """A DatasetFeatureStatisticsList of one data set.
 
     Parameters
     ----------
     buckets, quantiles, ranks
         How many buckets histograms of equal width, of quantiles, and of values by rank have.
+    values
+        How many buckets the histogram of an array's lengths has.
 
     Raises
     ------
     UnsupportedError
         A column is of a type that is not described.
     """
+    arrays = {column.name: open_array(table, column) for column in table.columns if column.kind == "list"}
     for column in table.columns:
-        if column.kind not in ("number", *WRITTEN):
-            raise UnsupportedError(
-                f"statistics in TFDV's form are not made of the column {column.name}: its type is {column.type}",
-                hint="leave it out, or take its parts as columns of their own",
-                column=column.name,
-            )
+        if column.kind not in ("number", "list", *WRITTEN):
+            raise refused(column)
+    plain = replace(table, columns=tuple(column for column in table.columns if column.name not in arrays))
+    found = _features(plain, buckets=buckets, quantiles=quantiles, ranks=ranks)
+    for name, one in arrays.items():
+        items = _features(one.items, buckets=buckets, quantiles=quantiles, ranks=ranks)
+        found[name] = with_lengths(items[name], one.lengths(values))
+    features = [found[column.name] for column in table.columns]
+    return {"datasets": [{"numExamples": str(table.rows), "features": features}]}
+
+
+def _features(table: Table, *, buckets: int, quantiles: int, ranks: int) -> dict[str, dict[str, Any]]:
+    """The statistics of columns that are no arrays, by name."""
     numbers = [column for column in table.columns if column.kind == "number"]
     limits = ends(table, numbers)
     edges = {column.name: _edges(*limits[column.name], buckets) for column in numbers}
     inner = {name: [math.nextafter(edge, -math.inf) for edge in listed[1:-1]] for name, listed in edges.items()}
     counted = count_numbers(table, numbers, inner, limits) if numbers else {}
-    features = [
-        _number(table, column, counted[column.name], edges[column.name], quantiles)
+    return {
+        column.name: _number(table, column, counted[column.name], edges[column.name], quantiles)
         if column.kind == "number"
         else _text(table, column, ranks)
         for column in table.columns
-    ]
-    return {"datasets": [{"numExamples": str(table.rows), "features": features}]}
+    }
 
 
 def _edges(low: float | None, high: float | None, buckets: int) -> list[float]:

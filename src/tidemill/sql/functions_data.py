@@ -14,18 +14,9 @@ _BUCKETS = (
         for name, default, high, doc in (
             ("num_histogram_buckets", 10, 1_000, "Buckets of equal width for numbers."),
             ("num_quantiles_histogram_buckets", 10, 1_000, "Buckets of as many rows each for numbers."),
+            ("num_values_histogram_buckets", 10, 1_000, "Buckets for the lengths of arrays."),
             ("num_rank_histogram_buckets", 50, 10_000, "How many of the most frequent values are counted each."),
         )
-    ),
-    Option(
-        name="num_values_histogram_buckets",
-        kind="int",
-        default=10,
-        low=1,
-        high=1_000,
-        status="partial",
-        reason="ignored: arrays are not described",
-        doc="Buckets for the lengths of arrays.",
     ),
 )
 _THRESHOLDS = (
@@ -116,7 +107,7 @@ MONITORING = (
         name="ML.VALIDATE_DATA_SKEW",
         kind="table",
         doc="Whether rows served differ from the rows a model was trained on. Numbers are compared between quantiles "
-        "of the training rows; arrays and structs are left out.",
+        "of the training rows; arrays and structs are left out, and refused where `thresholds` names one.",
         url=f"{SYNTAX}-validate-data-skew",
         output="input, metric, threshold, value, is_anomaly",
         model="required",
@@ -126,8 +117,8 @@ MONITORING = (
     MLFunction(
         name="ML.VALIDATE_DATA_DRIFT",
         kind="table",
-        doc="Whether two sets of rows differ, column by column. A model changes nothing; arrays and structs are "
-        "refused.",
+        doc="Whether two sets of rows differ, column by column; arrays by their items. A model changes nothing, "
+        "structs are refused.",
         url=f"{SYNTAX}-validate-data-drift",
         output="input, metric, threshold, value, is_anomaly",
         model="optional",
@@ -137,7 +128,8 @@ MONITORING = (
     MLFunction(
         name="ML.TFDV_DESCRIBE",
         kind="table",
-        doc="Statistics in TensorFlow Data Validation's form, as a text of JSON. Arrays and structs are refused.",
+        doc="Statistics in TensorFlow Data Validation's form, as a text of JSON; arrays by their items, structs are "
+        "refused.",
         url=f"{SYNTAX}-tfdv-describe",
         output="dataset_feature_statistics_list",
         inputs=(1, 1),

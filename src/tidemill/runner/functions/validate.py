@@ -9,13 +9,14 @@ https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-sy
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.distribution import Distribution
 from tidemill.core.divergences import jensen_shannon_divergence, l_infinity
 from tidemill.core.errors import InternalError, OptionError, StateError, UnsupportedError
-from tidemill.core.tfdv import JENSEN_SHANNON, L_INFTY, Compared, Limits, compare_features
+from tidemill.core.names import did_you_mean
+from tidemill.core.tfdv import JENSEN_SHANNON, L_INFTY, Compared, Limits, compare_features, name_of
 from tidemill.runner.functions.columns import small_rows
 
 if TYPE_CHECKING:
@@ -43,6 +44,7 @@ def validate_data_drift(call: FunctionCall) -> Rows:
 
     def make() -> list[dict[str, Any]]:
         base, study = (_described(call, given.table())["datasets"][0]["features"] for given in call.inputs)
+        _require_compared(call, limits, {name_of(one) for one in base} & {name_of(one) for one in study})
         return [_row(one) for one in compare_features(base, study, limits)]
 
     return small_rows(call, _schema(), make)
@@ -77,6 +79,7 @@ def validate_data_skew(call: FunctionCall) -> Rows:
         from tidemill.analysis.distributions import count_like
 
         counted = count_like(call.inputs[0].table(), kept.inputs)
+        _require_compared(call, limits, set(counted))
         pairs = [(kept.inputs[name], one) for name, one in counted.items()]
         return [_row(_compared(old, new, limits)) for old, new in pairs if old.filled and new.filled]
 
@@ -116,6 +119,23 @@ def read_thresholds(pairs: Any, call: FunctionCall) -> dict[str, float]:
     return found
 
 
+def _require_compared(call: FunctionCall, limits: Limits, compared: Set[str]) -> None:
+    """Refuse a threshold of a column that is not compared: it would never be looked at.
+
+    Raises
+    ------
+    OptionError
+        The column is not in both, or is of a type that is not compared.
+    """
+    for name in limits.columns:
+        if name not in compared:
+            raise OptionError(
+                f"thresholds of {call.function} name the column {name}, which is not among those that are compared",
+                where=call.where,
+                hint=did_you_mean(name, compared),
+            )
+
+
 def _described(call: FunctionCall, table: Table) -> dict[str, Any]:
     from tidemill.analysis.tfdv import describe
 
@@ -126,6 +146,7 @@ def _described(call: FunctionCall, table: Table) -> dict[str, Any]:
             buckets=given["num_histogram_buckets"],
             quantiles=given["num_quantiles_histogram_buckets"],
             ranks=given["num_rank_histogram_buckets"],
+            values=given["num_values_histogram_buckets"],
         )
     except UnsupportedError as error:
         error.where = error.where or call.where
