@@ -195,9 +195,7 @@ class IncrementalStep:
         if mark:
             late = f"{rows} WHERE {shape.column} <= {mark} OR {shape.column} IS NULL"
             facts = f"count(*), CAST(min({shape.column}) AS VARCHAR), count(*) - count({shape.column})"
-            count, least, nulls = (
-                column[0].as_py() for column in session.query(f"SELECT {facts} FROM {late}").read_all().columns
-            )
+            ((count, least, nulls),) = session.fetch(f"SELECT {facts} FROM {late}")
             if not count:
                 return rows
             rows = self._without_deleted(rows, deleted, shape, measures, strict=files is not None and not files.amends)

@@ -90,5 +90,5 @@ def _as_it_will_be(session: Session, new: Staged, merge: Merge, table: str) -> S
         for come in (new, *([merge.gone] if merge.gone is not None else [])):
             stay = f"SELECT * FROM ({stay}) ANTI JOIN (SELECT {keys} FROM {come.relation}) USING ({keys})"
     relation = f"({stay} UNION ALL BY NAME SELECT * FROM {new.relation})"
-    (rows,) = session.query(f"SELECT count(*) FROM {relation}").read_all().column(0).to_pylist()
+    ((rows,),) = session.fetch(f"SELECT count(*) FROM {relation}")
     return replace(new, relation=relation, rows=rows, columns=merge.columns)

@@ -40,8 +40,8 @@ class Shape:
 
 def numbers(session: Session, sql: str) -> list[int]:
     """The one row of a query of counts."""
-    table = session.query(sql).read_all()
-    return [int(column[0].as_py() or 0) for column in table.columns]
+    (row,) = session.fetch(sql)
+    return [int(count or 0) for count in row]
 
 
 def one_row_a_key(session: Session, relation: str, shape: Shape, rule: Incremental, *, table: str) -> str:

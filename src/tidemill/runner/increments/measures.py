@@ -81,8 +81,8 @@ class Measures:
                 where=place_of_option(self.statement, "lookback"),
                 hint="write an interval such as '3 days' for dates and times, a number for numbers",
             )
-        found = self.session.query(f"SELECT CAST(CAST({literal} - {back} AS {kind}) AS VARCHAR) AS low").read_all()
-        return self.literal(found.column(0)[0].as_py())
+        ((low,),) = self.session.fetch(f"SELECT CAST(CAST({literal} - {back} AS {kind}) AS VARCHAR)")
+        return self.literal(low)
 
     def watermark(self, relation: str, shape: Shape, before: str) -> tuple[str, int]:
         """The greatest value, that of the rows from before included, as text; and how many rows have none."""
@@ -93,8 +93,8 @@ class Measures:
         if before:
             greatest = f"greatest({greatest}, {self.literal(before)})"
         sql = f"SELECT CAST({greatest} AS VARCHAR), count(*) FILTER (WHERE {shape.column} IS NULL) FROM {relation}"
-        found = self.session.query(sql).read_all()
-        return found.column(0)[0].as_py() or "", int(found.column(1)[0].as_py())
+        ((value, missing),) = self.session.fetch(sql)
+        return value or "", int(missing)
 
     @property
     def kind(self) -> str:
