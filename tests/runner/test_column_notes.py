@@ -8,9 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.analysis.drift.page import as_page
+from tidemill.cli.drift_text import describe as describe_drift
 from tidemill.cli.profile_text import describe
 from tidemill.core.errors import ContractError, OptionError, SettingsError, SourceError
 from tidemill.project import Project, open_project
+from tidemill.runner.drift import drift
 
 Make = Callable[..., Project]
 ANN = "ann@example.org"
@@ -166,6 +169,22 @@ def test_a_profile_sets_what_is_declared_against_what_it_suspects(make: Make) ->
         ("id", "is declared to hold personal data (identifier)"),
         ("email", "may hold personal data"),
     }
+
+
+def test_a_comparison_shows_no_value_of_personal_data(make: Make) -> None:
+    people = "".join(f"{i},{name}@example.org,NL\n" for i, name in enumerate(["ann", "bob", "cy"] * 20))
+    toml = "[tables.people.columns.email]\npii = 'email'\n[tables.people.columns.id]\npii = 'identifier'\n"
+    project = make("id", toml, rows=f"id,email,country\n{people}")
+    project.run()
+    (project.root / "now.csv").write_text("id,email,country\n" + "98765,dan@example.org,BE\n" * 60)
+
+    found = drift(project.stations, "people", str(project.root / "now.csv"))
+
+    shown = f"{describe_drift(found)}{as_page(found)}{json.dumps(found.as_json())}"
+    assert "example.org" not in shown
+    assert "98765" not in shown.replace(",", "")
+    assert "BE" in shown
+    assert {column.name for column in found.moved} == {"id", "email", "country"}
 
 
 def test_events_of_lineage_carry_the_descriptions_of_both_forms(make: Make) -> None:

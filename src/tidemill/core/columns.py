@@ -46,8 +46,8 @@ COLUMN: tuple[Entry, ...] = (
         name="pii",
         default="",
         choices=("", *PII),
-        doc="The kind of personal data it holds. Its values are hidden in samples of failing rows, in tidemill.rejects"
-        " and in profiles. Queries show them as they are.",
+        doc="The kind of personal data it holds. Its values are hidden in samples of failing rows, in tidemill.rejects,"
+        " in profiles and in comparisons by tidemill drift. Queries show them as they are.",
     ),
 )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.columns import COLUMN, SETTINGS, ColumnNote, Notes, hidden_names
@@ -14,6 +15,7 @@ from tidemill.warehouse.control.system.table import SystemTable
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from tidemill.runner.stations import Stations
     from tidemill.sql.statements import Statement, Summary
     from tidemill.warehouse.protocol import Column, Warehouse
 
@@ -26,6 +28,29 @@ def noted(summary: Summary) -> dict[str, ColumnNote]:
         key: ColumnNote(name=one["name"], said=one["said"], file=summary.file, lines=one["lines"])
         for key, one in summary.columns.items()
     }
+
+
+def notes_of(stations: Stations, name: str) -> dict[str, ColumnNote]:
+    """What the statements as they are now and the settings say of a table's columns, by their keys."""
+    from tidemill.runner.statements import ProjectStatements
+    from tidemill.warehouse.control.assets import load_assets
+
+    asset = load_assets(stations.db).get(asset_key(name))
+    if asset is not None and asset.origin == "sql" and asset.statement:
+        from tidemill.sql.parse import parse_text
+        from tidemill.sql.summarise import summarise
+
+        summaries = [summarise(one, 0) for one in parse_text(asset.statement, file="<sql>", dialect=asset.dialect)]
+    else:
+        summaries = ProjectStatements(stations.root, stations.settings.dialect, stations.db).summaries()
+    found: dict[str, ColumnNote] = {}
+    for summary in summaries:
+        if asset_key(summary.name) == asset_key(name):
+            found |= noted(summary)
+    for key, note in stations.settings.tables.get(asset_key(name), {}).items():
+        before = found[key].said if key in found else {}
+        found[key] = replace(note, said={**before, **note.said})
+    return found
 
 
 def hidden_in(statement: Statement, settings: Notes) -> frozenset[str]:

@@ -64,5 +64,6 @@ def _made(reference: NamedRows, current: NamedRows, *, clock: Clock, listen: Lis
 
     started = clock.monotonic()
     names = (reference.name, current.name)
-    found = make_report(reference.look(), current.look(), names=names, listen=listen)
+    hidden = reference.hidden | current.hidden
+    found = make_report(reference.look(), current.look(), names=names, hidden=hidden, listen=listen)
     return timed(found, clock.monotonic() - started)

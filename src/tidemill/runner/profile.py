@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
 from tidemill.core.columns import ColumnNote
-from tidemill.core.names import asset_key
+from tidemill.runner.column_notes import notes_of
 from tidemill.runner.rows_of import NamedRows, rows_of_file, rows_of_query, rows_of_table, without_project
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
     NotFoundError
         There is no such table or view.
     """
-    declared = {} if request.query else _notes(stations, request.name)
+    declared = {} if request.query else notes_of(stations, request.name)
     with stations.session() as session:
         if request.query:
             rows = rows_of_query(stations, session, request.query, dialect=request.dialect)
@@ -89,27 +89,3 @@ def _made(
         listen=listen,
     )
     return replace(found, seconds=clock.monotonic() - started)
-
-
-def _notes(stations: Stations, name: str) -> dict[str, ColumnNote]:
-    """What the statements as they are now and the settings say of a table's columns, by their keys."""
-    from tidemill.runner.column_notes import noted
-    from tidemill.runner.statements import ProjectStatements
-    from tidemill.warehouse.control.assets import load_assets
-
-    asset = load_assets(stations.db).get(asset_key(name))
-    if asset is not None and asset.origin == "sql" and asset.statement:
-        from tidemill.sql.parse import parse_text
-        from tidemill.sql.summarise import summarise
-
-        summaries = [summarise(one, 0) for one in parse_text(asset.statement, file="<sql>", dialect=asset.dialect)]
-    else:
-        summaries = ProjectStatements(stations.root, stations.settings.dialect, stations.db).summaries()
-    found: dict[str, ColumnNote] = {}
-    for summary in summaries:
-        if asset_key(summary.name) == asset_key(name):
-            found |= noted(summary)
-    for key, note in stations.settings.tables.get(asset_key(name), {}).items():
-        before = found[key].said if key in found else {}
-        found[key] = replace(note, said={**before, **note.said})
-    return found

@@ -6,13 +6,15 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core.columns import hidden_names
 from tidemill.core.connections import find_source
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path
+from tidemill.runner.column_notes import notes_of
 from tidemill.sources.formats import format_of
 
 if TYPE_CHECKING:
@@ -34,11 +36,14 @@ class NamedRows:
         Opens them: a stored table is counted where it is, anything else is copied once.
     notes
         How a file was read.
+    hidden
+        The keys of the columns whose values are personal data.
     """
 
     name: str
     look: Callable[[], Table]
     notes: tuple[str, ...] = ()
+    hidden: frozenset[str] = frozenset()
 
 
 def is_file(name: str) -> bool:
@@ -75,10 +80,12 @@ def rows_of_table(stations: Stations, session: Session, name: str) -> NamedRows:
     """
     name, stored = find_table(stations, name)
     text = f"SELECT * FROM {quote_path(name)}"
-    if not stored:
-        return rows_of_query(stations, session, text, dialect="duckdb", name=name)
-    stations.warehouse.require_intact([name], session.version)
-    return _opened(session, text, name=name, stored=True)
+    if stored:
+        stations.warehouse.require_intact([name], session.version)
+        rows = _opened(session, text, name=name, stored=True)
+    else:
+        rows = rows_of_query(stations, session, text, dialect="duckdb", name=name)
+    return replace(rows, hidden=hidden_names(notes_of(stations, name)))
 
 
 def rows_of_query(stations: Stations, session: Session, text: str, *, dialect: str = "", name: str = "") -> NamedRows:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from tidemill.analysis.distributions import KINDS, count_like, learn_distributions
 from tidemill.core.distances import Measured, compare
-from tidemill.core.distribution import Distribution
+from tidemill.core.distribution import Distribution, without_values
 from tidemill.core.errors import BindError
 from tidemill.core.names import name_key
 
@@ -137,7 +137,12 @@ class DriftReport:
 
 
 def make_report(
-    reference: Table, current: Table, *, names: tuple[str, str], listen: Listener = lambda _: None
+    reference: Table,
+    current: Table,
+    *,
+    names: tuple[str, str],
+    hidden: Collection[str] = (),
+    listen: Listener = lambda _: None,
 ) -> DriftReport:
     """Learn how the reference is distributed, and count the other rows in the same bins.
 
@@ -145,6 +150,8 @@ def make_report(
     ----------
     names
         What both are called in the report.
+    hidden
+        The keys of columns of which the report shows no value.
     listen
         Told what is being done.
 
@@ -167,7 +174,11 @@ def make_report(
     tests = sum(len(distances) for _, distances in found)
     columns = [
         ColumnDrift(
-            name=name, reference=learnt[name], current=counted[name], found=distances, level=LEVEL / max(1, tests)
+            name=name,
+            reference=without_values(learnt[name]) if name_key(name) in hidden else learnt[name],
+            current=without_values(counted[name]) if name_key(name) in hidden else counted[name],
+            found=distances,
+            level=LEVEL / max(1, tests),
         )
         for name, distances in found
     ]
