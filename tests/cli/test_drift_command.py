@@ -137,3 +137,20 @@ def test_axes_name_the_bins_beside_zero_and_the_greatest_bar(tmp_path: Path, mon
     ticks = re.findall(r'class="tick"[^>]*text-anchor="end">([^<]*)<', page)
     assert ticks == ["above 39"]
     assert "e-324" not in page
+
+
+@pytest.mark.usefixtures("months")
+def test_a_query_may_be_longer_than_the_name_of_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    long = "SELECT price, kind FROM may WHERE kind <> " + " AND kind <> ".join(f"'no kind {i}'" for i in range(300))
+    assert len(long) > 4096
+
+    out = printed(capsys, long, "june")
+
+    assert "none of 2 columns moved" in out
+
+
+@pytest.mark.usefixtures("months")
+def test_a_name_that_no_file_can_have_names_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("m" * 300, f"{'m' * 300}.csv", f"{'m' * 5000}/x.csv", "may\0"):
+        assert run_command(["drift", name, "june"]) in (4, 5), name[:10]
+        assert "TM-INTERNAL" not in capsys.readouterr().err

@@ -13,7 +13,7 @@ from tidemill.cli.progress import status_line
 from tidemill.cli.words import wants_colour
 from tidemill.runner.drift import drift as drift_of
 from tidemill.runner.drift import drift_files
-from tidemill.runner.rows_of import is_file, is_query
+from tidemill.runner.rows_of import is_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,7 @@ def drift(
 
 
 def _compared(reference: str, current: str, dialect: str, project: Path, tell: Callable[[str], None]) -> DriftReport:
-    files = [is_file(text) and not is_query(text) for text in (reference, current)]
+    files = [is_file(text) for text in (reference, current)]
     if all(files):
         return drift_files(Path(reference), Path(current), settings=settings_near(project), listen=tell)
     # Files are named from where the person stands, which is not always the project's folder.

@@ -33,9 +33,9 @@ def estimate(
 ) -> None:
     """Estimate, from the scores alone. It holds as long as rows of one score turn out as the held-out rows did."""
     from tidemill.runner.estimate import EstimateRequest
-    from tidemill.runner.rows_of import is_file, is_query
+    from tidemill.runner.rows_of import is_file
 
-    on, check = (str(Path(text).absolute()) if is_file(text) and not is_query(text) else text for text in (on, check))
+    on, check = (str(Path(text).absolute()) if is_file(text) else text for text in (on, check))
     request = EstimateRequest(model=model, on=on, check=check, version=version, metric=metric, dialect=dialect)
     with entered(project) as opened, status_line() as tell:
         report = opened.estimate(request, listen=tell)

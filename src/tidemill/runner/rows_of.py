@@ -16,6 +16,7 @@ from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path
 from tidemill.runner.column_notes import notes_of
 from tidemill.sources.formats import format_of
+from tidemill.sources.patterns import is_there
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Table
@@ -47,8 +48,10 @@ class NamedRows:
 
 
 def is_file(name: str) -> bool:
-    """Whether it is a file by its place or its ending: a table's name has neither."""
-    return os.sep in name or Path(name).is_file() or format_of(name) is not None
+    """Whether it is a file by its place or its ending: a table's name has neither. A query is none."""
+    if is_query(name):
+        return False
+    return os.sep in name or is_there(name) or format_of(name) is not None
 
 
 def is_query(name: str) -> bool:

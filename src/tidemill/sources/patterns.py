@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import glob
+import os
 from pathlib import Path
 
 from tidemill.core.names import quote_text
@@ -15,6 +16,11 @@ def is_remote(pattern: str) -> bool:
     return pattern.startswith(REMOTE)
 
 
+def is_there(path: Path | str) -> bool:
+    """Whether there is such a file; none has a name that is longer than the system takes, where pathlib would raise."""
+    return os.path.isfile(path)  # noqa: PTH113
+
+
 def files_of(pattern: str, root: Path) -> list[Path]:
     """The files behind a pattern, sorted; relative patterns start at the project's folder.
 
@@ -23,8 +29,8 @@ def files_of(pattern: str, root: Path) -> list[Path]:
     if is_remote(pattern):
         return []
     literal = root / pattern
-    if not glob.has_magic(pattern) or literal.is_file():
-        return [literal] if literal.is_file() else []
+    if not glob.has_magic(pattern) or is_there(literal):
+        return [literal] if is_there(literal) else []
     path = pattern if Path(pattern).is_absolute() else str(Path(glob.escape(str(root))) / pattern)
     # Path.glob cannot start at an absolute pattern.
     return sorted(Path(found) for found in glob.glob(path, recursive=True) if Path(found).is_file())  # noqa: PTH207
@@ -32,7 +38,7 @@ def files_of(pattern: str, root: Path) -> list[Path]:
 
 def is_literal(pattern: str, root: Path) -> bool:
     """Whether a file's name has characters that a pattern would read otherwise."""
-    return not is_remote(pattern) and glob.has_magic(pattern) and (root / pattern).is_file()
+    return not is_remote(pattern) and glob.has_magic(pattern) and is_there(root / pattern)
 
 
 def quote_file(path: Path | str) -> str:

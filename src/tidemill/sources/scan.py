@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -29,7 +30,7 @@ def scan_file(reader: Reader, path: Path) -> FileScan:
     """
     files = files_of(str(path), Path.cwd())
     if not files:
-        what = "is a folder, not a file" if path.is_dir() else "does not exist"
+        what = "is a folder, not a file" if os.path.isdir(path) else "does not exist"  # noqa: PTH112 - as `is_there`
         raise SourceError(f"{path} {what}", hint="give the path of a data file, or a pattern in quotes: 'data/*.csv'")
     format_ = format_of(path.name)
     if format_ is None:
