@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tidemill.analysis.drift.report import head_lines
 from tidemill.cli.main import run_command
 from tidemill.project import open_project
 
@@ -104,12 +105,13 @@ def test_a_name_that_is_nothing_is_told_with_its_nearest(capsys: pytest.CaptureF
     assert "did you mean june" in capsys.readouterr().err
 
 
-def test_no_rows_are_no_error(months: Path) -> None:
+def test_no_rows_are_no_error_and_no_all_clear(months: Path) -> None:
     with open_project(months) as project:
         empty = project.drift("may", "SELECT * FROM may WHERE false")
 
     assert empty.moved == ()
     assert empty.rows == 0
+    assert head_lines(empty) == ["SELECT * FROM may WHERE false has no rows: nothing is compared"]
 
 
 def test_rows_without_a_column_in_common_are_an_error(

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy.spatial.distance import jensenshannon
 
-from tidemill.core.errors import BindError, OptionError, StateError, TidemillError, UnsupportedError
+from tidemill.core.errors import BindError, EmptyDataError, OptionError, StateError, TidemillError, UnsupportedError
 from tidemill.core.tfdv import aligned
 from tidemill.project import Project, open_project
 
@@ -129,14 +129,30 @@ def test_two_results_are_compared_with_positional_arguments(project: Project) ->
     assert drift["driftSkewInfo"][1]["driftMeasurements"][0]["threshold"] == 0.5
 
 
-def test_columns_of_other_kinds_and_infinite_values_are_compared_as_tfdv_does(project: Project) -> None:
+@pytest.mark.parametrize("metric", ["JENSEN_SHANNON_DIVERGENCE", "L_INFTY"])
+def test_a_column_of_another_kind_or_with_values_on_one_side_only_is_an_anomaly(project: Project, metric: str) -> None:
+    old = "SELECT 'a' || i AS x, 1.0 AS y, 2 AS z, i AS n, 't' || i AS t, NULL::INT AS gone FROM range(50) r(i)"
+    new = "SELECT i AS x, 1.0 AS y, NULL::INT AS n, NULL::VARCHAR AS t, NULL::INT AS gone FROM range(50) r(i)"
     found = rows(
         project,
-        "SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT 'a' AS x, 1.0 AS y, 2 AS z), (SELECT 1 AS x, 1.0 AS y),"
-        " STRUCT('JENSEN_SHANNON_DIVERGENCE' AS categorical_metric_type))",
+        f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({old}), ({new}), STRUCT('{metric}' AS categorical_metric_type))",
     )
-    assert {name: row["value"] for name, row in found.items()} == {"y": 0}
+    assert {name: row["value"] for name, row in found.items()} == {"x": 1, "y": 0, "n": 1, "t": 1, "gone": 0}
+    assert [name for name, row in found.items() if row["is_anomaly"]] == ["x", "n", "t"]
 
+
+def test_skew_tells_columns_that_lost_their_values_or_their_kind(project: Project) -> None:
+    project.sql(f"CREATE MODEL m OPTIONS (model_type = 'LOGISTIC_REG', data_split_method = 'NO_SPLIT') AS {BASE}")
+
+    gone = rows(project, "SELECT * FROM ML.VALIDATE_DATA_SKEW(MODEL m, (SELECT NULL::DOUBLE AS x, 7 AS c, true AS b))")
+
+    assert {name: (row["value"], row["is_anomaly"]) for name, row in gone.items() if name != "b"} == {
+        "x": (1, True),
+        "c": (1, True),
+    }
+
+
+def test_infinite_values_are_compared_as_tfdv_does() -> None:
     infinite = {"buckets": [{"lowValue": "Infinity", "highValue": "Infinity", "sampleCount": 2}]}
     assert aligned(infinite, infinite) == [[2, 0], [0, 2]]
 
@@ -164,13 +180,20 @@ def test_what_cannot_be_meant_is_refused(project: Project, sql: str, error: type
     assert message in str(raised.value)
 
 
-def test_nothing_to_compare_is_no_row(project: Project) -> None:
+def test_no_rows_are_no_all_clear(project: Project) -> None:
     empty = f"SELECT * FROM ({BASE}) WHERE false"
 
-    assert (
-        rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT x FROM ({BASE})), (SELECT x FROM ({empty})))")
-        == {}
-    )
+    with pytest.raises(EmptyDataError, match="has no rows to compare"):
+        rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({empty}))")
+
+
+def test_a_limit_of_no_column_is_refused_and_one_in_other_letters_is_that_columns(project: Project) -> None:
+    call = f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({STUDY}), STRUCT([('{{}}', 0.01)] AS thresholds))"
+
+    assert rows(project, call.format("X"))["x"]["threshold"] == 0.01
+    with pytest.raises(OptionError, match="the column lable, which is not among those") as error:
+        rows(project, call.format("lable"))
+    assert error.value.hint == "known: b, c, x"
 
 
 ARRAYS = """

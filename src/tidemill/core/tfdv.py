@@ -14,15 +14,18 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
 from tidemill.core.divergences import jensen_shannon_divergence
+from tidemill.core.names import name_key
 
 FUNCTION = "tidemill_tfdv_validate"
 L_INFTY, JENSEN_SHANNON = "L_INFTY", "JENSEN_SHANNON_DIVERGENCE"
+FARTHEST = 1.0
+"""The distance of what has nothing in common; every limit is below it."""
 KINDS = {"SKEW": ("training", "serving", "skewMeasurements"), "DRIFT": ("base", "study", "driftMeasurements")}
 
 Feature = Mapping[str, Any]
@@ -36,6 +39,16 @@ class Limits:
     categorical_metric: str = L_INFTY
     numerical: float = 0.3
     columns: Mapping[str, float]
+
+    def of(self, column: str, *, texts: bool) -> float:
+        """The limit of a column: its own, by its name in any case of letters, or that of its kind."""
+        own = {name_key(name): limit for name, limit in self.columns.items()}
+        return own.get(name_key(column), self.categorical if texts else self.numerical)
+
+    def unknown(self, names: Iterable[str]) -> str | None:
+        """The first column with a limit of its own that is not among those that are compared."""
+        keys = {name_key(name) for name in names}
+        return next((name for name in self.columns if name_key(name) not in keys), None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,31 +70,35 @@ class Compared:
 def compare_features(base: Sequence[Feature], study: Sequence[Feature], limits: Limits) -> Iterator[Compared]:
     """Compare the columns that both have, in the order of the base.
 
-    A column that is text in one and a number in the other has no divergence, and is left out.
+    A column that is text in one and a number in the other, or has values in one only, is as far as can be. TFDV tells
+    the first by its schema, which is not had here.
     """
     others = {name_of(feature): feature for feature in study}
     for feature in base:
         other = others.get(name_of(feature))
         if other is not None:
-            found = _compared(feature, other, limits)
-            if found is not None:
-                yield found
+            yield _compared(feature, other, limits)
 
 
-def _compared(base: Feature, study: Feature, limits: Limits) -> Compared | None:
+def _compared(base: Feature, study: Feature, limits: Limits) -> Compared:
     name = name_of(base)
     texts = "stringStats" in base
     metric = limits.categorical_metric if texts else JENSEN_SHANNON
-    threshold = limits.columns.get(name, limits.categorical if texts else limits.numerical)
-    most = ""
-    if metric == L_INFTY:
-        value, most = l_infty(string_counts(base), string_counts(study))
-    else:
-        found = divergence(base, study)
-        if found is None:
-            return None
-        value = found
-    return Compared(name=name, metric=metric, threshold=threshold, value=value, most=most)
+    value, most = FARTHEST, ""
+    if not (_has_values(base) or _has_values(study)):
+        value = 0.0
+    elif _has_values(base) and _has_values(study) and texts == ("stringStats" in study):
+        if metric == L_INFTY:
+            value, most = l_infty(string_counts(base), string_counts(study))
+        else:
+            value = divergence(base, study)
+    return Compared(name=name, metric=metric, threshold=limits.of(name, texts=texts), value=value, most=most)
+
+
+def _has_values(feature: Feature) -> bool:
+    if "stringStats" in feature:
+        return any(string_counts(feature).values())
+    return any(map(any, aligned(_standard(feature), {})))
 
 
 def name_of(feature: Feature) -> str:
@@ -103,23 +120,19 @@ def l_infty(base: Mapping[str, float], study: Mapping[str, float]) -> tuple[floa
     return gaps.get(most, 0.0), most
 
 
-def divergence(base: Feature, study: Feature) -> float | None:
-    """The Jensen-Shannon divergence in bits; None when one has no values, or one is text and the other a number."""
-    if "stringStats" in base and "stringStats" in study:
+def divergence(base: Feature, study: Feature) -> float:
+    """The Jensen-Shannon divergence in bits of two columns of the same kind, both with values."""
+    if "stringStats" in base:
         old, new = string_counts(base), string_counts(study)
         names = list({**old, **new})
         pair = [[counts.get(name, 0.0) for name in names] for counts in (old, new)]
-    elif "numStats" in base and "numStats" in study:
-        pair = aligned(_standard(base), _standard(study))
     else:
-        return None
-    if not all(sum(counts) > 0 for counts in pair):
-        return None
+        pair = aligned(_standard(base), _standard(study))
     return min(1.0, jensen_shannon_divergence(pair[0], pair[1]))
 
 
 def _standard(feature: Feature) -> Mapping[str, Any]:
-    histograms = feature["numStats"].get("histograms", ())
+    histograms = feature.get("numStats", {}).get("histograms", ())
     return next((one for one in histograms if one.get("type", "STANDARD") == "STANDARD"), {})
 
 
@@ -207,7 +220,7 @@ def validate(base: str, study: str, settings: str) -> str:
     Raises
     ------
     ValueError
-        A text is not what ML.TFDV_DESCRIBE gives.
+        A text is not what ML.TFDV_DESCRIBE gives, or a limit is of no column.
     """
     given = json.loads(settings)
     limits = Limits(
@@ -216,5 +229,9 @@ def validate(base: str, study: str, settings: str) -> str:
         numerical=given["numerical"],
         columns=given["columns"],
     )
-    compared = list(compare_features(features_of(base), features_of(study), limits))
+    old, new = features_of(base), features_of(study)
+    wrong = limits.unknown({name_of(one) for one in old} & {name_of(one) for one in new})
+    if wrong is not None:
+        raise ValueError(f"thresholds name the column {wrong}, which is not among those that are compared")
+    compared = list(compare_features(old, new, limits))
     return json.dumps(anomalies(compared, given["kind"]), ensure_ascii=False)

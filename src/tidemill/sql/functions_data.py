@@ -107,7 +107,8 @@ MONITORING = (
         name="ML.VALIDATE_DATA_SKEW",
         kind="table",
         doc="Whether rows served differ from the rows a model was trained on. Numbers are compared between quantiles "
-        "of the training rows; arrays and structs are left out, and refused where `thresholds` names one.",
+        "of the training rows; arrays and structs are left out, and refused where `thresholds` names one. What has "
+        "another kind of values now, or has values on one side only, is at the distance 1; no rows are an error.",
         url=f"{SYNTAX}-validate-data-skew",
         output="input, metric, threshold, value, is_anomaly",
         model="required",
@@ -118,7 +119,8 @@ MONITORING = (
         name="ML.VALIDATE_DATA_DRIFT",
         kind="table",
         doc="Whether two sets of rows differ, column by column; arrays by their items. A model changes nothing, "
-        "structs are refused.",
+        "structs are refused. What has another kind of values now, or has values on one side only, is at the distance "
+        "1; no rows are an error.",
         url=f"{SYNTAX}-validate-data-drift",
         output="input, metric, threshold, value, is_anomaly",
         model="optional",

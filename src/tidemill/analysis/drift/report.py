@@ -218,6 +218,9 @@ def head_lines(report: DriftReport) -> list[str]:
         lines.append(f"{len(moved)} of {len(report.columns)} columns moved: {names}")
     elif not report.columns:
         lines.append("no column is compared")
+    elif not report.reference_rows or not report.rows:
+        empty = report.current if report.reference_rows else report.reference
+        lines.append(f"{empty} has no rows: nothing is compared")
     else:
         lines.append(f"none of {len(report.columns)} columns moved farther than chance, and as far as matters")
     for word, names_of in (

@@ -9,14 +9,14 @@ https://docs.cloud.google.com/bigquery/docs/reference/standard-sql/bigqueryml-sy
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence, Set
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.distribution import Distribution
 from tidemill.core.divergences import jensen_shannon_divergence, l_infinity
-from tidemill.core.errors import InternalError, OptionError, StateError, UnsupportedError
-from tidemill.core.names import did_you_mean
-from tidemill.core.tfdv import JENSEN_SHANNON, L_INFTY, Compared, Limits, compare_features, name_of
+from tidemill.core.errors import EmptyDataError, InternalError, OptionError, StateError, UnsupportedError
+from tidemill.core.names import did_you_mean, name_key
+from tidemill.core.tfdv import FARTHEST, JENSEN_SHANNON, L_INFTY, Compared, Limits, compare_features, name_of
 from tidemill.runner.functions.columns import small_rows
 
 if TYPE_CHECKING:
@@ -39,11 +39,21 @@ def tfdv_describe(call: FunctionCall) -> Rows:
 
 
 def validate_data_drift(call: FunctionCall) -> Rows:
-    """Return a row for each column that both data sets have."""
+    """Return a row for each column that both data sets have.
+
+    Raises
+    ------
+    EmptyDataError
+        One has no rows.
+    OptionError
+        A limit is of no column.
+    """
     limits = limits_of(call)
 
     def make() -> list[dict[str, Any]]:
-        base, study = (_described(call, given.table())["datasets"][0]["features"] for given in call.inputs)
+        tables = [given.table() for given in call.inputs]
+        _require_rows(call, tables)
+        base, study = (_described(call, table)["datasets"][0]["features"] for table in tables)
         _require_compared(call, limits, {name_of(one) for one in base} & {name_of(one) for one in study})
         return [_row(one) for one in compare_features(base, study, limits)]
 
@@ -57,6 +67,10 @@ def validate_data_skew(call: FunctionCall) -> Rows:
 
     Raises
     ------
+    EmptyDataError
+        The data has no rows.
+    OptionError
+        A limit is of no column.
     StateError
         The version was trained before its training rows were kept as distributions.
     """
@@ -78,10 +92,13 @@ def validate_data_skew(call: FunctionCall) -> Rows:
     def make() -> list[dict[str, Any]]:
         from tidemill.analysis.distributions import count_like
 
-        counted = count_like(call.inputs[0].table(), kept.inputs)
-        _require_compared(call, limits, set(counted))
-        pairs = [(kept.inputs[name], one) for name, one in counted.items()]
-        return [_row(_compared(old, new, limits)) for old, new in pairs if old.filled and new.filled]
+        table = call.inputs[0].table()
+        _require_rows(call, [table])
+        counted = count_like(table, kept.inputs)
+        there = {name_key(column.name) for column in table.columns}
+        pairs = [(old, counted.get(name)) for name, old in kept.inputs.items() if name_key(name) in there]
+        _require_compared(call, limits, [old.column for old, _ in pairs])
+        return [_row(_compared(old, new, limits)) for old, new in pairs]
 
     return small_rows(call, _schema(), make)
 
@@ -119,7 +136,7 @@ def read_thresholds(pairs: Any, call: FunctionCall) -> dict[str, float]:
     return found
 
 
-def _require_compared(call: FunctionCall, limits: Limits, compared: Set[str]) -> None:
+def _require_compared(call: FunctionCall, limits: Limits, compared: Iterable[str]) -> None:
     """Refuse a threshold of a column that is not compared: it would never be looked at.
 
     Raises
@@ -127,13 +144,14 @@ def _require_compared(call: FunctionCall, limits: Limits, compared: Set[str]) ->
     OptionError
         The column is not in both, or is of a type that is not compared.
     """
-    for name in limits.columns:
-        if name not in compared:
-            raise OptionError(
-                f"thresholds of {call.function} name the column {name}, which is not among those that are compared",
-                where=call.where,
-                hint=did_you_mean(name, compared),
-            )
+    known = list(compared)
+    name = limits.unknown(known)
+    if name is not None:
+        raise OptionError(
+            f"thresholds of {call.function} name the column {name}, which is not among those that are compared",
+            where=call.where,
+            hint=did_you_mean(name, known),
+        )
 
 
 def _described(call: FunctionCall, table: Table) -> dict[str, Any]:
@@ -153,12 +171,22 @@ def _described(call: FunctionCall, table: Table) -> dict[str, Any]:
         raise
 
 
-def _compared(old: Distribution, new: Distribution, limits: Limits) -> Compared:
+def _require_rows(call: FunctionCall, tables: Sequence[Table]) -> None:
+    """Of no rows nothing can be said, and nothing would read as if all were well."""
+    if not all(table.rows for table in tables):
+        raise EmptyDataError(f"{call.function} has no rows to compare", where=call.where)
+
+
+def _compared(old: Distribution, new: Distribution | None, limits: Limits) -> Compared:
+    """How far a column moved; as far as can be where it has another kind of values now, or values on one side only."""
     texts = old.kind == "text"
     metric = limits.categorical_metric if texts else JENSEN_SHANNON
     measure = l_infinity if metric == L_INFTY else jensen_shannon_divergence
-    threshold = limits.columns.get(old.column, limits.categorical if texts else limits.numerical)
-    return Compared(name=old.column, metric=metric, threshold=threshold, value=measure(old.bins, new.bins))
+    if new is not None and old.filled and new.filled:
+        value = measure(old.bins, new.bins)
+    else:
+        value = 0.0 if new is not None and not old.filled and not new.filled else FARTHEST
+    return Compared(name=old.column, metric=metric, threshold=limits.of(old.column, texts=texts), value=value)
 
 
 def _row(one: Compared) -> dict[str, Any]:
