@@ -16,6 +16,7 @@ from tests.api.wire import connected, post
 from tidemill.project import open_project
 from tidemill.serving.changes import apply_move
 from tidemill.serving.machine import stop
+from tidemill.warehouse.control.troubles import save_troubles
 
 BODY = {"rows": [ROW]}
 SPEND = {"rows": [{"age": 1.0, "income": 2.0}]}
@@ -98,6 +99,19 @@ def test_fault_19_without_its_database_it_answers_on_and_says_that_it_is_degrade
     assert "control database" in server.ask("GET", "/healthz").json["problems"]
 
     file.with_suffix(".away").rename(file)
+    until(lambda: server.ask("GET", "/readyz").json["status"] == "ready")
+
+
+def test_what_another_part_cannot_do_is_among_the_problems_until_it_is_done(start: Start) -> None:
+    server = start()
+    with control(server.root) as db:
+        save_troubles(db, "monitor", {"churn": "the lake is damaged"})
+    until(lambda: server.ask("GET", "/readyz").json["status"] == "degraded")
+
+    assert server.ask("GET", "/healthz").json["problems"] == {"monitor: churn": "the lake is damaged"}
+
+    with control(server.root) as db:
+        save_troubles(db, "monitor", {})
     until(lambda: server.ask("GET", "/readyz").json["status"] == "ready")
 
 

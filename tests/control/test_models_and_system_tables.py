@@ -211,6 +211,7 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "steps",
         "tables",
         "training_info",
+        "troubles",
         "windows",
     ]
     for read in found.values():

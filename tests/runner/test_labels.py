@@ -139,6 +139,9 @@ def test_trouble_with_a_declared_source_does_not_keep_the_log_from_the_lake(shop
         with pytest.raises(TidemillError, match="nothing"):
             project.collect()
         assert rows(project, "SELECT count(*) FROM tidemill.predictions WHERE batch IS NOT NULL") == [(4,)]
+        ((about, said),) = rows(project, "SELECT about, said FROM tidemill.troubles WHERE part = 'collector'")
+        assert about == "labels of churn"
+        assert "nothing" in said
 
 
 def test_hashed_keys_join_and_are_not_shown(shop: Path) -> None:

@@ -23,6 +23,7 @@ from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import acquire, release
 from tidemill.warehouse.control.parts import beating, list_parts
 from tidemill.warehouse.control.schedules import SlotRow
+from tidemill.warehouse.control.troubles import list_troubles
 
 HOURLY = '[schedules.hourly]\ncron = "@hourly"\ndo = "check"\n'
 Make = Callable[[str], Moved]
@@ -328,6 +329,14 @@ def test_either_database_keeps_schedules_slots_and_who_is_up(control_url: str) -
             (row,) = list_parts(db)
             assert (row.part, row.about, row.state(moment)) == ("server", "here", "up")
         assert list_parts(db) == []
+
+        with pytest.raises(ZeroDivisionError), beating(db, "server"):
+            _ = 1 / 0
+        (trouble,) = list_troubles(db)
+        assert (trouble.where, trouble.said) == ("server", "it ended by an error: ZeroDivisionError: division by zero")
+        with beating(db, "server"):
+            assert list_troubles(db) != []  # it came back, and may die again
+        assert list_troubles(db) == []
 
         note(db, [], moment)
         assert records.since_when(db) == {}

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import pytest
 from tests.simulate.conftest import A_DAY, DAYS
 
 from tidemill.core.errors import SettingsError
 from tidemill.project import Project
+from tidemill.simulate.plants import Usual, read_plant
 from tidemill.simulate.request import Request, read_delay, read_every
-from tidemill.simulate.stream import NEVER, open_stream
+from tidemill.simulate.stream import NEVER, open_stream, plant_in
 
 
 def asked(**changes: object) -> Request:
@@ -50,3 +52,11 @@ def test_a_delay_that_ends_before_it_begins_is_refused() -> None:
     assert read_delay("").high == timedelta(0)
     with pytest.raises(SettingsError, match="ends before it begins"):
         read_delay("3 days..1 day")
+
+
+def test_a_flipped_label_changes_nothing_of_what_is_sent() -> None:
+    plants = {read_plant(f"{kind}:2026-01-01"): Usual() for kind in ("flip:bought:1", "scale:Pages:100")}
+
+    sent = plant_in({"pages": 2, "country": "NL"}, datetime(2026, 1, 2, tzinfo=UTC), plants, np.random.default_rng(0))
+
+    assert sent == {"pages": 200, "country": "NL"}

@@ -155,6 +155,18 @@ def test_labels_that_come_late_or_change_are_measured_in_their_own_window_only(s
     assert first
 
 
+def test_labels_that_come_before_their_window_is_over_are_measured_with_it(shop: Shop) -> None:
+    shop.answer(shop.visitors(120), BEGIN - DAY)
+    ids = shop.answer(shop.visitors(120), BEGIN)
+    shop.label({id_: shop.truth[id_] for id_ in ids}, BEGIN + 2 * HOUR)
+    shop.monitor(BEGIN + 3 * HOUR)  # the labels are seen now, when their window is not over
+
+    shop.monitor(BEGIN + DAY + HOUR)
+
+    measured = performance(shop, family="quality", metric="accuracy", window_start=BEGIN.replace(tzinfo=None))
+    assert {row["rows"] for row in measured} == {120}
+
+
 def test_slices_have_a_quality_of_their_own(shop: Shop) -> None:
     path = shop.root / "tidemill.toml"
     path.write_text(path.read_text().replace('max_age = ""', 'slices = ["country"]\nslice_min_rows = 50'))

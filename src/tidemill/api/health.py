@@ -12,8 +12,8 @@ PROBES = frozenset({"/livez", "/readyz", "/ping", "/health", "/v2/health/live", 
 
 
 def degraded(ctx: Context) -> dict[str, str]:
-    """What does not work although requests are answered, in words."""
-    problems = dict(ctx.live.problems)
+    """What does not work although requests are answered, in words; of the parts beside the server too."""
+    problems = {**ctx.live.troubles, **ctx.live.problems}
     if ctx.log.failures:
         problems["prediction log"] = f"{ctx.log.failures} writes failed: {ctx.log.last_failure}"
     return problems

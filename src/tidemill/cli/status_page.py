@@ -104,6 +104,14 @@ def parts(rows: Rows) -> str:
     return text_table(["part", "state", "about", "process", "since (UTC)"], lines)
 
 
+def troubles(rows: Rows) -> str:
+    """One line each."""
+    if not rows:
+        return "none: each part did what it tried last"
+    lines = [(one["part"], one["about"], _when(one["since"]), one["said"]) for one in rows]
+    return text_table(["part", "about", "since (UTC)", "what"], lines, widest=100)
+
+
 def log(rows: Rows) -> str:
     """One sentence."""
     (one,) = rows
@@ -161,6 +169,7 @@ SHOW: Mapping[str, Callable[[Rows], str]] = {
     "retraining": retraining,
     "sinks": sinks,
     "parts": parts,
+    "troubles": troubles,
     "log": log,
     "schedules": schedules,
     "runs": runs,

@@ -39,6 +39,7 @@ TidemillError
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -390,3 +391,14 @@ class InternalError(TidemillError):
 
     code = "TM-INTERNAL"
     exit_status = 70
+
+
+def as_trouble(error: Exception, about: str) -> TidemillError:
+    """What stopped a piece of work while the rest goes on: an error of ours as it is, any other as a bug to report."""
+    if isinstance(error, TidemillError):
+        return error
+    return InternalError(
+        f"{about}: {type(error).__name__}: {error}",
+        hint="this is a bug in Tidemill: please report it with the traceback, which --json shows",
+        traceback="".join(traceback.format_exception(error)),
+    )

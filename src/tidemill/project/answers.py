@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import BusyError, TidemillError
+from tidemill.core.errors import BusyError, TidemillError, TransientError, as_trouble
 from tidemill.project.opened import Opened
 
 if TYPE_CHECKING:
@@ -86,15 +86,24 @@ class Answers(Opened):
 
     def _take_labels(self, report: Callable[[TidemillError], None]) -> None:
         """Read the labels that settings declare; trouble with one deployment's is told, and the others' are read."""
+        from tidemill.warehouse.control.troubles import save_troubles
+
+        failed: dict[str, str] = {}
         if not any(one.labels.declared for one in self.settings.deployments.values()):
+            save_troubles(self.db, "collector", failed)
             return
         from tidemill.runner.labels import declared_requests, deliver_labels
 
         for request in declared_requests(self.stations):
             try:
                 deliver_labels(self.stations, request, listen=lambda _: None)
-            except TidemillError as error:
+            except TransientError as error:  # somebody else is at it, or the database is busy: the next round tries
                 report(error)
+            except Exception as error:  # noqa: BLE001 - the boundary of a source: the log and other sources are read
+                trouble = as_trouble(error, f"the labels of {request.deployment}")
+                failed[f"labels of {request.deployment}"] = trouble.message
+                report(trouble)
+        save_troubles(self.db, "collector", failed)
 
     def _log_places(self) -> LogPlaces:
         from tidemill.serving.log.follow import LogPlaces

@@ -21,6 +21,7 @@ from tidemill.warehouse.control.deliveries import sink_states
 from tidemill.warehouse.control.parts import list_parts
 from tidemill.warehouse.control.runs import list_runs
 from tidemill.warehouse.control.schedules import list_slots, next_slots
+from tidemill.warehouse.control.troubles import list_troubles
 from tidemill.warehouse.protocol import Warehouse
 
 RUNS = 5
@@ -62,6 +63,14 @@ def parts(seen: Seen) -> list[dict[str, Any]]:
             "beat_at": _text(one.beat_at),
         }
         for one in list_parts(seen.db)
+    ]
+
+
+def troubles(seen: Seen) -> list[dict[str, Any]]:
+    """What parts could not do when they tried last."""
+    return [
+        {"part": one.part, "about": one.about, "said": one.said, "since": _text(one.since)}
+        for one in list_troubles(seen.db)
     ]
 
 
@@ -170,6 +179,7 @@ SECTIONS: Mapping[str, Callable[[Seen], list[dict[str, Any]]]] = {
     "retraining": retraining,
     "sinks": sinks,
     "parts": parts,
+    "troubles": troubles,
     "log": log,
     "schedules": schedules,
     "runs": runs,

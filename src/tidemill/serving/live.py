@@ -28,6 +28,7 @@ from tidemill.serving.trial import Trial
 from tidemill.warehouse.control.database import Database, open_database, sqlite_url
 from tidemill.warehouse.control.deployments import Deployment, list_deployments
 from tidemill.warehouse.control.tokens import ROLES, Token, list_tokens
+from tidemill.warehouse.control.troubles import list_troubles
 
 __all__ = ["Arm", "Live", "LiveDeployment", "Principal"]
 
@@ -89,6 +90,7 @@ class Live:
         self.principals: Mapping[bytes, Principal] = {}
         self.deployments: Mapping[str, LiveDeployment] = {}
         self.problems: Mapping[str, str] = {}
+        self.troubles: Mapping[str, str] = {}
         self.tell_shadow: Tell = _nobody
         self._given = tokens
         self._transform = transform
@@ -202,6 +204,7 @@ class Live:
     def _look(self, db: Database) -> None:
         """Take over what changed: tokens, then deployments whose generation grew."""
         self._trail.check(db)
+        self.troubles = {one.where: one.said for one in list_troubles(db)}
         now = self.clock.now()
         tokens = [*self._given, *(token for token in list_tokens(db) if token.valid(now))]
         self.principals = {bytes.fromhex(token.sha256): _principal(token) for token in tokens}

@@ -187,10 +187,10 @@ def usual_of(stream: Stream, plant: Plant) -> Usual:
 def plant_in(
     row: dict[str, Any], at: datetime, plants: Mapping[Plant, Usual], random: np.random.Generator
 ) -> dict[str, Any]:
-    """A row with the trouble of its time planted in it, a new one."""
+    """A row with the trouble of its time planted in it, a new one; what is done to the label is not sent."""
     changed = dict(row)
     for plant, usual in plants.items():
-        if plant.during(at):
+        if plant.during(at) and not plant.kind.of_label:
             name = next(one for one in changed if name_key(one) == name_key(plant.column))
             changed[name] = plant.of_value(changed[name], usual, float(random.random()))
     return changed

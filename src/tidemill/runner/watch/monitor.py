@@ -7,12 +7,13 @@ measured anew as often as rows come late, what is judged is judged once: a budge
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
-from tidemill.core.errors import TidemillError
+from tidemill.core.errors import TidemillError, TransientError, as_trouble
 from tidemill.core.faults import fault
 from tidemill.core.monitor import MonitorSettings
 from tidemill.monitoring.estimate import CHECK, Believed
@@ -52,6 +53,7 @@ from tidemill.warehouse.control.monitoring import (
     seen_batch,
     windows_without,
 )
+from tidemill.warehouse.control.troubles import save_troubles
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
@@ -121,6 +123,8 @@ def monitor(
     """
     with held(stations.db, LEASE, this_process(), wait_s=wait_s) as lease:
         found = [_monitored(stations, one, lease, listen) for one in _chosen(stations, names)]
+        failed = {one.deployment: one.error.message for one in found if one.error is not None}
+        save_troubles(stations.db, LEASE, failed, among=[one.deployment for one in found] if names else None)
     deliver_alerts(stations, deadline_s=DELIVER_S)
     return found
 
@@ -137,8 +141,10 @@ def _monitored(stations: Stations, settings: DeploymentSettings, lease: Lease, l
     began = stations.clock.monotonic()
     try:
         found = _Pass(stations=stations, settings=settings, lease=lease, now=stations.clock.now()).run(listen)
-    except TidemillError as error:
-        return Monitored(deployment=settings.name, error=error)
+    except TransientError:
+        raise
+    except Exception as error:  # noqa: BLE001 - the boundary of a deployment: the others are watched
+        return Monitored(deployment=settings.name, error=as_trouble(error, f"watching {settings.name}"))
     return replace(found, seconds=stations.clock.monotonic() - began)
 
 
@@ -157,18 +163,21 @@ class _Pass:
     measured: set[Window] = field(default_factory=set)
     notes: list[str] = field(default_factory=list)
     happened: list[Transition] = field(default_factory=list)
+    errors: list[TidemillError] = field(default_factory=list)
 
     def run(self, listen: Listener) -> Monitored:
         self._sample()
         done: list[Window] = []
         count = rows = 0
-        for window in self._due():
-            facts, measurements = self._measure(window)
-            self._judge(window, "inputs", measurements)
-            done.append(window)
-            count += len(measurements)
-            rows += facts.answers
-            listen(f"{self.settings.name}: {window.start:%Y-%m-%d %H:%M}, {facts.answers:,} answers")
+        # A window that cannot be measured ends this turn of windows, not the pass: the next pass begins with it.
+        with self._apart("its windows"):
+            for window in self._due():
+                facts, measurements = self._measure(window)
+                self._judge(window, "inputs", measurements)
+                done.append(window)
+                count += len(measurements)
+                rows += facts.answers
+                listen(f"{self.settings.name}: {window.start:%Y-%m-%d %H:%M}, {facts.answers:,} answers")
         quality = self._measure_labelled(listen)
         count += self._estimate()
         return Monitored(
@@ -179,7 +188,18 @@ class _Pass:
             rows=rows,
             notes=tuple(dict.fromkeys(self.notes)),
             happened=tuple(one for one in self.happened if one.happening != "continuing"),
+            error=self.errors[0] if self.errors else None,
         )
+
+    @contextmanager
+    def _apart(self, what: str) -> Iterator[None]:
+        """A piece of the pass: what is wrong in it is told at the end, and the other pieces are done before."""
+        try:
+            yield
+        except TransientError:
+            raise  # the lease is lost, the database is away: there is no going on
+        except Exception as error:  # noqa: BLE001 - the boundary of a piece of the pass
+            self.errors.append(as_trouble(error, f"{self.settings.name}: {what} could not be measured"))
 
     @property
     def watch(self) -> MonitorSettings:
@@ -234,17 +254,22 @@ class _Pass:
         rows = [row for row in load_windows(db, name) if row.version is not None]
         if not rows:
             return ()
-        done = []
+        done, before = [], len(self.errors)
         with self.stations.session() as session:
             news = affected(session, name, since=seen_batch(db, name), width=self.watch.window)
             touched = {start.replace(tzinfo=UTC) for start in news.windows}
             coverage = self.settings.labels.coverage
             maturity = learn_maturity(session, name, as_of=self.now, complete=self.watch.mature, coverage=coverage)
             for row in rows:
-                if row.start in touched or self._mature(maturity, row, row.answers, row.labelled):
+                # Labels may have come before the end of their window, when there was nothing to measure.
+                new = Window(start=row.start, end=row.end) in self.measured
+                if new or row.start in touched or self._mature(maturity, row, row.answers, row.labelled):
                     listen(f"{name}: labels of {row.start:%Y-%m-%d %H:%M}")
-                    self._measure_quality(session, self._measured_again(session, row), maturity)
-                    done.append(Window(start=row.start, end=row.end))
+                    with self._apart(f"the quality of the window of {row.start:%Y-%m-%d %H:%M}"):
+                        self._measure_quality(session, self._measured_again(session, row), maturity)
+                        done.append(Window(start=row.start, end=row.end))
+        if len(self.errors) > before:
+            return tuple(done)  # the labels of what could not be measured are looked at again
         with db.write() as tx:
             require(tx, self.lease)
             save_seen_batch(tx, name, news.upto)
@@ -273,7 +298,8 @@ class _Pass:
         found = read_outcomes(session, self.settings, window, model, slices=self.watch.slices)
         measurements = self._judging(row.version).measure(found)
         if len(found.scored):
-            measurements += self._estimating(row.version).check(found.scored)
+            with self._apart("how far estimates are to be believed"):
+                measurements += self._estimating(row.version).check(found.scored)
         judged = self._mature(maturity, row, found.answers, found.labelled)
         with self.stations.db.write() as tx:
             require(tx, self.lease)
@@ -291,16 +317,19 @@ class _Pass:
         rows = [row for row in load_windows(db, name, since=min(missing)) if row.start in missing] if missing else []
         for row in rows:
             assert row.version is not None  # noqa: S101 - windows without answers were left out
-            window = Window(start=row.start, end=row.end)
-            with self.stations.session() as session:
-                found = self._estimating(row.version).estimate(session, window, self._believed(row.version, window))
-            # Its rows say that a window has been judged: one that a kill left without them is judged again.
-            self._alert(window, found)
-            with db.write() as tx:
-                require(tx, self.lease)
-                self._save(tx, window, "estimate", found)
-            count += len(found)
+            with self._apart("the quality that is to be expected"):
+                count += self._estimate_window(row.version, Window(start=row.start, end=row.end))
         return count
+
+    def _estimate_window(self, version: int, window: Window) -> int:
+        with self.stations.session() as session:
+            found = self._estimating(version).estimate(session, window, self._believed(version, window))
+        # Its rows say that a window has been judged: one that a kill left without them is judged again.
+        self._alert(window, found)
+        with self.stations.db.write() as tx:
+            require(tx, self.lease)
+            self._save(tx, window, "estimate", found)
+        return len(found)
 
     def _judging(self, version: int) -> Judging:
         if version not in self.judging:

@@ -22,6 +22,7 @@ from tidemill.warehouse.control.schema_serving import (
     create_deployment_tables,
     create_scoring_tables,
 )
+from tidemill.warehouse.control.schema_troubles import create_troubles
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.connection import Database, Tx
@@ -50,6 +51,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=11, name="retrain_requests", apply=create_retrain_table),
     Migration(number=12, name="backtests", apply=create_backtest_tables),
     Migration(number=13, name="alert_contacts", apply=add_contacts),
+    Migration(number=14, name="troubles", apply=create_troubles),
 )
 
 

@@ -11,14 +11,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import count
 
 from tidemill.core.errors import TidemillError
 from tidemill.warehouse.control.database import Database, Tx, parse_time, reading, time_text
 from tidemill.warehouse.control.holders import Holder, is_gone, this_process
+from tidemill.warehouse.control.troubles import save_end
 
 BEAT_S = 10.0
 SILENT_S = 3 * BEAT_S
 """Who is silent for longer is not up."""
+STEADY_BEATS = 12
+"""A part that lived so long does its work again: how the process before it ended is no trouble any more."""
 FORGET = timedelta(days=1)
 
 
@@ -41,25 +45,40 @@ class PartRow:
 
 @contextmanager
 def beating(db: Database, part: str, *, about: str = "") -> Iterator[None]:
-    """Be seen as up for the length of a block. Trouble with the database does not end the block."""
+    """Be seen as up for the length of a block. Trouble with the database does not end the block.
+
+    An error that ends the block is written down among the troubles: a part that dies and is started again and again
+    is otherwise seen as up, or not at all.
+    """
     me, done = this_process(), threading.Event()
     with suppress(TidemillError):
         _begin(db, part, me, about)
 
     def keep() -> None:
-        while not done.wait(BEAT_S):
+        for beats in count(1):
+            if done.wait(BEAT_S):
+                return
             with suppress(TidemillError):
                 _beat(db, part, me, about)
+                if beats == STEADY_BEATS:
+                    save_end(db, part, "")
 
     keeper = threading.Thread(target=keep, name=f"beat-{part}", daemon=True)
     keeper.start()
+    ended = ""
     try:
         yield
+    except Exception as error:
+        said = error.message if isinstance(error, TidemillError) else f"{type(error).__name__}: {error}"
+        ended = f"it ended by an error: {said}"
+        raise
     finally:
         done.set()
         keeper.join()
         with suppress(TidemillError), db.write() as tx:
             _delete(tx, part, me)
+        with suppress(TidemillError):
+            save_end(db, part, ended)
 
 
 def list_parts(db: Database | Tx) -> list[PartRow]:

@@ -60,4 +60,10 @@ WORK: dict[str, SystemTable] = {
         },
         sql="SELECT * FROM parts ORDER BY part, host, pid",
     ),
+    "troubles": SystemTable(
+        about="What parts could not do when they tried last: for a deployment, or ('' in about) because the process has"
+        " ended. A row goes when it is done again.",
+        columns={"part": "text", "about": "text", "said": "text", "since": "time"},
+        sql="SELECT * FROM troubles ORDER BY part, about",
+    ),
 }
