@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import BusyError, TidemillError, TransientError, as_trouble
+from tidemill.core.errors import BusyError, TidemillError
 from tidemill.project.opened import Opened
 
 if TYPE_CHECKING:
@@ -88,21 +88,11 @@ class Answers(Opened):
         """Read the labels that settings declare; trouble with one deployment's is told, and the others' are read."""
         from tidemill.warehouse.control.troubles import save_troubles
 
-        failed: dict[str, str] = {}
-        if not any(one.labels.declared for one in self.settings.deployments.values()):
-            save_troubles(self.db, "collector", failed)
-            return
-        from tidemill.runner.labels import declared_requests, deliver_labels
+        failed: Mapping[str, str] = {}
+        if any(one.labels.declared for one in self.settings.deployments.values()):
+            from tidemill.runner.labels import deliver_declared
 
-        for request in declared_requests(self.stations):
-            try:
-                deliver_labels(self.stations, request, listen=lambda _: None)
-            except TransientError as error:  # somebody else is at it, or the database is busy: the next round tries
-                report(error)
-            except Exception as error:  # noqa: BLE001 - the boundary of a source: the log and other sources are read
-                trouble = as_trouble(error, f"the labels of {request.deployment}")
-                failed[f"labels of {request.deployment}"] = trouble.message
-                report(trouble)
+            failed = deliver_declared(self.stations, report)
         save_troubles(self.db, "collector", failed)
 
     def _log_places(self) -> LogPlaces:

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.digest import digest_value
-from tidemill.core.errors import InputError, SettingsError, TransientError
+from tidemill.core.errors import InputError, SettingsError, TidemillError, TransientError, as_trouble
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.runner.batch.source import Source, open_source
 from tidemill.runner.deploy import deployment_of
@@ -132,6 +132,21 @@ def deliver(stations: Stations, request: LabelRequest, *, listen: Callable[[int]
             )
         request = replace(found[0], who=request.who)
     return deliver_labels(stations, request, listen=listen)
+
+
+def deliver_declared(stations: Stations, report: Callable[[TidemillError], None]) -> dict[str, str]:
+    """Read every declared source; what is wrong with one is told, and the others are read. What was wrong, by source."""
+    failed = {}
+    for request in declared_requests(stations):
+        try:
+            deliver_labels(stations, request, listen=lambda _: None)
+        except TransientError as error:  # somebody else is at it, or the database is busy: the next round tries
+            report(error)
+        except Exception as error:  # noqa: BLE001 - the boundary of a source: the log and other sources are read
+            trouble = as_trouble(error, f"the labels of {request.deployment}")
+            failed[f"labels of {request.deployment}"] = trouble.message
+            report(trouble)
+    return failed
 
 
 def declared_requests(stations: Stations) -> list[LabelRequest]:
