@@ -135,7 +135,7 @@ def deliver(stations: Stations, request: LabelRequest, *, listen: Callable[[int]
 
 
 def deliver_declared(stations: Stations, report: Callable[[TidemillError], None]) -> dict[str, str]:
-    """Read every declared source; what is wrong with one is told, and the others are read. What was wrong, by source."""
+    """Read every declared source; what is wrong with one is told, by source, and the others are read."""
     failed = {}
     for request in declared_requests(stations):
         try:
