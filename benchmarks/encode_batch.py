@@ -11,7 +11,8 @@ import numpy as np
 import pyarrow as pa
 
 from tidemill.features.encode import BatchEncoder
-from tidemill.features.learn import draft_plan, learn_categories, settle
+from tidemill.features.learn import draft_plan, settle
+from tidemill.features.learn_categories import learn_categories
 
 BATCH = 65_536
 

@@ -10,7 +10,8 @@ import pytest
 
 from tidemill.core.errors import BindError, DataError, UnsupportedError
 from tidemill.features.encode import BatchEncoder
-from tidemill.features.learn import draft_plan, finish, learn_categories, settle
+from tidemill.features.learn import draft_plan, finish, settle
+from tidemill.features.learn_categories import learn_categories
 from tidemill.features.plan import (
     Feature,
     FeaturePlan,

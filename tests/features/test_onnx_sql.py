@@ -12,7 +12,8 @@ import pytest
 
 from tidemill.core.errors import Where
 from tidemill.features.encode import BatchEncoder
-from tidemill.features.learn import draft_plan, learn_categories, settle
+from tidemill.features.learn import draft_plan, settle
+from tidemill.features.learn_categories import learn_categories
 from tidemill.features.onnx_builder import Builder
 from tidemill.features.onnx_encoding import GraphEncoding, onnx_inputs_and_encoding
 from tidemill.features.onnx_feed import feed

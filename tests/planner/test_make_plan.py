@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from tidemill.core.errors import BindError
 from tidemill.planner.known import Known
-from tidemill.planner.make import State, make_plan
+from tidemill.planner.make import make_plan
 from tidemill.planner.plan import Plan
+from tidemill.planner.state import State
 from tidemill.sql.statements import Summary
 
 

@@ -14,8 +14,8 @@ from tidemill.column_lineage.graph import HOWS, Column, ColumnGraph, ColumnRef, 
 from tidemill.column_lineage.increments import increment_flow
 from tidemill.column_lineage.models import ModelColumns, model_relation
 from tidemill.column_lineage.queries import trace_query
-from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key, quote_text
+from tidemill.core.source_tables import lake_name
 from tidemill.sql.depth import deep_stack
 from tidemill.sql.dialects import generate
 from tidemill.sql.ml_nodes import MLCall

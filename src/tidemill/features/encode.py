@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import DataError
-from tidemill.features.arrow import check_text, null_mask, numbers, plain, spelled, whole_numbers
+from tidemill.features.arrow import numbers, plain, whole_numbers
+from tidemill.features.encode_lists import Write, write_members, write_sparse, write_vectors
+from tidemill.features.encode_texts import coder
 from tidemill.features.plan import (
     LARGEST,
     PARTS,
@@ -25,15 +27,12 @@ from tidemill.features.plan import (
     encoding_width,
 )
 from tidemill.features.sources import find_column
-from tidemill.features.values import NULL_INTEGER, read_integer
+from tidemill.features.values import NULL_INTEGER
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
-#: Writes rows [start, stop) of a prepared column into its columns of the matrix.
-Write = Callable[[np.ndarray, int, int], None]
-#: Looks a column up in a vocabulary: codes 1..k, 0 for unknown, k + 1 for NULL.
-Codes = Callable[[Any], np.ndarray]
+    from tidemill.features.encode_texts import Codes
 
 _BLOCK = 16_384  # rows written at a time: the block of the matrix stays in the processor's cache
 _MANY = 131_072  # rows prepared at a time: bounds the memory of prepared columns
@@ -136,22 +135,22 @@ def _preparer(feature: Feature) -> Callable[[Any], Write]:
         case Number():
             return lambda array: _write_column(scale(numbers(array), encoding))
         case Label():
-            codes = _coder(encoding.vocabulary, kind)
+            codes = coder(encoding.vocabulary, kind)
             unknown = len(encoding.vocabulary) + 1
             return lambda array: _write_labels(codes(array), unknown)
         case OneHot():
-            return _one_hot(encoding, _coder(encoding.vocabulary, kind))
+            return _one_hot(encoding, coder(encoding.vocabulary, kind))
         case Target():
-            return _target(encoding, _coder(encoding.vocabulary, kind))
+            return _target(encoding, coder(encoding.vocabulary, kind))
         case Instant():
             return lambda array: _write_instants(whole_numbers(array, kind), encoding)
         case Vector():
-            return lambda array: _write_vectors(array, encoding.length)
+            return lambda array: write_vectors(array, encoding.length)
         case MultiHot():
-            codes = _coder(encoding.vocabulary, "text")
-            return lambda array: _write_members(array, codes, len(encoding.vocabulary))
+            codes = coder(encoding.vocabulary, "text")
+            return lambda array: write_members(array, codes, len(encoding.vocabulary))
         case Sparse():
-            return lambda array: _write_sparse(array, encoding.length)
+            return lambda array: write_sparse(array, encoding.length)
 
 
 def _write_column(values: np.ndarray) -> Write:
@@ -204,77 +203,6 @@ def _target(encoding: Target, codes: Codes) -> Callable[[Any], Write]:
     return prepare
 
 
-def _coder(vocabulary: Sequence[str], kind: str) -> Codes:
-    if kind == "text":
-        return _text_coder(vocabulary)
-    null = len(vocabulary) + 1
-    if kind == "bytes":
-        known = {value: i + 1 for i, value in enumerate(vocabulary)}
-        return lambda array: _spelled_codes(array, known, null)
-    keys = np.array([read_integer(kind, value) for value in vocabulary], dtype=np.int64)
-    order = np.argsort(keys)
-    ascending = keys[order]
-
-    def codes(array: Any) -> np.ndarray:
-        values = whole_numbers(array, kind)
-        if not len(ascending):
-            return np.where(values == NULL_INTEGER, null, 0)
-        place = np.minimum(np.searchsorted(ascending, values), len(ascending) - 1)
-        found = np.where(ascending[place] == values, order[place] + 1, 0)
-        found[values == NULL_INTEGER] = null
-        return found
-
-    return codes
-
-
-def _text_coder(vocabulary: Sequence[str]) -> Codes:
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    null = len(vocabulary) + 1
-    sets: dict[Any, pa.Array] = {}
-
-    def look_up(array: pa.Array) -> np.ndarray:
-        if array.type not in sets:
-            sets[array.type] = pa.array(vocabulary, pa.string()).cast(array.type)
-        found = pc.index_in(array, value_set=sets[array.type])
-        codes: np.ndarray = pc.fill_null(found, -1).to_numpy() + 1
-        return codes
-
-    def codes(array: Any) -> np.ndarray:
-        array = plain(array)
-        if pa.types.is_null(array.type):
-            return np.full(len(array), null)
-        if pa.types.is_dictionary(array.type):
-            check_text(array.type.value_type)
-            known = codes(array.dictionary)
-            indices = pc.fill_null(array.indices, 0).to_numpy() if len(known) else np.zeros(len(array), np.int64)
-            found = known[indices] if len(known) else np.zeros(len(array), np.int64)
-        else:
-            check_text(array.type)
-            found = look_up(array)
-        mask = null_mask(array)
-        if mask is not None:
-            found[mask] = null
-        return found
-
-    return codes
-
-
-def _spelled_codes(array: Any, known: dict[str, int], null: int) -> np.ndarray:
-    encoded = plain(array).dictionary_encode()
-    try:
-        texts = spelled(encoded.dictionary, "bytes")
-    except TypeError as error:
-        raise DataError(f"bytes are expected, and the column is {array.type}") from error
-    codes = np.array([null if text is None else known.get(text, 0) for text in texts] or [null], dtype=np.int64)
-    found: np.ndarray = codes[encoded.indices.fill_null(0).to_numpy()]
-    mask = null_mask(encoded)
-    if mask is not None:
-        found[mask] = null
-    return found
-
-
 def _write_instants(micros: np.ndarray, encoding: Instant) -> Write:
     missing = micros == NULL_INTEGER
     seconds = np.where(missing, np.nan, micros / 1e6)
@@ -324,74 +252,3 @@ def split_instants(micros: np.ndarray) -> list[np.ndarray]:
     parts = [day, weekday + 1, month, minutes // 60, minutes % 60, week, year]
     assert len(parts) == len(PARTS)  # noqa: S101  one per part, in the same order
     return parts
-
-
-def _lists(array: Any) -> tuple[np.ndarray, np.ndarray, Any]:
-    """Row of each member, its position in the row's array, and the members; NULL arrays have none."""
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    if pa.types.is_null(array.type):
-        return np.empty(0, np.int64), np.empty(0, np.int64), None
-    if not (
-        pa.types.is_list(array.type) or pa.types.is_large_list(array.type) or pa.types.is_fixed_size_list(array.type)
-    ):
-        raise DataError(f"an array is expected, and the column is {array.type}", type=str(array.type))
-    lengths = pc.fill_null(pc.list_value_length(array), 0).to_numpy()
-    rows = np.repeat(np.arange(len(array)), lengths)
-    starts = np.cumsum(lengths) - lengths
-    return rows, np.arange(len(rows)) - starts[rows], array.flatten()
-
-
-def _write_vectors(array: Any, length: int) -> Write:
-    rows, positions, members = _lists(array)
-    matrix = np.zeros((len(array), length))
-    if len(rows) and length:  # training saw no array at all when the length is 0
-        per_row = np.bincount(rows, minlength=len(array))
-        wrong = per_row[(per_row != length) & (per_row != 0)]
-        if len(wrong):
-            raise DataError(f"an array of {length} numbers is expected, and one has {wrong[0]}")
-        values = numbers(members)
-        matrix[rows, positions] = np.nan_to_num(values) if values.dtype.kind == "f" else values
-
-    def write(out: np.ndarray, start: int, stop: int) -> None:
-        out[:] = matrix[start:stop]
-
-    return write
-
-
-def _write_members(array: Any, codes: Codes, size: int) -> Write:
-    rows, _, members = _lists(array)
-    found = codes(members) - 1 if members is not None else np.empty(0, np.int64)
-    known = (found >= 0) & (found < size)
-    return _write_cells(rows[known], found[known], np.ones(int(known.sum())), add=False)
-
-
-def _write_sparse(array: Any, length: int) -> Write:
-    rows, _, members = _lists(array)
-    if members is None:
-        return _write_cells(rows, rows, np.empty(0), add=True)
-    if getattr(members.type, "num_fields", 0) != 2:
-        raise DataError(f"an array of STRUCT<index, value> is expected, and the column is {array.type}")
-    flat = members.flatten()
-    if members.type.field(0).name == "value" and members.type.field(1).name == "index":
-        flat.reverse()
-    index, value = numbers(flat[0]), numbers(flat[1]).astype(np.float64)
-    known = (index >= 0) & (index < length) & ~np.isnan(value)
-    return _write_cells(rows[known], index[known].astype(np.int64), value[known], add=True)
-
-
-def _write_cells(rows: np.ndarray, columns: np.ndarray, values: np.ndarray, *, add: bool) -> Write:
-    def write(out: np.ndarray, start: int, stop: int) -> None:
-        out[:] = 0
-        low, high = np.searchsorted(rows, (start, stop))
-        place = (rows[low:high] - start, columns[low:high])
-        if add:
-            # Summed in doubles, as single rows and graphs do: in a matrix of floats what cancels leaves its rounding.
-            total = np.zeros(out.shape)
-            np.add.at(total, place, values[low:high])
-            out[:] = total
-        else:
-            out[place] = values[low:high]
-
-    return write

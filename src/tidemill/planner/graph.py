@@ -6,17 +6,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
-from tidemill.core.connections import (
-    ConnectionSettings,
-    SourceTable,
-    find_source,
-    lake_name,
-    made_name,
-    near_source,
-    refuse_source_name,
-)
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.errors import BindError, StatementError, Where
 from tidemill.core.names import asset_key, did_you_mean
+from tidemill.core.source_tables import SourceTable, find_source, lake_name, made_name, near_source, refuse_source_name
 from tidemill.sql.statements import Summary
 
 ASSET_KINDS = ("table", "view", "model", "load", "assert")

@@ -3,93 +3,22 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from typing import Any
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from tidemill.core.connections import ConnectionSettings, find_source, lake_name
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
-from tidemill.planner.graph import Graph, build_graph, place
-from tidemill.planner.increments import GENERATION, Decision, check_again, decide, only_reads
+from tidemill.planner.decide import base_of, checked_reads, decide_step, reads_of, require_sources
+from tidemill.planner.graph import Graph, build_graph
+from tidemill.planner.increments import GENERATION, Decision
 from tidemill.planner.known import Known
 from tidemill.planner.plan import Action, Plan, Step
-from tidemill.planner.settle import fingerprint_of
 from tidemill.sql.statements import Summary
 
-# Part of every fingerprint: raised when the same statement would be built into something else.
-BUILDER_VERSION = 1
-# The token of a path pattern that no file matches.
-MISSING_FILES = "missing"
-
-ACTIONS: Mapping[str, Action] = {
-    "table": "build",
-    "model": "train",
-    "load": "load",
-    "view": "view",
-    "assert": "assert",
-}
-PART_ORDER = ("query", "options", "transform", "columns", "layout", "functions")
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SourceState:
-    """A table of a connection as a plan finds it.
-
-    Parameters
-    ----------
-    token
-        The same text as the last time says that its rows are the same.
-    said
-        What another text means, in words that follow the table's name.
-    whole
-        A sentence in place of the name and those words: one for all tables of a connection.
-    missing
-        Why there is no such table; '' where there is one, or nobody looked.
-    hint
-        What may have been meant.
-    """
-
-    token: str
-    said: str = "changed"
-    whole: str = ""
-    missing: str = ""
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class State:
-    """What the planner knows of the world.
-
-    Parameters
-    ----------
-    known
-        Recorded assets by key.
-    lake_tables
-        Tables in the lake by key, with the version that last changed each.
-    file_tokens
-        For each path pattern that is read, a digest of the files behind it.
-    connections
-        The project's connections by name.
-    sources
-        For each table of a connection that is read, how it is found.
-    remote_files
-        For each path pattern that names files of other machines, how they are found.
-    model_versions
-        The algorithm version of each model type.
-    log
-        For each relation of the prediction log that is read, by key, a token of what it holds.
-    """
-
-    known: Mapping[str, Known] = field(default_factory=dict)
-    lake_tables: Mapping[str, int] = field(default_factory=dict)
-    file_tokens: Mapping[str, str] = field(default_factory=dict)
-    connections: Mapping[str, ConnectionSettings] = field(default_factory=dict)
-    sources: Mapping[str, SourceState] = field(default_factory=dict)
-    remote_files: Mapping[str, SourceState] = field(default_factory=dict)
-    model_versions: Callable[[str], int] = lambda _: 1
-    log: Mapping[str, str] = field(default_factory=dict)
+if TYPE_CHECKING:
+    from tidemill.planner.state import State
 
 
 def make_plan(
@@ -116,25 +45,25 @@ def make_plan(
     steps: list[Step] = []
     working: set[str] = set()
     for key in graph.order:
-        reads = _reads(graph, key, fingerprints, state)
+        reads = reads_of(graph, key, fingerprints, state)
         summary, known = graph.assets[key], state.known.get(key)
-        checked = _checked(graph, key, state)
+        checked = checked_reads(graph, key, state)
         upstream = {
             graph.assets[read].name: definitions[read]
             for read in graph.reads[key]
             if graph.assets[read].name not in checked
         }
         forced = full_refresh and key in named
-        decided = _decide(summary, reads, checked, upstream, known, state, forced=forced)
+        decided = decide_step(summary, reads, checked, upstream, known, state, forced=forced)
         fingerprints[key] = decided.fingerprint
         definitions[key] = digest_value(
-            [*_base(summary, state), sorted(upstream.items()), decided.parts.get(GENERATION)]
+            [*base_of(summary, state), sorted(upstream.items()), decided.parts.get(GENERATION)]
         )
         if key not in chosen:
             # What is not selected counts as it stands, so that its readers do not wait for a change nobody asked for.
             fingerprints[key] = known.fingerprint if known else fingerprints[key]
             continue
-        _require_sources(graph, key, state)
+        require_sources(graph, key, state)
         if decided.action != "skip":
             working.add(key)
         depends = tuple(graph.assets[read].name for read in graph.reads[key] if read in working)
@@ -189,119 +118,6 @@ def _closure(start: set[str], edges: Mapping[str, Sequence[str]]) -> set[str]:
                 seen.add(other)
                 todo.append(other)
     return seen
-
-
-def _reads(graph: Graph, key: str, fingerprints: Mapping[str, str], state: State) -> dict[str, str]:
-    """What an asset is made from, by name: fingerprints of assets, versions of outside tables, digests of files."""
-    reads = {graph.assets[read].name: fingerprints[read] for read in graph.reads[key]}
-    reads |= {table: f"version {state.lake_tables[table]}" for table in graph.outside[key]}
-    reads |= {name: state.sources[name].token for name in graph.sources[key] if name in state.sources}
-    reads |= {name: state.log[asset_key(name)] for name in graph.assets[key].tables if asset_key(name) in state.log}
-    for pattern in graph.assets[key].files:
-        remote = state.remote_files.get(pattern)
-        reads[f"file {pattern}"] = remote.token if remote else state.file_tokens.get(pattern, "")
-    return reads
-
-
-def _checked(graph: Graph, key: str, state: State) -> tuple[str, ...]:
-    """The names among what an asset reads that only its checks look into."""
-    names: list[str] = []
-    for name in graph.assets[key].checked:
-        source = find_source(name, state.connections)
-        table = asset_key(lake_name(name))
-        made = graph.assets.get(table)
-        names.append(source.name if source else made.name if made else table)
-    return tuple(names)
-
-
-def _base(summary: Summary, state: State) -> tuple[Any, ...]:
-    """What a fingerprint is made of, besides what the asset reads."""
-    algorithm = state.model_versions(summary.model_type) if summary.kind == "model" else 0
-    return (BUILDER_VERSION, summary.kind, summary.digest, algorithm)
-
-
-def _decide(
-    summary: Summary,
-    reads: dict[str, str],
-    checked: tuple[str, ...],
-    upstream: Mapping[str, str],
-    known: Known | None,
-    state: State,
-    *,
-    forced: bool,
-) -> Decision:
-    base = _base(summary, state)
-    asked = "a full refresh was asked for" if forced else ""
-    if summary.incremental:
-        damage = "its files are gone or damaged" if known is not None and not known.present else ""
-        said = {name: found.said for name, found in state.sources.items()}
-        return decide(
-            summary,
-            base=base,
-            reads=reads,
-            checked=checked,
-            upstream=upstream,
-            known=known,
-            said=said,
-            why_whole=asked or damage,
-        )
-    fingerprint = fingerprint_of(base, reads, checked)
-    of_rows = {name: token for name, token in reads.items() if name not in checked}
-    reason = asked or _reason(summary, fingerprint, of_rows, state)
-    again = check_again(known, summary.parts, reads, checked) if known is not None and not reason else ""
-    # What was made by the same statement has nothing to do where what it reads turns out to be as it was.
-    same = known is not None and known.present and not asked and only_reads(known, summary.parts)
-    same = same and known is not None and fingerprint_of(base, known.reads, checked) == known.fingerprint
-    return Decision(
-        action=ACTIONS[summary.kind] if reason else "check" if again else "skip",
-        reason=reason or again,
-        fingerprint=fingerprint,
-        made_of=base,
-        parts=summary.parts,
-        before=known.fingerprint if known is not None and same else "",
-        unless=dict(known.reads) if known is not None and same else None,
-    )
-
-
-def _require_sources(graph: Graph, key: str, state: State) -> None:
-    """Refuse a table of a connection that is not there, as long as nothing was made from it.
-
-    One that is gone since then stops its step, and with it only what hangs on it.
-    """
-    known = state.known.get(key)
-    for name in graph.sources[key]:
-        if known is not None and name in known.reads:
-            continue
-        found = state.sources.get(name)
-        if found is not None and found.missing:
-            summary = graph.assets[key]
-            message = f"{summary.name} reads {name}: {found.missing}"
-            raise BindError(message, where=place(summary), hint=found.hint, name=name)
-
-
-def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], state: State) -> str:
-    """Why the asset must be made again, in words; empty when it need not be."""
-    known = state.known.get(asset_key(summary.name))
-    if known is None:
-        return "new"
-    if not known.present:
-        return "its files are gone or damaged"
-    if known.fingerprint == fingerprint:
-        return ""
-    if known.kind != summary.kind:
-        return f"was a {known.kind}"
-    changed = [part for part in PART_ORDER if known.parts.get(part) != summary.parts.get(part)]
-    reasons = [f"{part} changed" for part in changed]
-    for name, token in reads.items():
-        if name not in known.reads:
-            reasons.append(f"reads {name}")
-        elif known.reads[name] != token:
-            became = "is gone" if token == MISSING_FILES else "changed"
-            found = state.sources.get(name) or state.remote_files.get(name.removeprefix("file "))
-            became = found.said if found else became
-            whole = found.whole if found else ""
-            reasons.append(whole or f"{name.removeprefix('file ')} {became}")
-    return ", ".join(dict.fromkeys(reasons)) or "built by another version of Tidemill"
 
 
 def _step(ordinal: int, summary: Summary, *, action: Action, reason: str, depends: tuple[str, ...], fingerprint: str,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from tidemill.core.connections import made_name, refuse_source_name
 from tidemill.core.errors import (
     ContractError,
     ExistsError,
@@ -16,7 +15,8 @@ from tidemill.core.errors import (
 )
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.core.rows import Rows, rows_of_table
-from tidemill.planner.make import ACTIONS
+from tidemill.core.source_tables import made_name, refuse_source_name
+from tidemill.planner.decide import ACTIONS
 from tidemill.planner.plan import Action, Plan, Step
 from tidemill.runner.claim import claimed_run
 from tidemill.runner.execute import open_query

@@ -10,9 +10,10 @@ from functools import partial
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Self
 
-from tidemill.core.connections import ConnectionSettings, find_source, source_path
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.errors import TidemillError
 from tidemill.core.names import asset_key, name_key
+from tidemill.core.source_tables import find_source, source_path
 from tidemill.runner.files import FileReads, ProjectFolder
 from tidemill.runner.shape import load_query
 from tidemill.sources.patterns import files_of, is_remote

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.digest import digest_inputs, digest_value
-from tidemill.planner.make import MISSING_FILES
+from tidemill.planner.state import MISSING_FILES
 from tidemill.sources.patterns import files_of, is_remote
 from tidemill.warehouse.control.input_files import InputFile, load_input_files, save_input_files
 

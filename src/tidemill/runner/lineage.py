@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from tidemill.core.connections import lake_name
 from tidemill.core.errors import SourceError
 from tidemill.core.names import asset_key, name_key
+from tidemill.core.source_tables import lake_name
 from tidemill.core.version import VERSION
 from tidemill.core.who import current_user
 from tidemill.registry.lineage import Lineage, made_with, source_digest

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
-from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings
+from tidemill.core.source_tables import lake_name
 from tidemill.planner.graph import SYSTEM_SCHEMA, sources_of
 from tidemill.planner.known import Known
-from tidemill.planner.make import State, make_plan
+from tidemill.planner.make import make_plan
 from tidemill.planner.plan import Plan
+from tidemill.planner.state import State
 from tidemill.runner.column_notes import require_columns, require_notes
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.metric_settings import declared_types, require_metrics

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.columns import hidden_names
-from tidemill.core.connections import find_source
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path
+from tidemill.core.source_tables import find_source
 from tidemill.runner.column_notes import notes_of
 from tidemill.sources.formats import format_of
 from tidemill.sources.patterns import is_there

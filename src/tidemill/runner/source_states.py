@@ -15,11 +15,12 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.addresses import address_of
 from tidemill.core.clock import Clock
-from tidemill.core.connections import ConnectionSettings, SourceTable, kind_of
+from tidemill.core.connections import ConnectionSettings, kind_of
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import SourceError, TidemillError
 from tidemill.core.names import did_you_mean, name_key
-from tidemill.planner.make import MISSING_FILES, SourceState
+from tidemill.core.source_tables import SourceTable
+from tidemill.planner.state import MISSING_FILES, SourceState
 from tidemill.runner.inputs import file_tokens
 from tidemill.sources.patterns import is_remote
 from tidemill.sources.remote import is_web, web_version

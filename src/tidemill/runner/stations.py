@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
-from tidemill.core.connections import find_source, lake_name, source_path
 from tidemill.core.names import quote_path
 from tidemill.core.settings import Settings
+from tidemill.core.source_tables import find_source, lake_name, source_path
 from tidemill.runner.call import TableFunction
 from tidemill.runner.execute import Context
 

@@ -15,9 +15,10 @@ from types import MappingProxyType
 from sqlglot import errors as sqlglot_errors  # noqa: TID253
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.connections import ConnectionSettings, SourceTable, find_source, lake_name, source_path
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.errors import BindError, Where
 from tidemill.core.names import name_key
+from tidemill.core.source_tables import SourceTable, find_source, lake_name, source_path
 from tidemill.sql.bigquery import mend_casts
 from tidemill.sql.bigquery_errors import raise_errors
 from tidemill.sql.bigquery_names import name_columns

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-from tidemill.core.connections import SourceTable
 from tidemill.core.errors import Where
+from tidemill.core.source_tables import SourceTable
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError, StatementError, UnsupportedError, Where
 from tidemill.core.names import name_key
+from tidemill.core.source_tables import lake_name
 from tidemill.model_types.base import ModelType
 from tidemill.model_types.remote import REMOTE
 from tidemill.model_types.table import find_model_type

@@ -18,7 +18,7 @@ from tidemill.core.names import quote_name
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tidemill.features.learn import Learned
+    from tidemill.features.learn_categories import Learned
     from tidemill.model_types.base import Labels
     from tidemill.training.source import TrainingRows
     from tidemill.training.split import Split

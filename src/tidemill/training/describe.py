@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.names import quote_name
-from tidemill.features.learn import Learned
+from tidemill.features.learn_categories import Learned
 from tidemill.features.plan import (
     LARGEST,
     Feature,

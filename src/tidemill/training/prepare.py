@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
-from tidemill.features.learn import Learned, draft_plan, finish, learn_categories, settle
+from tidemill.features.learn import draft_plan, finish, settle
+from tidemill.features.learn_categories import Learned, learn_categories
 from tidemill.features.plan import FeaturePlan, FrozenColumn, InputColumn
 from tidemill.training.baseline import Spread, spread_of
 from tidemill.training.describe import describe_features, describe_inputs

@@ -11,7 +11,7 @@ from datetime import datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self, TypeAlias
 
-from tidemill.core.connections import SourceTable
+from tidemill.core.source_tables import SourceTable
 from tidemill.warehouse.files import DataFile as DataFile
 
 if TYPE_CHECKING:

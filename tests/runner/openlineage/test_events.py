@@ -21,9 +21,9 @@ from openlineage.client import generated
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
 from tests.runner.conftest import MODEL, TABLES, write_visits
 
-from tidemill.core.connections import find_source
 from tidemill.core.errors import SettingsError
 from tidemill.core.settings import read_settings
+from tidemill.core.source_tables import find_source
 from tidemill.project import open_project
 from tidemill.runner.events import Event, RunWarned, StepStarted
 from tidemill.runner.openlineage.datasets import source_dataset

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from tidemill.core.connections import SourceTable, find_source, kind_of
+from tidemill.core.connections import kind_of
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import asset_key, name_key
 from tidemill.core.secrets import expand
+from tidemill.core.source_tables import SourceTable, find_source
 from tidemill.planner.plan import Step
 from tidemill.runner.openlineage.columns import column_facet
 from tidemill.runner.openlineage.message import Dataset, facet

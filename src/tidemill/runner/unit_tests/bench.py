@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError, NotFoundError, TidemillError, Where
 from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
+from tidemill.core.source_tables import lake_name
 from tidemill.runner.files import FileReads, ProjectFolder
 from tidemill.runner.shape import engine_type, typed_query
 from tidemill.runner.unit_tests.checks import failing_checks

@@ -8,9 +8,9 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tidemill.contracts.audit import audit
-from tidemill.core.connections import lake_name
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
+from tidemill.core.source_tables import lake_name
 from tidemill.sql.statements import Constraint, CreateTable
 
 if TYPE_CHECKING:

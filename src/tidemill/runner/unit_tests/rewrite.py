@@ -7,8 +7,8 @@ from dataclasses import replace
 
 from sqlglot import exp  # noqa: TID253
 
-from tidemill.core.connections import lake_name
 from tidemill.core.names import asset_key, name_key
+from tidemill.core.source_tables import lake_name
 from tidemill.sql.ml_nodes import MLCall
 from tidemill.sql.paths import path_of
 from tidemill.sql.reads import find_tree_reads, table_is_file

@@ -10,10 +10,11 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-from tidemill.core.connections import ConnectionSettings, SourceTable
+from tidemill.core.connections import ConnectionSettings
 from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_path, quote_text
+from tidemill.core.source_tables import SourceTable
 from tidemill.warehouse.duckdb import moves
 from tidemill.warehouse.duckdb.commits import Commit, Commits
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings

@@ -17,17 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from tidemill.core.addresses import Address, Storage, address_of, storage_of
-from tidemill.core.connections import (
-    PLACE,
-    ConnectionSettings,
-    SourceTable,
-    default_schema,
-    find_connection,
-    kind_of,
-)
+from tidemill.core.connections import ConnectionSettings, kind_of
 from tidemill.core.errors import BusyError, NotFoundError, SettingsError, SourceError, TidemillError, TransientError
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_text
 from tidemill.core.secrets import scrub
+from tidemill.core.source_tables import PLACE, SourceTable, default_schema, find_connection
 from tidemill.warehouse.duckdb.attach import ATTACH, SERVERS, Attach, Server
 from tidemill.warehouse.duckdb.errors import first_words
 from tidemill.warehouse.duckdb.sqlite_columns import ByValues, by_values
