@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
 
@@ -64,6 +65,17 @@ def test_only_training_rows_are_counted_and_only_held_out_rows_judged(fit: Fit) 
     assert list(kept.probabilities) == ["yes"]
     assert kept.probabilities["yes"].mean == pytest.approx(kept.held_out.scores[:, 1].mean())
     assert not kept.held_out.trained_on
+
+
+def test_newest_rows_held_out_say_how_long_a_time_they_are_of(fit: Fit) -> None:
+    newest = {"data_split_method": "SEQ", "data_split_eval_fraction": 0.25}
+
+    by_time = fit("LOGISTIC_REG", f"SELECT * EXCLUDE (value) FROM ({ROWS})", data_split_col="t", **newest)
+    by_number = fit("LOGISTIC_REG", f"SELECT * EXCLUDE (value) FROM ({ROWS})", data_split_col="n", **newest)
+
+    assert by_time.rows_eval == 500
+    assert read(by_time).held_out_span == timedelta(minutes=499)
+    assert read(by_number).held_out_span is None
 
 
 def test_a_regression_keeps_its_predictions_beside_the_label(fit: Fit) -> None:

@@ -104,6 +104,18 @@ def test_the_same_period_before_is_a_reference_too(shop: Shop) -> None:
 
     assert {row["window_start"] for row in against} == {(BEGIN + 7 * DAY).replace(tzinfo=None)}
     assert all(row["reference_rows"] == 300 for row in against)
+    assert [row["test"] for row in against if row["p_value"] is not None] == ["wasserstein"]
+
+
+def test_predictions_too_are_held_against_the_same_period_before(shop: Shop) -> None:
+    for day in (0, 7):
+        shop.answer(shop.visitors(300), BEGIN + day * DAY)
+    shop.monitor(BEGIN + 8 * DAY + HOUR)
+
+    rows = drift(shop, family="prediction", reference="previous")
+    judged = {(row["column"], row["test"], row["window_start"]) for row in rows if row["p_value"] is not None}
+
+    assert judged == {("score", "wasserstein", (BEGIN + 7 * DAY).replace(tzinfo=None))}
 
 
 def test_no_answers_at_all_is_a_figure_and_not_health(shop: Shop) -> None:

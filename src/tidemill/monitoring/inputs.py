@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 
 from tidemill.core.chance import binomial_upper, wilson
 from tidemill.core.distances import Measured, compare
@@ -33,6 +34,8 @@ class Reference:
         Distributions of the raw columns, by name.
     answers
         Distributions of its answers on rows it had not seen, by name.
+    answers_span
+        How long a time those rows are of, where they are the newest of all; None where they are spread over all times.
     weights
         How much of the model hangs on each feature; they add up to 1.
     sources
@@ -42,6 +45,7 @@ class Reference:
     version: int
     features: Mapping[str, Distribution]
     answers: Mapping[str, Distribution]
+    answers_span: timedelta | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
 
@@ -77,7 +81,7 @@ def measure_inputs(
         for one in (
             _feature(settings, reference, name, current, previous.get(name))
             if name in reference.features
-            else _answer(reference, name, current, previous.get(name))
+            else _answer(settings, reference, name, current, previous.get(name))
         )
     ]
     if rows >= settings.min_rows:
@@ -102,7 +106,7 @@ def _feature(
     yield from _outside(settings, base, trained, current)
     if trained.kind == "number":
         current = _narrowed(current)
-        previous = _narrowed(previous) if previous is not None else None
+        previous = _as_deviating(trained, _narrowed(previous)) if previous is not None else None
     limits = {"missing": settings.max_missing_change, "new_values": settings.max_new_share}
     for before, named in ((trained, "training"), (previous, "previous")):
         if before is not None and comparable(before, current) and before.rows:
@@ -125,11 +129,18 @@ def _compared(
 
 
 def _answer(
-    reference: Reference, name: str, current: Distribution, previous: Distribution | None
+    settings: MonitorSettings, reference: Reference, name: str, current: Distribution, previous: Distribution | None
 ) -> Iterator[Measurement]:
-    """Of the answers, the scores are judged; where there are none, the classes."""
+    """Of the answers, the scores are judged; where there are none, the classes.
+
+    Not beside held-out rows of less time than a window has: answers of neighbouring hours are alike, so that those of
+    three days differ from those of a week although nothing is wrong.
+    """
+    short = _too_short(reference.answers_span, settings.window)
     has_scores = any(one.kind == "number" for one in reference.answers.values())
-    for before, named in ((reference.answers[name], "training"), (previous, "previous")):
+    trained = reference.answers[name]
+    earlier = None if previous is None else _as_deviating(trained, previous)
+    for before, named in ((trained, "training"), (earlier, "previous")):
         if before is None or not comparable(before, current) or not before.filled:
             continue
         base = Measurement(
@@ -144,7 +155,17 @@ def _answer(
         for one in compare(before, current, SHOWN):
             figure = _figure(base, one, before, current)
             decides = one.distance.name == JUDGED.get(before.kind, "") and (before.kind == "number" or not has_scores)
-            yield figure if decides else replace(figure, limit=None, p_value=None)
+            if decides and short and named == "training":
+                yield replace(figure, limit=None, p_value=None, note=short)
+            else:
+                yield figure if decides else replace(figure, limit=None, p_value=None)
+
+
+def _too_short(span: timedelta | None, window: timedelta) -> str:
+    """Why predictions are not judged beside the held-out rows; '' where they are."""
+    if span is None or span >= window:
+        return ""
+    return f"not judged: the held-out rows are the newest and span {span / window:.0%} of a window"
 
 
 def _figure(base: Measurement, one: Measured, before: Distribution, current: Distribution) -> Measurement:
@@ -184,6 +205,11 @@ def _outside(
         reference_rows=trained.filled,
         note=f"training had {trained.low:.6g} to {trained.high:.6g}",
     )
+
+
+def _as_deviating(trained: Distribution, counted: Distribution) -> Distribution:
+    """A window with the deviation of training, in which it says how far numbers moved: none is counted of a window."""
+    return counted if counted.deviation is not None else replace(counted, deviation=trained.deviation)
 
 
 def _widened(trained: Distribution) -> Distribution:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
@@ -54,6 +55,8 @@ class Baseline:
         Of the held-out rows: what was predicted, or which class was called.
     probabilities
         Of the held-out rows, by class; of two classes only the positive (last) one, of more than 20 none.
+    held_out_span
+        How long a time the held-out rows are of, where they are the newest of all; else None.
     """
 
     inputs: Mapping[str, Distribution]
@@ -62,6 +65,7 @@ class Baseline:
     probabilities: Mapping[str, Distribution]
     held_out: HeldOut
     rows_train: int
+    held_out_span: timedelta | None = None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -92,6 +96,7 @@ def read_baseline(model: LoadedModel) -> Baseline | None:
         probabilities={name: distribution_from_json(one) for name, one in kept["probabilities"].items()},
         held_out=_held_out(model),
         rows_train=int(kept["rows_train"]),
+        held_out_span=timedelta(seconds=kept["held_out_seconds"]) if "held_out_seconds" in kept else None,
     )
 
 

@@ -83,6 +83,7 @@ def baseline(
     y: np.ndarray,
     scores: np.ndarray,
     rows_train: int,
+    held_out_seconds: float | None = None,
 ) -> dict[str, Any]:
     """The baseline as JSON can hold it.
 
@@ -96,6 +97,8 @@ def baseline(
         The labels of the training rows, as `evaluation.judge` takes them.
     scores
         What the model answers to the rows it is judged on.
+    held_out_seconds
+        How long a time those rows are of, where they are the newest: `held_out_seconds`.
     """
     sampled = dict(spread.columns())
     found = {}
@@ -103,14 +106,34 @@ def baseline(
         one = distribution_of(name, sampled[name]) if name in sampled else _counted(name, learned.get(name))
         if one is not None:
             found[name] = one.as_json()
+    newest = {} if held_out_seconds is None else {"held_out_seconds": held_out_seconds}
     return {
         "format": FORMAT,
         "rows_train": rows_train,
+        **newest,
         "inputs": found,
         "label": _labels(labels, y).as_json(),
         "prediction": _labels(labels, called(scores)).as_json(),
         "probabilities": {name: one.as_json() for name, one in _probabilities(labels, scores).items()},
     }
+
+
+def held_out_seconds(rows: TrainingRows, split: Split) -> float | None:
+    """How long a time the held-out rows are of, where they are the newest; None where they are spread or untimed."""
+    import pyarrow as pa
+
+    if not split.rows_eval or rows.task.options.get("data_split_method") != "SEQ":
+        return None
+    kind = rows.schema.field(rows.split).type
+    if not (pa.types.is_timestamp(kind) or pa.types.is_date(kind)):
+        return None
+    key = quote_name(rows.split)
+    held = f"NOT ({split.where})" if split.where else ""
+    seconds = [
+        one for batch in rows.query(f"epoch(max({key})) - epoch(min({key})) AS s", held) for one in batch.column(0)
+    ]
+    found = seconds[0].as_py()
+    return None if found is None else float(found)
 
 
 def class_name(value: Any) -> str:

@@ -27,7 +27,7 @@ from tidemill.training.artifact import (
     json_file,
     library_versions,
 )
-from tidemill.training.baseline import baseline
+from tidemill.training.baseline import baseline, held_out_seconds
 from tidemill.training.explain import explain_globally
 from tidemill.training.golden import golden_rows
 from tidemill.training.graphs import Graph, model_graph, scores_graph
@@ -124,6 +124,7 @@ def _baseline(made: Made, evaluated: Evaluated) -> dict[str, Any]:
         y=made.loaded.y[: made.split.rows_train],
         scores=evaluated.scores,
         rows_train=made.split.rows_train,
+        held_out_seconds=held_out_seconds(made.rows, made.split),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tidemill.core.distribution import Distribution, added
@@ -56,13 +56,8 @@ def measured_columns(
     hidden = (*settings.hash_columns, *settings.omit_columns)
     inputs = inputs_of(model.manifest, without=hidden)
     names = set(watched(settings.monitor, [one.name for one in inputs]))
-    reference = Reference(
-        version=reference.version,
-        features={name: one for name, one in reference.features.items() if name in names},
-        answers=reference.answers,
-        weights=reference.weights,
-        sources=reference.sources,
-    )
+    kept = {name: one for name, one in reference.features.items() if name in names}
+    reference = replace(reference, features=kept)
     read = [one for one in inputs if one.name in reference.features]
     columns = {seen: column for column, seen in ANSWERS.items()}
     shapes = {columns.get(name, name): shape for name, shape in shape_to_count(reference).items()}
@@ -70,7 +65,9 @@ def measured_columns(
     for part in _parts(window, rows):
         more = count_like(answers_table(session, settings.name, part, read), shapes)
         counted = {name: added(counted[name], one) if name in counted else one for name, one in more.items()}
-    found = {ANSWERS.get(name, name): one for name, one in counted.items()}
+    # By the names that people see: the next season's window looks for them by these.
+    seen = ((ANSWERS.get(name, name), one) for name, one in counted.items())
+    found = {name: replace(one, column=name) for name, one in seen}
     return Measured(
         measurements=tuple(measure_inputs(settings.monitor, reference, found, previous, rows=rows)),
         distributions=tuple(found.values()),

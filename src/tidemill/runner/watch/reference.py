@@ -27,6 +27,7 @@ def reference_of(version: ModelVersion, model: LoadedModel) -> Reference | None:
         version=version.version,
         features=baseline.inputs,
         answers={one.column: one for one in _answers(baseline, model.manifest["label"]["classes"])},
+        answers_span=baseline.held_out_span,
         weights=importances(model),
         sources=dict.fromkeys(baseline.inputs, _source(version)),
     )
