@@ -10,7 +10,7 @@ from tidemill.core.errors import TidemillError
 from tidemill.model_types.base import Labels
 from tidemill.runner.gate_answers import Answered, labelled_answers
 from tidemill.runner.gate_rows import score_table, spelled, trained_on
-from tidemill.runner.held_out import HeldOut, held_out_rows
+from tidemill.runner.held_out import HeldOut, Reopened
 from tidemill.serving.gates.case import Case, Champion, Missing, Scored
 from tidemill.serving.gates.steady import in_doubt, is_asked
 
@@ -57,6 +57,9 @@ class Parts(Protocol):
     @property
     def scored(self) -> Scored | Missing:
         """Those rows with their labels and scores."""
+
+    def reopen(self, version: ModelVersion) -> Reopened:
+        """The training of a version, as it was."""
 
     def scored_rows(self, held: HeldOut) -> Scored:
         """Rows with their labels and the version's scores."""
@@ -114,7 +117,7 @@ def _comparable(of: Parts, other: ModelVersion) -> LoadedModel | Missing:
 
 
 def _on_own_rows(of: Parts, loaded: LoadedModel, other: ModelVersion, held: HeldOut, scored: Scored) -> Champion:
-    seen = or_missing(lambda: trained_on(of.stations, other, held.table, inputs=tuple(inputs_of_model(loaded))))
+    seen = or_missing(lambda: trained_on(of.reopen(other), held.table, inputs=tuple(inputs_of_model(loaded))))
     return Champion(
         version=other.version,
         rows=scored,
@@ -131,8 +134,8 @@ def _on_champion_rows(of: Parts, loaded: LoadedModel, other: ModelVersion, *, le
     """
     import numpy as np
 
-    held = held_out_rows(of.stations, other)
-    seen = trained_on(of.stations, of.version, held.table, inputs=tuple(of.inputs))
+    held = of.reopen(other).held_out()
+    seen = trained_on(of.reopen(of.version), held.table, inputs=tuple(of.inputs))
     if seen is None:
         return Missing(f"neither its rows nor those of version {other.version} have the columns that both read")
     known = of.scored_rows(held)
@@ -172,7 +175,7 @@ def _on_answers(of: Parts, loaded: LoadedModel, other: ModelVersion) -> Champion
     found = labelled_answers(of.stations, asked)
     if isinstance(found, Missing):
         return found
-    seen = trained_on(of.stations, of.version, found.table, inputs=tuple(of.inputs))
+    seen = trained_on(of.reopen(of.version), found.table, inputs=tuple(of.inputs))
     fresh = np.ones(len(found.y), dtype=bool) if seen is None else ~seen
     table, y = found.table.filter(fresh), found.y[fresh]
     rows = Scored(labels=of.labels, y=y, scores=score_table(of.stations, of.loaded, table), held_out=True, total=len(y))

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from contextlib import ExitStack
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,7 @@ from tidemill.runner.gate_rows import (
     trained_on,
 )
 from tidemill.runner.gate_server import ask_golden, open_online, time_answers
-from tidemill.runner.held_out import HeldOut, held_out_rows
+from tidemill.runner.held_out import HeldOut, Reopened, reopened
 from tidemill.serving.gates.case import Case, Contract, Files, Golden, Leakage, Missing, Scored, Timing
 
 if TYPE_CHECKING:
@@ -50,9 +51,15 @@ class Collector:
     other: ModelVersion | None
     listen: Callable[[str], None]
     requested: bool = False
+    _opened: ExitStack = field(default_factory=ExitStack)
+    _again: dict[int, Reopened] = field(default_factory=dict)
 
     def case(self, files: Files) -> Case:
         """All parts, each collected once."""
+        with self._opened:
+            return self._case(files)
+
+    def _case(self, files: Files) -> Case:
         held = self.held
         if isinstance(held, HeldOut):
             check_columns(self.settings, held)
@@ -94,11 +101,17 @@ class Collector:
         """The columns it reads, with their Arrow types as text."""
         return inputs_of_model(self.loaded)
 
+    def reopen(self, version: ModelVersion) -> Reopened:
+        """The training of a version, opened once for all that is asked of it: each opening reads every row again."""
+        if version.version not in self._again:
+            self._again[version.version] = self._opened.enter_context(reopened(self.stations, version))
+        return self._again[version.version]
+
     @cached_property
     def held(self) -> HeldOut | Missing:
         """The rows it is judged on."""
         self.listen("reading held-out rows")
-        return or_missing(lambda: held_out_rows(self.stations, self.version))
+        return or_missing(lambda: self.reopen(self.version).held_out())
 
     @cached_property
     def scored(self) -> Scored | Missing:
@@ -171,7 +184,7 @@ class Collector:
         classes = len(self.labels.classes)
         label_time = spelled(held.table.column_names, self.settings.gates.label_time) or ""
         seen = (
-            or_missing(lambda: trained_on(self.stations, self.version, held.table, inputs=tuple(self.inputs)))
+            or_missing(lambda: trained_on(self.reopen(self.version), held.table, inputs=tuple(self.inputs)))
             if scored.held_out
             else None
         )

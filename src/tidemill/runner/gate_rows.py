@@ -12,15 +12,14 @@ from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
 from tidemill.runner.functions.facts import facts_of
 from tidemill.runner.functions.scoring import feature_source, scored_batches
-from tidemill.runner.pinned import pinned_training
 
 if TYPE_CHECKING:
     import numpy as np
     import pyarrow as pa
 
     from tidemill.registry.versions import LoadedModel
+    from tidemill.runner.held_out import Reopened
     from tidemill.runner.stations import Stations
-    from tidemill.warehouse.control.models import ModelVersion
 
 _ROW, _HELD = "tm_row", "tm_held"
 
@@ -47,45 +46,29 @@ def score_table(stations: Stations, model: LoadedModel, table: pa.Table) -> np.n
     return scores
 
 
-def trained_on(
-    stations: Stations, version: ModelVersion, table: pa.Table, *, inputs: Sequence[str]
-) -> np.ndarray | None:
+def trained_on(again: Reopened, table: pa.Table, *, inputs: Sequence[str]) -> np.ndarray | None:
     """Which rows of a table occur among the training rows of a version: the same features, as far as both have them.
 
     None where the table lacks the label or some of the ``inputs``: columns the version reads.
-
-    Raises
-    ------
-    StateError
-        What the version read cannot be read again.
     """
     import numpy as np
 
-    from tidemill.training.labels import learn_label
-    from tidemill.training.source import open_rows
-    from tidemill.training.split import split_rows
-
-    with pinned_training(stations, version) as pinned:
-        rows = open_rows(pinned.task)
-        there = {name_key(name) for name in table.column_names}
-        common = [name for name in (*rows.features, rows.label) if name_key(name) in there]
-        if not {name_key(name) for name in (*inputs, rows.label)} <= set(map(name_key, common)):
-            return None
-        rows, split = split_rows(rows, learn_label(rows).rows)
-        spelled = {name_key(name): name for name in table.column_names}
-        renamed = table.select([spelled[name_key(name)] for name in common]).rename_columns(common)
-        given = renamed.append_column(_ROW, [np.arange(table.num_rows)])
-        session = pinned.task.session
-        key = session.row_hash(common)
-        held = session.materialise(f"SELECT {_ROW}, {key} AS tm_key FROM {_HELD}", {_HELD: rows_of_table(given)})
-        # The held-out rows are the few that are kept in memory; the training rows stream past them.
-        trained = f"SELECT {key} AS tm_key FROM ({rows.sql}) AS tm_rows" + (
-            f" WHERE {split.where}" if split.where else ""
-        )
-        met = f"SELECT DISTINCT tm_key FROM ({trained}) AS t WHERE tm_key IN (SELECT tm_key FROM {held})"
-        seen = np.zeros(table.num_rows, dtype=bool)
-        for batch in session.query(f"SELECT {_ROW} FROM {held} WHERE tm_key IN ({met})"):
-            seen[batch.column(0).to_numpy()] = True
+    rows, where = again.rows, again.split.where
+    spelled = {name_key(name): name for name in table.column_names}
+    common = [name for name in (*rows.features, rows.label) if name_key(name) in spelled]
+    if not {name_key(name) for name in (*inputs, rows.label)} <= set(map(name_key, common)):
+        return None
+    renamed = table.select([spelled[name_key(name)] for name in common]).rename_columns(common)
+    given = renamed.append_column(_ROW, [np.arange(table.num_rows)])
+    session = rows.task.session
+    key = session.row_hash(common)
+    held = session.materialise(f"SELECT {_ROW}, {key} AS tm_key FROM {_HELD}", {_HELD: rows_of_table(given)})
+    # The held-out rows are the few that are kept in memory; the training rows stream past them.
+    trained = f"SELECT {key} AS tm_key FROM ({rows.sql}) AS tm_rows" + (f" WHERE {where}" if where else "")
+    met = f"SELECT DISTINCT tm_key FROM ({trained}) AS t WHERE tm_key IN (SELECT tm_key FROM {held})"
+    seen = np.zeros(table.num_rows, dtype=bool)
+    for batch in session.query(f"SELECT {_ROW} FROM {held} WHERE tm_key IN ({met})"):
+        seen[batch.column(0).to_numpy()] = True
     return seen
 
 

@@ -6,7 +6,8 @@ gates, comparisons, model cards and rehearsals score.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Literal
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
     from tidemill.runner.stations import Stations
     from tidemill.training.source import TrainingRows
+    from tidemill.training.split import Split
     from tidemill.training.task import TrainTask
     from tidemill.warehouse.control.models import ModelVersion
 
@@ -90,21 +92,51 @@ def held_out_rows(stations: Stations, version: ModelVersion, *, most: int = MOST
     CorruptError
         The recorded snapshot gives another number of rows than it was judged on.
     """
-    with pinned_training(stations, version) as pinned:
-        rows, trains = _split(pinned.task, version)
+    with reopened(stations, version) as again:
+        return again.held_out(most=most)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reopened:
+    """The rows of a training as they were, split as they were, while their session is open."""
+
+    version: ModelVersion
+    rows: TrainingRows
+    split: Split
+    snapshot: int | None
+
+    def held_out(self, *, most: int = MOST_ROWS) -> HeldOut:
+        """The evaluation rows; where nothing was held out, the training rows."""
+        version, rows, trains = self.version, self.rows, self.split.trains
         held = version.rows_eval > 0
         table = _read(rows, None if trains is None or not held else ~trains)
-    return HeldOut(
-        model=version.name,
-        version=version.version,
-        table=_thinned(table, most),
-        label=rows.label,
-        weight=rows.weight,
-        split=rows.split,
-        kind="evaluation" if held else "training",
-        total=table.num_rows,
-        snapshot=pinned.lineage.snapshot,
-    )
+        return HeldOut(
+            model=version.name,
+            version=version.version,
+            table=_thinned(table, most),
+            label=rows.label,
+            weight=rows.weight,
+            split=rows.split,
+            kind="evaluation" if held else "training",
+            total=table.num_rows,
+            snapshot=self.snapshot,
+        )
+
+
+@contextmanager
+def reopened(stations: Stations, version: ModelVersion) -> Iterator[Reopened]:
+    """Open the rows that a version was trained and judged on.
+
+    Raises
+    ------
+    StateError
+        What the version read cannot be read again.
+    CorruptError
+        The recorded snapshot gives another number of rows than it was trained and judged on.
+    """
+    with pinned_training(stations, version) as pinned:
+        rows, split = _split(pinned.task, version)
+        yield Reopened(version=version, rows=rows, split=split, snapshot=pinned.lineage.snapshot)
 
 
 def fair_rows(stations: Stations, version: ModelVersion, other: ModelVersion, *, most: int = MOST_ROWS) -> HeldOut:
@@ -121,15 +153,16 @@ def fair_rows(stations: Stations, version: ModelVersion, other: ModelVersion, *,
     held = held_out_rows(stations, version, most=most)
     if held.kind == "training" or _same_split(version, other):
         return held
-    with pinned_training(stations, other) as pinned:
-        rows, trains = _split(pinned.task, other)
+    with reopened(stations, other) as again:
+        rows, trains = again.rows, again.split.trains
+        session = rows.task.session
         ours = {field.name: field.type for field in held.table.schema}
         shared = [field.name for field in rows.schema if ours.get(field.name) == field.type]
-        key = pinned.task.session.row_hash(shared) if shared else "0"
+        key = session.row_hash(shared) if shared else "0"
         seen = _hashes(rows.query(f"{key} AS tm_key"))
         if trains is not None:
             seen = seen[trains]
-        found = pinned.task.session.query(f"SELECT {key} AS tm_key FROM tm_held", {"tm_held": held.table})
+        found = session.query(f"SELECT {key} AS tm_key FROM tm_held", {"tm_held": held.table})
         fresh = ~np.isin(_hashes(found), seen)
     return replace(held, table=held.table.take(np.flatnonzero(fresh)), left_out=int((~fresh).sum()))
 
@@ -157,8 +190,8 @@ def sample_rows(stations: Stations, version: ModelVersion, count: int) -> pa.Tab
     return held_out_rows(stations, version).sample(count)
 
 
-def _split(task: TrainTask, version: ModelVersion) -> tuple[TrainingRows, np.ndarray | None]:
-    """The rows of a training in their order, and which of them train (None: all)."""
+def _split(task: TrainTask, version: ModelVersion) -> tuple[TrainingRows, Split]:
+    """The rows of a training in their order, and which of them train."""
     from tidemill.training.labels import learn_label
     from tidemill.training.source import open_rows
     from tidemill.training.split import split_rows
@@ -171,7 +204,7 @@ def _split(task: TrainTask, version: ModelVersion) -> tuple[TrainingRows, np.nda
             f"on {version.rows_eval:,}; its recorded snapshot gives {split.rows_train:,} and {split.rows_eval:,}",
             hint="a query that reads the time of day or RANDOM() gives other rows each time; train the model again",
         )
-    return rows, split.trains
+    return rows, split
 
 
 def _hashes(batches: Iterable[pa.RecordBatch]) -> np.ndarray:

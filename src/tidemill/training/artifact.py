@@ -39,8 +39,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from importlib import metadata
 from typing import Any
+
+from tidemill.core.libraries import installed
 
 FORMAT = 1
 MANIFEST, FEATURES, INFO = "manifest.json", "features.json", "info.json"
@@ -65,10 +66,4 @@ def read_json_file(files: Mapping[str, bytes], name: str) -> Any:
 
 def library_versions() -> dict[str, str]:
     """Versions of the libraries behind a model; one that is not installed is left out."""
-    found = {}
-    for name in _LIBRARIES:
-        try:
-            found[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            continue
-    return found
+    return {name: found for name in _LIBRARIES if (found := installed(name))}

@@ -187,6 +187,15 @@ class Commits:
             self._known = max(self._known, known, key=len)
         return known
 
+    def known_upto(self, version: int | None) -> list[Commit]:
+        """The commits, oldest first, of which those up to a version are all there; None for every one.
+
+        What was before a version does not change, so that the catalogue is asked only for what is not known yet: a
+        session asks for what stands in its snapshot a dozen times.
+        """
+        known = self._known
+        return known if version is not None and known and known[-1].version >= version else self.all()
+
     def forget(self) -> None:
         """Read everything anew the next time: snapshots were expired, maybe by another process."""
         with self._lock:
@@ -206,7 +215,7 @@ class Commits:
     def of(self, table: str, version: int | None = None) -> Commit | None:
         """The newest commit of a table up to a version, a drop included; None when it never was."""
         key = name_key(table)
-        for commit in reversed(self.all()):
+        for commit in reversed(self.known_upto(version)):
             if name_key(commit.table) == key and (version is None or commit.version <= version):
                 return commit
         return None
@@ -229,7 +238,7 @@ class Commits:
             Do not look for newer commits: the caller holds the writer's lock and has just looked.
         """
         tables: dict[str, Commit] = {}
-        for commit in self._known if known else self.all():
+        for commit in self._known if known else self.known_upto(at):
             if at is not None and commit.version > at:
                 break
             if commit.action == "drop":

@@ -13,6 +13,7 @@ from typing import Any
 from tidemill.core.connections import ConnectionSettings
 from tidemill.core.errors import CorruptError, NotFoundError
 from tidemill.core.faults import fault
+from tidemill.core.libraries import installed
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_path, quote_text
 from tidemill.core.source_tables import SourceTable
 from tidemill.warehouse.duckdb import moves
@@ -345,13 +346,11 @@ class Lake:
 
     def describe(self) -> dict[str, Any]:
         """Engine, versions and places, for `doctor` and for lineage."""
-        from importlib.metadata import version
-
         commits = self.commits.all()
         return {
             "engine": "duckdb",
-            "duckdb": version("duckdb"),
-            "ducklake": version("duckdb-extension-ducklake"),
+            "duckdb": installed("duckdb"),
+            "ducklake": installed("duckdb-extension-ducklake"),
             "catalogue": str(self.places.catalogue),
             "data": str(self.places.data),
             "version": commits[-1].version if commits else None,
@@ -434,10 +433,11 @@ class Lake:
         return [*commit.files, *now.values()]
 
     def _require_snapshot(self, at: int) -> None:
-        commits = self.commits.all()
+        commits = self.commits.known_upto(at)
         there = alive(self.engine) if commits else []
         if at in there and any(commit.version == at for commit in commits):
             return
+        commits = self.commits.all()
         newest = f"the newest is {commits[-1].version}" if commits else "nothing was published yet"
         if commits and at < commits[-1].version and at not in there:
             newest += "; tidemill maintain forgets old ones: see [maintain] in tidemill.toml"

