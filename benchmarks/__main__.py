@@ -29,6 +29,7 @@ JOBS = {
     "alarms": "alarms",
     "drift": "drift",
     "estimate": "estimate",
+    "streams": "streams",
 }
 
 

@@ -1,0 +1,91 @@
+"""Two streams of real rows, replayed with versions trained as they go and with none: ``python -m benchmarks streams``.
+
+Each replay is a process of its own (`streams_child`) and leaves its figures in ``benchmarks/out/streams``. One that is
+there for the same statements is not run again, for all together take some 10 minutes of CPU: delete the folder for new
+ones.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.common import OUT, PYTHON, Options, Result, say
+from benchmarks.streams_world import ELEC2, NOAA, REPLAYS, RIVER, Replay, Stream
+
+KEPT = OUT / "streams"
+QUARTERS = 8
+"""The curve over time, in so many stretches of the replay."""
+
+
+def run(options: Options) -> Result:
+    """Every replay, and the tables of both streams."""
+    found = {one.name: replayed(one, quick=options.quick) for one in REPLAYS}
+    lines: list[str] = []
+    for stream in (ELEC2, NOAA):
+        mine = {one.name: found[one.name] for one in REPLAYS if one.stream is stream}
+        lines += [*_scores(stream, mine), "", *_curve(mine), ""]
+    return Result(job="streams", lines=lines[:-1])
+
+
+def replayed(replay: Replay, *, quick: bool) -> Mapping[str, Any]:
+    """The figures of a replay: those that are kept, or new ones."""
+    path = KEPT / f"{replay.name}{'-quick' if quick else ''}.json"
+    if path.exists():
+        kept: dict[str, Any] = json.loads(path.read_text())
+        if kept["asked"] == replay.asked:
+            say(f"  {replay.name}: kept in {path}")
+            return kept
+    say(f"  {replay.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    command = [PYTHON, "-m", "benchmarks.streams_child", replay.name, str(path), *(["--quick"] if quick else [])]
+    subprocess.run(command, check=True, cwd=Path(__file__).resolve().parents[1])
+    return dict(json.loads(path.read_text()))
+
+
+def _scores(stream: Stream, found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    lines = [
+        f"**{stream.name}**: {stream.about}",
+        "",
+        "| | rows answered | accuracy | F1 | the same rows, no retraining | last label | majority | versions | CPU s |",
+        "|---|---|---|---|---|---|---|---|---|",
+    ]
+    for replay in REPLAYS:
+        if replay.name in found:
+            one = found[replay.name]
+            totals = one["totals"]
+            cells = [
+                replay.about,
+                f"{one['answers']:,}",
+                f"{totals['deployed']['accuracy']:.3f}",
+                f"{totals['deployed']['f1_score']:.3f}",
+                f"{totals['no retraining']['accuracy']:.3f}",
+                f"{totals['last label']['accuracy']:.3f}",
+                f"{totals['majority']['accuracy']:.3f}",
+                f"{one['versions']:,}",
+                f"{one['cpu_s']:.0f}",
+            ]
+            lines.append(f"| {' | '.join(cells)} |")
+    if stream is ELEC2:
+        lines += ["", "River's figures over all 45,312 rows, each learnt from at once, accuracy and F1: "
+                  + "; ".join(f"{name} {accuracy:.3f}, {f1:.3f}" for name, accuracy, f1 in RIVER) + "."]  # fmt: skip
+    return lines
+
+
+def _curve(found: Mapping[str, Mapping[str, Any]]) -> list[str]:
+    """Accuracy over the stretches of the first replay, which is over the whole stream."""
+    first = next(iter(found.values()))
+    periods: Sequence[Mapping[str, Any]] = first["periods"]
+    step = max(1, -(-len(periods) // QUARTERS))
+    names = ["deployed", "no retraining", "last label", "majority"]
+    lines = [f"| from | {' | '.join(names)} |", "|---|" + "---|" * len(names)]
+    for start in range(0, len(periods), step):
+        part = [one for one in periods[start : start + step] if one["labelled"]]
+        total = sum(one["labelled"] for one in part)
+        if total:
+            means = [sum(one["scores"][name] * one["labelled"] for one in part) / total for name in names]
+            lines.append(f"| {part[0]['start'][:10]} | {' | '.join(f'{mean:.3f}' for mean in means)} |")
+    return lines
