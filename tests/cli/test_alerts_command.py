@@ -77,9 +77,11 @@ def test_an_alert_is_shown_with_evidence_chart_and_what_to_do(command: RunComman
 def test_an_alert_is_acknowledged_muted_and_rated_with_reasons(command: RunCommand, alarmed: Path) -> None:
     assert "acknowledged by" in command("alerts", "ack", "1", "--why", "looking").out
     assert command("alerts", "mute", "1", "--for", "2 days").status != 0
-    assert "nothing is sent about missing" in command("alerts", "mute", "1", "--for", "2 days", "--why", "known").out
+    muted = command("alerts", "mute", "1", "--for", "2 days", "--why", "known").out
+    assert "UTC nothing is sent about this: price_model: the share of missing values changed in" in muted
     assert "muted" in command("alerts").out
     assert "heard again" in command("alerts", "unmute", "1").out
+    assert "alert 1 is not muted" in command("alerts", "unmute", "1").out
     assert "share of items: no alert up to 0.42 from now on" in command("alerts", "useful", "1", "no").out
     actions = [row["action"] for row in command("audit", "--json").json()]
     assert actions == ["alert acknowledged", "alert muted", "alert unmuted", "alert not useful"]
@@ -92,6 +94,7 @@ def test_an_alert_is_acknowledged_muted_and_rated_with_reasons(command: RunComma
         (["show", "one"], "'one' is no number"),
         (["show", "9"], "there is no alert 9"),
         (["mute", "1", "--why", "x"], "needs an end"),
+        (["mute", "1", "--for", "-3 days", "--why", "x"], "a length of time; got '-3 days'"),
         (["useful", "1", "maybe"], "yes or no"),
         (["test", "fil"], "did you mean file?"),
         (["test"], "name the sink"),

@@ -14,6 +14,7 @@ from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.decide import Decision, decide
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.verdict import Key, Verdict
+from tidemill.monitoring.words import headline, next_step
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
 
@@ -241,8 +242,70 @@ def test_broken_contracts_silence_and_errors_do_not_wait(family: str) -> None:
 
     assert happened(watch.see(0, broken)) == [("opened", family)]
     assert happened(watch.see(1, broken)) == [("continuing", family)]
-    fixed = replace(broken, value=0.0)
-    assert happened(watch.see(2, fixed)) == [("resolved", family)]
+
+
+def test_what_does_not_wait_to_be_told_waits_for_as_many_quiet_windows_as_the_rest() -> None:
+    watch = Watch()
+    broken = figure("contract", "age", value=12.0, low=None, high=None, p_value=None, limit=0.0)
+    watch.see(0, broken)
+
+    told = [watch.see(number, replace(broken, value=0.0)) for number in range(1, 4)]
+
+    assert [happened(one)[0][0] for one in told] == ["continuing", "continuing", "resolved"]
+    assert only(told[2].transitions).reason == "3 windows without a breach"
+
+
+def test_one_quiet_window_is_said_to_be_one() -> None:
+    watch = Watch(policy=Policy(season=timedelta(days=1), quiet_windows=1))
+    watch.see(0, figure("contract"))
+
+    assert only(watch.see(1, fine("contract")).transitions).reason == "1 window without a breach"
+
+
+def broken_and_then(watch: Watch, *, healthy: int) -> None:
+    """MonthlyCharges of a table is broken in window 0 and fine in those after."""
+    watch.see(0, figure("contract", "MonthlyCharges", source="customers"), fine(subject="tenure", source="customers"))
+    for number in range(1, 1 + healthy):
+        watch.see(
+            number, fine("contract", "MonthlyCharges", source="customers"), fine(subject="tenure", source="customers")
+        )
+
+
+def test_an_alert_that_comes_back_is_about_what_is_wrong_now() -> None:
+    watch = Watch(policy=Policy(season=timedelta(days=1), cool_down=timedelta(days=9)))
+    broken_and_then(watch, healthy=3)
+    for number in (4, 5):
+        told = watch.see(
+            number, fine("contract", "MonthlyCharges", source="customers"), figure(subject="tenure", source="customers")
+        )
+
+    back = only(told.transitions)
+    assert (back.happening, back.alert.since) == ("reopened", day(4).start)
+    assert headline("churn", back.alert) == (
+        "churn: the share of missing values changed in tenure (from table customers)"
+    )
+    assert next_step(back.alert).startswith("ask whoever fills the column")
+
+
+def test_what_healed_leaves_an_alert_that_goes_on_for_something_else() -> None:
+    watch = Watch()
+    broken_and_then(watch, healthy=0)
+    told = [
+        only(
+            watch.see(
+                number,
+                fine("contract", "MonthlyCharges", source="customers"),
+                figure(subject="tenure", source="customers"),
+            ).transitions
+        )
+        for number in range(1, 5)
+    ]
+
+    assert [one.happening for one in told] == ["continuing", "widened", "continuing", "continuing"]
+    assert [[key.subject for key in one.alert.keys] for one in told[1:]] == [
+        ["MonthlyCharges", "tenure"], ["tenure"], ["tenure"],
+    ]  # fmt: skip
+    assert [one.alert.since for one in told] == [day(0).start, day(0).start, day(1).start, day(1).start]
 
 
 def test_what_people_found_not_worth_an_alert_has_to_grow_before_it_is_one() -> None:

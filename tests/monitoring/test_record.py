@@ -17,6 +17,7 @@ from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.people import acknowledge, mute, rate, unmute
 from tidemill.monitoring.record import record
+from tidemill.monitoring.words import evidence_line
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.alerts import get_alert, list_alerts, list_events
 from tidemill.warehouse.control.database import Database
@@ -155,6 +156,33 @@ def test_a_muted_cause_is_silent_until_its_end_also_in_its_next_alert(db: Databa
     for number in range(22, 25):
         see(number, fine())
     assert messages(db)[1:] == [("ends", "resolved"), ("file", "resolved")]
+
+
+def test_a_column_that_joins_a_muted_alert_is_heard(db: Database, see: See) -> None:
+    age, income = burst(source="customers"), burst("income", source="customers")
+    see(0, age)
+    see(1, age)
+    mute(db, 1, until=datetime.now(UTC) + timedelta(days=3), who="ada", why="age is known")
+    see(2, age, income)
+    see(3, age, income)
+
+    assert messages(db) == [("file", "opened"), ("file", "widened")]
+
+    for number in range(4, 8):
+        see(number, fine(), income)
+    mute(db, 1, until=datetime.now(UTC) + timedelta(days=3), who="ada", why="income is known too")
+    see(8, fine(), income)
+    see(9, burst(source="customers"), income)
+    see(10, burst(source="customers"), income)
+    assert messages(db)[2:] == [("file", "widened")]
+
+
+def test_a_chance_too_small_to_be_told_is_not_said_to_be_nothing(db: Database, see: See) -> None:
+    see(0, burst(p_value=0.0))
+    see(1, burst(p_value=0.0))
+
+    (one,) = get_alert(db, 1).evidence
+    assert "p < 1e-15" in evidence_line(one)
 
 
 def test_what_people_say_stays_through_later_windows_and_in_the_audit_trail(db: Database, see: See) -> None:

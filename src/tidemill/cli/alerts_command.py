@@ -84,10 +84,15 @@ def _say(opened: Project, action: Action, number: int, answer: str | None, *, sp
     elif action is Action.mute:
         length = read_duration(span)
         if length is None:
-            raise SettingsError("muting an alert needs an end", hint=f"tidemill alerts mute {number} --for '8 hours'")
+            said = f"--for takes a length of time; got {span!r}" if span else "muting an alert needs an end"
+            raise SettingsError(said, hint=f"tidemill alerts mute {number} --for '8 hours'")
         alert = opened.mute(number, until=utc_now() + length, why=why)
-        print(f"nothing is sent about {alert.cause} of {alert.deployment} until {alert.muted_until:%Y-%m-%d %H:%M} UTC")
+        print(f"until {alert.muted_until:%Y-%m-%d %H:%M} UTC nothing is sent about this: {alert.headline}")
     elif action is Action.unmute:
+        muted = opened.alert(number)[0].muted_until
+        if muted is None or muted <= utc_now():
+            print(f"alert {number} is not muted")
+            return
         opened.mute(number, until=None, why=why)
         print(f"alert {number} is heard again")
     else:

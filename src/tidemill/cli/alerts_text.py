@@ -39,9 +39,10 @@ def alert_text(alert: AlertRow, events: Sequence[AlertEvent]) -> str:
     colour = wants_colour()
     tone = _GREEN if alert.state == "resolved" else _RED if alert.severity == "page" else _YELLOW
     came_back = f", came back {count(alert.reopened, 'time')}" if alert.reopened else ""
+    seen = "seen" if alert.since < alert.opened_at else "first seen"
     lines = [
         f"alert {alert.number}: {paint(alert.headline, tone, when=colour)}",
-        f"{alert.severity}, {alert.state}{came_back}; since {alert.since:%Y-%m-%d %H:%M} UTC, seen at "
+        f"{alert.severity}, {alert.state}{came_back}; since {alert.since:%Y-%m-%d %H:%M} UTC, {seen} at "
         f"{alert.opened_at:%Y-%m-%d %H:%M}"
         + (f", over at {alert.resolved_at:%Y-%m-%d %H:%M}" if alert.resolved_at else "")
         + (f"; version {alert.version} answered" if alert.version is not None else ""),

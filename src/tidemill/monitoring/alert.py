@@ -25,9 +25,9 @@ class Alert:
     cause
         What its figures have in common: ``source TABLE``, ``predictions``, or the family of trouble.
     keys
-        The figures that ever were in alarm under it.
+        The figures that are in alarm under it: one that was quiet for as long as ends an alert leaves it.
     since
-        Start of the first window that was beyond the threshold.
+        Start of the first window in which one of them was beyond the threshold, since it came back last.
     opened
         End of the window in which the alarm stood: before that, nobody could have known.
     resolved

@@ -88,9 +88,9 @@ class Policy:
         """How many windows of how many an alarm of a family needs."""
         return (1, 1) if family in AT_ONCE else (self.breaches, self.of_windows)
 
-    def quiet(self, family: str) -> int:
-        """After how many windows without a breach an alert of a family is over."""
-        return 1 if family in AT_ONCE else self.quiet_windows
+    def quiet(self, reopened: int = 0) -> int:
+        """After how many windows without a breach an alert is over; what keeps coming back has to be quiet longer."""
+        return self.quiet_windows << min(reopened, 3)
 
     def allowance(self, family: str, window: Window) -> float:
         """How often chance may open an alert of a family in one window."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from tidemill.monitoring import budget, causes
 from tidemill.monitoring.alert import Alert, Transition, Trouble
@@ -118,14 +118,29 @@ class _Looked:
                 found += [here] if here else []
         return found
 
-    def loud(self, alert: Alert) -> dict[Window, bool]:
-        """Windows that say something of an alert, newest first: whether any figure of it was a breach."""
+    def loud(self, keys: Iterable[Key]) -> dict[Window, bool]:
+        """Windows that say something of these figures, newest first: whether any of them was a breach."""
         said: dict[Window, bool] = {}
-        for key in alert.keys:
+        for key in keys:
             for one in self.known.get(key, ()):
                 if one.p is not None:
                     said[one.window] = said.get(one.window, False) or self.breach(one)
         return dict(sorted(said.items(), key=lambda item: item[0].start, reverse=True))
+
+    def quiet(self, keys: Iterable[Key]) -> int:
+        """How many of the newest windows that say something of these figures were no breach."""
+        said = self.loud(keys)
+        return next((number for number, loud in enumerate(said.values()) if loud), len(said))
+
+    def began(self, key: Key, *, gap: int) -> datetime | None:
+        """Start of the first breach of a figure since it was last quiet for so many windows; None without one."""
+        first, quiet = None, 0
+        for window, loud in self.loud([key]).items():
+            quiet = 0 if loud else quiet + 1
+            if first is not None and quiet >= gap:
+                break
+            first = window.start if loud else first
+        return first
 
     def since(self, one: Verdict) -> Window:
         """The first of the windows that make the alarm."""
@@ -229,7 +244,7 @@ def _after_alarms(alarms: Sequence[Verdict], looked: _Looked, alerts: list[Alert
         for alert in alerts
         if alert.resolved is None and alert.trouble not in happened
     }
-    return [_told(transition, looked) for transition in happened.values()]
+    return [_told(_narrowed(transition, looked), looked) for transition in happened.values()]
 
 
 def _find(alerts: Sequence[Alert], trouble: Trouble) -> Alert | None:
@@ -248,11 +263,13 @@ def _taken_in(
         since = looked.since(one).start
         alert = Alert(cause=cause, severity=severity, keys=(one.key,), since=since, opened=end)
         return Transition(happening="opened", alert=alert, evidence=evidence)
-    keys = causes.merged(found.keys, [one.key])
     if found.resolved is not None:
-        alert = replace(found, keys=keys, resolved=None, reopened=found.reopened + 1)
+        # What healed is over: it is about what is wrong now.
+        since = looked.since(one).start
+        alert = replace(found, keys=(one.key,), since=since, resolved=None, reopened=found.reopened + 1)
         return Transition(happening="reopened", alert=alert, evidence=evidence)
     wider = one.key not in found.keys
+    keys = causes.merged(found.keys, [one.key])
     alert = replace(found, keys=keys, since=min(found.since, looked.since(one).start))
     happening = before.happening if before else "continuing"
     if wider and happening == "continuing":
@@ -266,11 +283,11 @@ def _goes_on(alert: Alert, looked: _Looked) -> Transition:
     if looked.window.end - newest > FORGOTTEN:
         over = replace(alert, resolved=looked.window.end)
         return Transition(happening="resolved", alert=over, reason="its figures are not measured any more")
-    said = looked.loud(alert)
-    quiet = next((number for number, loud in enumerate(said.values()) if loud), len(said))
-    if quiet >= _quiet_needed(alert, looked.policy):
-        over = replace(alert, resolved=next(iter(said)).end)
-        return Transition(happening="resolved", alert=over, reason=f"{quiet} windows without a breach")
+    quiet = looked.quiet(alert.keys)
+    if quiet >= looked.policy.quiet(alert.reopened):
+        windows = "window" if quiet == 1 else "windows"
+        over = replace(alert, resolved=next(iter(looked.loud(alert.keys))).end)
+        return Transition(happening="resolved", alert=over, reason=f"{quiet} {windows} without a breach")
     evidence = [
         one
         for key in alert.keys
@@ -280,9 +297,18 @@ def _goes_on(alert: Alert, looked: _Looked) -> Transition:
     return Transition(happening="continuing", alert=alert, evidence=tuple(evidence))
 
 
-def _quiet_needed(alert: Alert, policy: Policy) -> int:
-    """Windows without a breach until it is over; one that keeps coming back has to be quiet for longer."""
-    return max(policy.quiet(family) for family in alert.families) << min(alert.reopened, 3)
+def _narrowed(transition: Transition, looked: _Looked) -> Transition:
+    """Without the figures that were quiet for as long as ends an alert, while others of it go on."""
+    alert = transition.alert
+    if alert.resolved is not None:
+        return transition
+    gap = looked.policy.quiet(alert.reopened)
+    keys = tuple(key for key in alert.keys if looked.quiet([key]) < gap)
+    if not keys or keys == alert.keys:
+        return transition
+    began = [moment for key in keys if (moment := looked.began(key, gap=gap)) is not None]
+    since = max(alert.since, min(began, default=alert.since))
+    return replace(transition, alert=replace(alert, keys=keys, since=since))
 
 
 def _told(transition: Transition, looked: _Looked) -> Transition:

@@ -25,7 +25,9 @@ def acknowledge(db: Database, number: int, *, who: str, why: str = "") -> AlertR
 
 
 def mute(db: Database, number: int, *, until: datetime, who: str, why: str) -> AlertRow:
-    """Send nothing more of an alert and of later ones of its cause, until a moment.
+    """Send nothing of what an alert is about now until a moment, whether it goes on or comes back.
+
+    What else has the same cause (another column of the same table) is told.
 
     Raises
     ------
@@ -37,14 +39,17 @@ def mute(db: Database, number: int, *, until: datetime, who: str, why: str) -> A
     with db.write() as tx:
         if until <= tx.clock.now():
             raise SettingsError(f"{until:%Y-%m-%d %H:%M} UTC is over: nothing would be muted")
-        now = replace(get_alert(tx, number), muted_until=until)
+        alert = get_alert(tx, number)
+        now = replace(alert, muted_until=until, muted_figures=alert.figures)
         return _changed(tx, now, "muted", who=who, why=why, evidence={"until": until.isoformat()})
 
 
 def unmute(db: Database, number: int, *, who: str, why: str = "") -> AlertRow:
     """Let an alert be heard again."""
     with db.write() as tx:
-        return _changed(tx, replace(get_alert(tx, number), muted_until=None), "unmuted", who=who, why=why)
+        return _changed(
+            tx, replace(get_alert(tx, number), muted_until=None, muted_figures=()), "unmuted", who=who, why=why
+        )
 
 
 def rate(db: Database, number: int, *, useful: bool, who: str, why: str = "") -> tuple[AlertRow, dict[Key, float]]:

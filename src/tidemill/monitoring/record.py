@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -117,7 +118,7 @@ def _write(
     before = rows.get(int(transition.alert.id or 0))
     row = _row(deployment, transition, before, _chart(transition, charted), contact)
     if before is None:
-        row = replace(row, muted_until=_muted(tx, row))
+        row = _muted_as_before(tx, row)
     number = kept.save_alert(tx, row)
     if transition.happening == "continuing":
         return transition
@@ -129,8 +130,11 @@ def _write(
         detail=transition.reason or row.headline,
         window_end=window.end,
     )
-    muted = row.muted_until is not None and row.muted_until > clock.now()
-    wanted = [] if muted or row.severity != "page" else _wanted(sinks, deployment, transition.happening)
+    wanted = (
+        []
+        if _is_muted(row, clock.now()) or row.severity != "page"
+        else _wanted(sinks, deployment, transition.happening)
+    )
     if wanted:
         told = words.message(
             transition,
@@ -162,14 +166,22 @@ def _wanted(sinks: Mapping[str, SinkSettings], deployment: str, happening: str) 
     ]
 
 
-def _muted(tx: Tx, row: AlertRow) -> Any:
-    """Until when a cause is muted: what people said of its last alert holds for the next one too."""
+def _muted_as_before(tx: Tx, row: AlertRow) -> AlertRow:
+    """A new alert, muted as the last one of its cause: what people said of figures holds when they come back."""
     same = [
         one
         for one in kept.list_alerts(tx, deployment=row.deployment)
         if (one.cause, one.severity) == (row.cause, row.severity)
     ]
-    return same[0].muted_until if same else None
+    return replace(row, muted_until=same[0].muted_until, muted_figures=same[0].muted_figures) if same else row
+
+
+def _is_muted(row: AlertRow, now: datetime) -> bool:
+    """Whether all that is wrong is what somebody muted: a column that joins is news."""
+    if row.muted_until is None or row.muted_until <= now:
+        return False
+    muted = {(family, subject) for family, subject, *_ in row.muted_figures}
+    return all((family, subject) in muted for family, subject, *_ in row.figures)
 
 
 def _row(
@@ -208,7 +220,15 @@ def _row(
     return replace(now, **mine)
 
 
-_PEOPLES = ("acknowledged_by", "acknowledged_at", "acknowledged_why", "muted_until", "useful", "useful_why")
+_PEOPLES = (
+    "acknowledged_by",
+    "acknowledged_at",
+    "acknowledged_why",
+    "muted_until",
+    "muted_figures",
+    "useful",
+    "useful_why",
+)
 """What people said of an alert, which no window changes."""
 
 

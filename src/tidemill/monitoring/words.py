@@ -28,6 +28,8 @@ PHRASES: Mapping[str, str] = {
 
 _STEPS = {family.name: family.next_step for family in FAMILIES}
 _NAMED = 3
+_LEAST_CHANCE = "1e-15"
+"""What is smaller than doubles tell from nothing is not said to be nothing."""
 
 Facts = Mapping[str, Any]
 
@@ -80,7 +82,7 @@ def evidence_line(one: Facts) -> str:
         parts.append(f"beyond {_number(one['limit'])}")
     text = " ".join(parts)
     if one["p_value"] is not None:
-        text += f", p = {one['p_value']:.1e}"
+        text += f", p = {one['p_value']:.1e}" if one["p_value"] else f", p < {_LEAST_CHANCE}"
     against = "" if one["reference"] == "limit" else f" against {one['reference']}"
     if one["rows"]:
         beside = f" ({one['reference_rows']:,})" if one["reference_rows"] else ""

@@ -68,7 +68,7 @@ class Watching(Opened):
         return acknowledge(self.db, number, who=who or current_user(), why=why)
 
     def mute(self, number: int, *, until: datetime | None, who: str = "", why: str = "") -> AlertRow:
-        """Send nothing of an alert and of later ones of its cause until a moment; None lets it be heard again."""
+        """Send nothing of what an alert is about until a moment, also when it comes back; None lets it be heard."""
         from tidemill.monitoring.people import mute, unmute
 
         if until is None:

@@ -22,9 +22,11 @@ class AlertRow:
     number
         0 until it is kept.
     figures
-        The figures that ever were in alarm under it: family, subject, slice, test.
+        The figures that are in alarm under it, of a resolved one those that were: family, subject, slice, test.
     evidence, explained, chart
         Plain data: the figures in alarm, the features that moved, and the main figure's windows.
+    muted_figures
+        What it was about when it was muted: of anything else is told.
     useful
         What people said of it; None while nobody has.
     """
@@ -51,6 +53,7 @@ class AlertRow:
     acknowledged_at: datetime | None = None
     acknowledged_why: str | None = None
     muted_until: datetime | None = None
+    muted_figures: tuple[tuple[str, ...], ...] = ()
     useful: bool | None = None
     useful_why: str | None = None
 
@@ -195,7 +198,7 @@ _PLAIN = (
     "useful",
     "useful_why",
 )
-_JSON = ("figures", "evidence", "explained", "chart")
+_JSON = ("figures", "muted_figures", "evidence", "explained", "chart")
 _TIMES = ("since", "opened_at", "resolved_at", "acknowledged_at", "muted_until")
 
 
@@ -209,7 +212,12 @@ def _alert(row: Row) -> AlertRow:
         number=row["alert"],
         **{name: row[name] for name in _PLAIN if name != "useful"},
         useful=None if row["useful"] is None else bool(row["useful"]),
-        figures=tuple(tuple(one) for one in json.loads(row["figures"])),
-        **{name: json.loads(row[name]) for name in _JSON if name != "figures"},
+        figures=_figures(row["figures"]),
+        muted_figures=_figures(row["muted_figures"]),
+        **{name: json.loads(row[name]) for name in ("evidence", "explained", "chart")},
         **times,
     )
+
+
+def _figures(text: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(tuple(one) for one in json.loads(text))

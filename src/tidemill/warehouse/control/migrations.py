@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables, extend_checks
-from tidemill.warehouse.control.schema_alerts import add_contacts, create_alert_tables
+from tidemill.warehouse.control.schema_alerts import add_contacts, add_muted_figures, create_alert_tables
 from tidemill.warehouse.control.schema_backtests import create_backtest_tables
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
 from tidemill.warehouse.control.schema_monitoring import create_monitoring_tables
@@ -52,6 +52,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=12, name="backtests", apply=create_backtest_tables),
     Migration(number=13, name="alert_contacts", apply=add_contacts),
     Migration(number=14, name="troubles", apply=create_troubles),
+    Migration(number=15, name="muted_figures", apply=add_muted_figures),
 )
 
 

@@ -93,3 +93,9 @@ def add_contacts(tx: Tx) -> None:
     """The migration that brings who looks after a deployment, and the page that says what to do."""
     for name in ("owner", "runbook"):
         tx.execute(f"ALTER TABLE alerts ADD COLUMN {name} TEXT NOT NULL DEFAULT ''")
+
+
+def add_muted_figures(tx: Tx) -> None:
+    """The migration that brings what a mute is about: the figures of the alert at that moment."""
+    tx.execute("ALTER TABLE alerts ADD COLUMN muted_figures TEXT NOT NULL DEFAULT '[]'")
+    tx.execute("UPDATE alerts SET muted_figures = figures WHERE muted_until IS NOT NULL")
