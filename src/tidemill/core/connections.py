@@ -1,4 +1,4 @@
-"""Databases and storage elsewhere: ``[connections.NAME]`` of tidemill.toml, and the names under which SQL reads them.
+"""Databases and storage elsewhere: ``[connections.NAME]`` of tidemill.toml. `core.source_tables` has their tables.
 
 A kind of source is one row of `KINDS`; how the engine opens it stands under the same name in
 ``warehouse.duckdb.attach``. A connection's tables are ``NAME.schema.table``, or ``NAME.table`` in its default schema.

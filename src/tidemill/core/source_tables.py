@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
-from tidemill.core.connections import kind_of
+from tidemill.core.connections import ConnectionSettings, kind_of
 from tidemill.core.errors import BindError, Where
 from tidemill.core.names import did_you_mean, name_key, quote_name
-
-if TYPE_CHECKING:
-    from tidemill.core.connections import ConnectionSettings
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

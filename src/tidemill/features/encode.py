@@ -10,7 +10,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.errors import DataError
 from tidemill.features.arrow import numbers, plain, whole_numbers
 from tidemill.features.encode_lists import Write, write_members, write_sparse, write_vectors
-from tidemill.features.encode_texts import coder
+from tidemill.features.encode_texts import Codes, coder
 from tidemill.features.plan import (
     LARGEST,
     PARTS,
@@ -32,7 +32,6 @@ from tidemill.features.values import NULL_INTEGER
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from tidemill.features.encode_texts import Codes
 
 _BLOCK = 16_384  # rows written at a time: the block of the matrix stays in the processor's cache
 _MANY = 131_072  # rows prepared at a time: bounds the memory of prepared columns

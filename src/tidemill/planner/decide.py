@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key
@@ -13,11 +13,8 @@ from tidemill.planner.increments import Decision, check_again, decide, only_read
 from tidemill.planner.known import Known
 from tidemill.planner.plan import Action
 from tidemill.planner.settle import fingerprint_of
-from tidemill.planner.state import MISSING_FILES
+from tidemill.planner.state import MISSING_FILES, State
 from tidemill.sql.statements import Summary
-
-if TYPE_CHECKING:
-    from tidemill.planner.state import State
 
 # Part of every fingerprint: raised when the same statement would be built into something else.
 BUILDER_VERSION = 1

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Self
 from tidemill.core.clock import Clock
 from tidemill.core.names import asset_key
 from tidemill.core.settings import Settings
-from tidemill.warehouse.control.database import open_database, sqlite_url
+from tidemill.warehouse.control.database import Database, open_database, sqlite_url
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from tidemill.runner.planning import Site
     from tidemill.runner.statements import ProjectStatements
     from tidemill.runner.stations import Stations
-    from tidemill.warehouse.control.database import Database
     from tidemill.warehouse.protocol import Warehouse
 
 KEEP = ".tidemill"

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.names import quote_name, quote_path
 from tidemill.runner.column_notes import require_columns
-from tidemill.runner.increments.checks import check_increment
+from tidemill.runner.increments.checks import Again, check_increment
 from tidemill.runner.increments.deletions import at_once, deleted_later, deletions, too_many, without_gone
 from tidemill.runner.increments.deltas import (
     Shape,
@@ -29,17 +29,15 @@ from tidemill.runner.increments.matching import Matched, changed_values, match
 from tidemill.runner.increments.measures import Measures
 from tidemill.runner.increments.opening import Opening
 from tidemill.sql.layout import in_order, require_keys
-from tidemill.warehouse.protocol import Merge
+from tidemill.warehouse.protocol import Column, Merge, Session, Staged, TableVersion
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
     from tidemill.runner.checking import Checked
     from tidemill.runner.execute import OpenQuery
-    from tidemill.runner.increments.checks import Again
     from tidemill.runner.stations import Stations
     from tidemill.sql.incremental import Incremental
     from tidemill.sql.statements import CreateTable, Query
-    from tidemill.warehouse.protocol import Column, Session, Staged, TableVersion
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

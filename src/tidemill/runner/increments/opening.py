@@ -12,13 +12,12 @@ from tidemill.runner.increments.files import FileNews, FileNote, file_news
 from tidemill.runner.increments.matching import lacking
 from tidemill.runner.placing import place_of_option
 from tidemill.runner.shape import typed_query
-from tidemill.sql.incremental import file_set, with_files
+from tidemill.sql.incremental import Incremental, file_set, with_files
 from tidemill.sql.reads import takes_all
 
 if TYPE_CHECKING:
     from tidemill.runner.execute import OpenQuery
     from tidemill.runner.stations import Stations
-    from tidemill.sql.incremental import Incremental
     from tidemill.sql.statements import CreateTable, Query
     from tidemill.warehouse.protocol import Column, Session
 

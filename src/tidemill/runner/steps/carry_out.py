@@ -12,13 +12,12 @@ from tidemill.runner.shape import start_of
 from tidemill.runner.steps.job import Job, Outcome, Progress, asset_of, bind
 from tidemill.runner.steps.model import train_model
 from tidemill.runner.steps.table import build_table, check_again, load_data
-from tidemill.sql.statements import Assert, CreateModel, CreateTable, CreateView, InsertInto, LoadData, Other
+from tidemill.sql.statements import Assert, CreateModel, CreateTable, CreateView, InsertInto, LoadData, Other, Statement
 from tidemill.warehouse.control.assets import remove_asset, save_asset
 from tidemill.warehouse.control.rejects import forget_newest
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
-    from tidemill.sql.statements import Statement
     from tidemill.warehouse.control.database import Tx
 
 

@@ -11,16 +11,14 @@ from tidemill.runner.files import FileReads
 from tidemill.runner.shape import types_of
 from tidemill.runner.steps.job import Job, Outcome, asset_of, bind
 from tidemill.runner.steps.publish import check_published, kept_apart, record_table, save_step_rejects
-from tidemill.sql.statements import CHECKS
-from tidemill.warehouse.control.assets import load_assets, save_asset
+from tidemill.sql.statements import CHECKS, CreateTable
+from tidemill.warehouse.control.assets import Asset, load_assets, save_asset
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
     from tidemill.runner.increments.checks import Again
     from tidemill.sql.incremental import Incremental
-    from tidemill.sql.statements import CreateTable
     from tidemill.sql.table_options import TableOptions
-    from tidemill.warehouse.control.assets import Asset
     from tidemill.warehouse.control.database import Tx
 
 

@@ -7,14 +7,13 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tidemill.registry.lineage import name_of
-from tidemill.runner.execute import open_query
+from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control.assets import Asset
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
     from tidemill.registry.versions import LoadedModel
-    from tidemill.runner.execute import OpenQuery
     from tidemill.runner.files import FileReads
     from tidemill.runner.stations import Stations
     from tidemill.sql.bound import BoundQuery

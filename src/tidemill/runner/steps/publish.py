@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from tidemill.runner.checking import check_rows
+from tidemill.runner.checking import Checked, check_rows
 from tidemill.runner.column_notes import hidden_in, require_columns
 from tidemill.runner.steps.job import Job, Outcome, asset_of
 from tidemill.sources.bad_rows import BadRowsError, without_values
@@ -15,7 +15,6 @@ from tidemill.warehouse.control.tables import save_table_version
 
 if TYPE_CHECKING:
     from tidemill.planner.plan import Step
-    from tidemill.runner.checking import Checked
     from tidemill.runner.execute import OpenQuery
     from tidemill.runner.files import FileReads, Made
     from tidemill.sql.statements import CreateTable, LoadData, Statement
