@@ -8,7 +8,9 @@ import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import duckdb
 import pyarrow as pa
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -207,3 +209,45 @@ def test_nothing_is_attached_or_loaded_while_a_fresh_lake_commits_and_another_st
     assert seen[0] == seen[1]
     assert seen[0][1:] == before[1:]
     assert ("ducklake",) in before[2]
+
+
+def snapshots(lake: Lake) -> set[str]:
+    """The snapshots that are attached for readers."""
+    with closing(lake.engine.cursor()) as cursor:
+        rows = cursor.execute("SELECT database_name FROM duckdb_databases() WHERE database_name LIKE 'tidemill_lake_%'")
+        return {name for (name,) in rows.fetchall()}
+
+
+def test_an_old_snapshot_goes_only_when_nobody_lists_all_tables(tmp_path: Path) -> None:
+    with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path, threads=1)) as lake:
+        put(lake, "a", "SELECT 1 AS i")
+        with lake.session() as old:
+            assert old.fetch("SELECT i FROM a") == [(1,)]
+            listed = old.query("SELECT table_name FROM information_schema.tables", rows_per_batch=1)
+            put(lake, "b", "SELECT 2 AS i")
+        with lake.session() as new:
+            assert new.fetch("SELECT i FROM b") == [(2,)]
+        assert len(snapshots(lake)) == 2, "whoever lists still reads"
+
+        assert "a" in listed.read_all()["table_name"].to_pylist()
+        assert len(snapshots(lake)) == 1
+
+
+def test_a_name_that_is_not_there_is_looked_for_again_when_a_snapshot_went_meanwhile(tmp_path: Path) -> None:
+    class Cursor:
+        """What the engine said to eight threads, of which one published: it cannot be timed."""
+
+        asked = 0
+
+        def execute(self, _sql: str) -> None:
+            self.asked += 1
+            if self.asked == 1:
+                raise duckdb.BinderException('Catalog "__ducklake_metadata_tidemill_lake_9" does not exist!')
+            raise duckdb.CatalogException("Table with name gone does not exist!")
+
+    with closing(open_lake(tmp_path / ".tidemill", search_path=tmp_path, threads=1)) as lake, lake.session() as session:
+        cursor: Any = Cursor()
+        with pytest.raises(duckdb.CatalogException, match="gone"):
+            session._executed(cursor, "SELECT * FROM gone")
+
+    assert cursor.asked == 2

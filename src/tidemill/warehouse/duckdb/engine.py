@@ -60,6 +60,7 @@ class Engine:
         self._readers: Instance | None = None
         self._clerk: Instance | None = None
         self._users: dict[int, int] = {}
+        self._listing = 0
         self._numbers = itertools.count(1)
         self._spill: tuple[Path, int] | None = None
         self._functions = False
@@ -119,10 +120,33 @@ class Engine:
         """Give back a snapshot; it is detached when nobody reads it and a newer one is here."""
         with self._lock:
             self._users[version] -= 1
-            newest = max(self._users)
-            for other in [key for key, users in self._users.items() if users == 0 and key != newest]:
-                del self._users[other]
-                self._reading().detach(f"tidemill_lake_{other}")
+            self._detach_unread()
+
+    @contextlib.contextmanager
+    def listing(self) -> Iterator[None]:
+        """Keep what is attached for the readers while the block runs.
+
+        Whoever lists the tables of all that is attached (information_schema; the engine itself, when it looks for what
+        an unknown name may have meant) is told that a catalogue does not exist when it is detached meanwhile.
+        """
+        with self._lock:
+            self._listing += 1
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._listing -= 1
+                if not self._closed:
+                    self._detach_unread()
+
+    def detach_unlisted(self, name: str) -> bool:
+        """Detach something from the readers' instance, unless somebody is listing all tables: then not, and False."""
+        with self._lock:
+            if self._listing:
+                return False
+            with contextlib.closing(self._reading().root().cursor()) as cursor:
+                cursor.execute(f"DETACH {quote_name(name)}")
+            return True
 
     def create_lake(self) -> None:
         """Create an empty lake (the caller holds the writer's lock): its catalogue appears complete or not at all."""
@@ -225,6 +249,15 @@ class Engine:
             if self._spill is not None:
                 give_up(*self._spill)
                 self._spill = None
+
+    def _detach_unread(self) -> None:
+        """Detach the snapshots that nobody reads, except the newest."""
+        if self._listing or not self._users:
+            return
+        newest = max(self._users)
+        for other in [key for key, users in self._users.items() if users == 0 and key != newest]:
+            del self._users[other]
+            self._reading().detach(f"tidemill_lake_{other}")
 
     def _reading(self) -> Instance:
         if self._closed:

@@ -65,6 +65,12 @@ class Readers(Protocol):
     def load_extension(self, name: str, *, extra: str = "") -> None:
         """Let queries use an extension of DuckDB; ``extra`` is the extra of ours that installs it."""
 
+    def listing(self) -> contextlib.AbstractContextManager[None]:
+        """Keep what is attached while the block runs."""
+
+    def detach_unlisted(self, name: str) -> bool:
+        """Detach something, unless somebody is listing all tables: then not, and False."""
+
     def spill_folder(self) -> Path:
         """The folder of what this process puts aside, swept when the process is gone."""
 
@@ -171,7 +177,7 @@ class Outside:
             "SELECT table_schema, table_name FROM information_schema.tables WHERE table_catalog = $catalogue"
             " AND table_schema NOT IN ('information_schema', 'pg_catalog') ORDER BY ALL"
         )
-        with self._cursor(attached) as cursor:
+        with self._engine.listing(), self._cursor(attached) as cursor:
             rows = cursor.execute(sql, {"catalogue": attached.catalogue}).fetchall()
         return [
             SourceTable(
@@ -362,18 +368,15 @@ class Outside:
                 cursor.close()
 
     def _detach_left(self) -> None:
-        while self._left:
+        for _ in range(len(self._left)):
             self._detach(self._left.popleft())
 
     def _detach(self, catalogue: str) -> None:
         if catalogue not in self._attached:
             return
-        if self._engine.started:
-            cursor = self._engine.cursor()
-            try:
-                cursor.execute(f"DETACH {quote_name(catalogue)}")
-            finally:
-                cursor.close()
+        if self._engine.started and not self._engine.detach_unlisted(catalogue):
+            self._left.append(catalogue)
+            return
         self._release(catalogue)
 
     def _release(self, catalogue: str) -> None:

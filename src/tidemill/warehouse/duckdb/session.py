@@ -29,6 +29,10 @@ SystemTables = Mapping[str, SystemSource]
 
 _SYSTEM_NAME = re.compile(rf'\b"?{SYSTEM}"?\s*\.\s*("(?:[^"]|"")+"|\w+)', re.IGNORECASE)
 
+# What shows the tables of all that is attached; a word too many only keeps old snapshots for a moment longer.
+_LISTING = re.compile(r"\b(information_schema|(duckdb|pg|pragma|sqlite)_\w+|show|describe)\b", re.IGNORECASE)
+_DETACHED = "__ducklake_metadata_"
+
 _FILE_NAME = re.compile(r"'((?:[^']|'')+\.(?:csv|tsv|txt|parquet|json|jsonl|ndjson)(?:\.gz|\.zst)?)'", re.IGNORECASE)
 
 
@@ -75,7 +79,7 @@ class DuckSession:
         """The few rows of a result as Python values: nothing of Arrow is loaded for them."""
         with self.connection(sql, None) as cursor:
             check_is_query(cursor, sql)
-            return cursor.execute(sql).fetchall()
+            return self._executed(cursor, sql).fetchall()
 
     def schema(self, sql: str, relations: Mapping[str, ArrowStream] | None = None) -> pa.Schema:
         """The result's Arrow schema, without running the query."""
@@ -189,7 +193,10 @@ class DuckSession:
         """A connection that sees this session's snapshot and the relations; errors inside become Tidemill's."""
         kept = KeptErrors()
         try:
-            with translated(self._asked(sql, prefix)):
+            with contextlib.ExitStack() as stack:
+                stack.enter_context(translated(self._asked(sql, prefix)))
+                if _LISTING.search(sql):
+                    stack.enter_context(self.engine.listing())
                 check_files(sql, self.engine.places.search)
                 cursor = self.engine.cursor()
                 try:
@@ -229,7 +236,7 @@ class DuckSession:
             relation = cursor.sql(sql)
         except duckdb.Error:
             # Only `execute` tells errors as JSON, with their place; EXPLAIN binds and does not run.
-            with translated(self._asked(sql, len("EXPLAIN "))):
+            with translated(self._asked(sql, len("EXPLAIN "))), self.engine.listing():
                 cursor.execute(f"EXPLAIN {sql}")
             raise
         if relation is None:
@@ -266,12 +273,24 @@ class DuckSession:
         with self.connection(sql, relations) as cursor:
             check_is_query(cursor, sql)
             cursor.execute(f"SET streaming_buffer_size = '{AHEAD}'")
-            reader = cursor.execute(sql).to_arrow_reader(rows_per_batch)
+            reader = self._executed(cursor, sql).to_arrow_reader(rows_per_batch)
             try:
                 yield reader.schema
                 yield from reader
             finally:
                 reader.close()
+
+    def _executed(self, cursor: DuckDBPyConnection, sql: str) -> DuckDBPyConnection:
+        """Execute a query; again, when a snapshot went while the engine looked for what a name in it may have meant."""
+        import duckdb
+
+        try:
+            return cursor.execute(sql)
+        except duckdb.Error as error:
+            if _DETACHED not in str(error):
+                raise
+        with self.engine.listing():
+            return cursor.execute(sql)
 
     def _read_system(self, sql: str) -> None:
         """Fill the tables of ``tidemill.`` that a query names, just now."""
