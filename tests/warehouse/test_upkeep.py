@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from tests.warehouse.upkeep_state import append, fill, merge, state
 
 from tidemill.core.errors import NotFoundError
 from tidemill.testing.warehouse import no_guard, put
+from tidemill.warehouse.duckdb.commits import Note
 from tidemill.warehouse.duckdb.lake import Lake, open_lake
 from tidemill.warehouse.upkeep import Compaction
 
@@ -184,3 +186,44 @@ def test_a_vacuum_gives_the_catalogue_s_free_pages_back(lake: Lake) -> None:
     assert lake.places.catalogue.stat().st_size < size
     assert lake.verify() == []
     put(lake, "after", "SELECT 1 AS one", run_id="c")
+
+
+def test_rows_stay_when_another_thread_makes_the_lake_look_anew_in_the_middle_of_an_append(
+    lake: Lake, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    put(lake, "grows", "SELECT 1 AS id")
+
+    def meanwhile(point: str) -> None:
+        if point == "publish.locked":  # upkeep and verify forget what they know, and hold no lock
+            lake.commits.forget()
+
+    monkeypatch.setattr("tidemill.warehouse.duckdb.lake.fault", meanwhile)
+    append(lake, "grows", "SELECT 2 AS id", run_id="grows-2")
+
+    with lake.session() as session:
+        assert session.fetch("SELECT id FROM grows ORDER BY id") == [(1,), (2,)]
+    assert lake.history("grows")[0].rows == 2
+
+
+def test_what_was_seen_before_snapshots_went_is_not_believed_after(lake: Lake, monkeypatch: pytest.MonkeyPatch) -> None:
+    fill(lake)
+    look = lake.commits.newer
+
+    def slow(last: int) -> list[Note]:
+        seen = look(last)
+        if threading.current_thread() is late:
+            read.set()
+            assert gone.wait(60)
+        return seen
+
+    monkeypatch.setattr(lake.commits, "newer", slow)
+    read, gone = threading.Event(), threading.Event()
+    late = threading.Thread(target=lake.commits.all)
+    lake.commits.forget()
+    late.start()
+    assert read.wait(60)
+    expire_all_but(lake, {max(one.version for one in lake.upkeep.snapshots())})
+    gone.set()
+    late.join()
+
+    assert [one.version for one in lake.commits.all()] == [note[0] for note in look(0)]

@@ -172,19 +172,21 @@ class Commits:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: list[Commit] = []
+        self._forgotten = 0
         self._lock = threading.Lock()
 
     def all(self) -> list[Commit]:
         """Every commit, oldest first."""
         if not self._engine.places.catalogue.exists():
             return []
-        known = list(self._known)
-        last = known[-1].version if known else 0
-        for row in self.newer(last):
+        with self._lock:
+            known, forgotten = list(self._known), self._forgotten
+        for row in self.newer(_last(known)):
             known.append(_commit(row, known))
         with self._lock:
-            # Of two threads that looked at once, the one that saw more is believed.
-            self._known = max(self._known, known, key=len)
+            # Of two threads that looked at once, the one that looked later is believed; none from before `forget`.
+            if forgotten == self._forgotten and _last(known) > _last(self._known):
+                self._known = known
         return known
 
     def known_upto(self, version: int | None) -> list[Commit]:
@@ -200,6 +202,7 @@ class Commits:
         """Read everything anew the next time: snapshots were expired, maybe by another process."""
         with self._lock:
             self._known = []
+            self._forgotten += 1
 
     def newer(self, last: int) -> list[Note]:
         """What was committed after a version, oldest first; after 0 it is everything."""
@@ -222,30 +225,33 @@ class Commits:
 
     def landed(self, run_id: str, step: str) -> Commit | None:
         """The commit of a run's step."""
-        for commit in reversed(self.all()):
-            if commit.run_id == run_id and commit.step == step:
-                return commit
-        return None
+        return landed_in(self.all(), run_id, step)
 
-    def visible(self, *, known: bool = False, at: int | None = None) -> dict[str, Commit]:
-        """The newest commit of each table that exists, by the table's name.
+    def visible(self, *, at: int | None = None) -> dict[str, Commit]:
+        """The newest commit of each table that exists, by the table's name; with ``at`` up to a version."""
+        return visible_in(self.known_upto(at), at=at)
 
-        Parameters
-        ----------
-        at
-            Look no further than this version.
-        known
-            Do not look for newer commits: the caller holds the writer's lock and has just looked.
-        """
-        tables: dict[str, Commit] = {}
-        for commit in self._known if known else self.known_upto(at):
-            if at is not None and commit.version > at:
-                break
-            if commit.action == "drop":
-                tables.pop(name_key(commit.table), None)
-            else:
-                tables[name_key(commit.table)] = commit
-        return {commit.table: commit for commit in sorted(tables.values(), key=lambda commit: commit.table)}
+
+def landed_in(known: Sequence[Commit], run_id: str, step: str) -> Commit | None:
+    """Of some commits that of a run's step."""
+    return next((one for one in reversed(known) if one.run_id == run_id and one.step == step), None)
+
+
+def visible_in(known: Sequence[Commit], *, at: int | None = None) -> dict[str, Commit]:
+    """The newest commit of each table that exists after some commits, by the table's name."""
+    tables: dict[str, Commit] = {}
+    for commit in known:
+        if at is not None and commit.version > at:
+            break
+        if commit.action == "drop":
+            tables.pop(name_key(commit.table), None)
+        else:
+            tables[name_key(commit.table)] = commit
+    return {commit.table: commit for commit in sorted(tables.values(), key=lambda commit: commit.table)}
+
+
+def _last(known: Sequence[Commit]) -> int:
+    return known[-1].version if known else 0
 
 
 def note(

@@ -17,7 +17,7 @@ from tidemill.core.libraries import installed
 from tidemill.core.names import did_you_mean, name_key, quote_name, quote_path, quote_text
 from tidemill.core.source_tables import SourceTable
 from tidemill.warehouse.duckdb import moves
-from tidemill.warehouse.duckdb.commits import Commit, Commits
+from tidemill.warehouse.duckdb.commits import Commit, Commits, landed_in
 from tidemill.warehouse.duckdb.engine import Engine, EngineSettings
 from tidemill.warehouse.duckdb.errors import Asked, translated
 from tidemill.warehouse.duckdb.locks import write_lock
@@ -389,12 +389,13 @@ class Lake:
         make_folder(self.places.lake)
         self._settle()
         with self.translated(), self.alone():
-            found = self.commits.landed(change.run_id, change.step)
+            known = self.commits.all()
+            found = landed_in(known, change.run_id, change.step)
             if found is None:
                 if not self.places.catalogue.exists():
                     self.engine.create_lake()
                 fault("publish.locked")
-                found = commit(self.engine, self.commits, change, guard)
+                found = commit(self.engine, self.commits, known, change, guard)
         self._intact.update(file.path for file in change.files)
         return found
 

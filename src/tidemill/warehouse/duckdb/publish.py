@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import BindError, ConflictError, CorruptError
 from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
-from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note
+from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note, visible_in
 from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
 from tidemill.warehouse.duckdb.merging import take_away, take_out
 from tidemill.warehouse.duckdb.places import Places, move
@@ -70,15 +70,22 @@ def split_table(table: str, *, system: bool = False) -> tuple[str, str]:
     return schema, name
 
 
-def commit(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> Commit:
+def commit(
+    engine: Engine, commits: Commits, known: Sequence[Commit], change: Change, guard: Callable[[], None]
+) -> Commit:
     """Carry out a change (the caller holds the writer's lock); the commit that came of it.
 
     When the engine reports a failed COMMIT, the catalogue is asked whether it landed after all.
+
+    Parameters
+    ----------
+    known
+        Every commit there is: the caller has looked since it holds the lock.
     """
     moved: list[tuple[Path, Path]] = []
     try:
         files = _bring_in(engine.places, change, moved)
-        _transact(engine, commits, replace(change, files=files), guard)
+        _transact(engine, known, replace(change, files=files), guard)
     except BaseException as error:
         landed = commits.landed(change.run_id, change.step)
         if landed is not None and isinstance(error, Exception):
@@ -116,14 +123,14 @@ def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) ->
     return tuple(files)
 
 
-def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[[], None]) -> None:
+def _transact(engine: Engine, known: Sequence[Commit], change: Change, guard: Callable[[], None]) -> None:
     # Before the transaction begins: whoever looks at the catalogue during it attaches nothing to the instance.
     engine.attach_catalogue()
     # The clerk has too little memory for taking rows out of files.
     with engine.writer(heavy=bool(change.emptied)) as (lake, cursor):
         cursor.execute("BEGIN TRANSACTION")
         try:
-            _apply(cursor, lake, commits, change, engine=engine)
+            _apply(cursor, lake, known, change, engine=engine)
             fault("publish.before_guard")
             guard()
             fault("publish.before_commit")
@@ -133,12 +140,12 @@ def _transact(engine: Engine, commits: Commits, change: Change, guard: Callable[
             raise
 
 
-def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Change, *, engine: Engine) -> None:
+def _apply(cursor: DuckDBPyConnection, lake: str, known: Sequence[Commit], change: Change, *, engine: Engine) -> None:
     schema, name = split_table(change.table, system=True)
     place = f"{lake}.{quote_name(schema)}"
     table = f"{place}.{quote_name(name)}"
-    there = commits.visible(known=True)
-    before = next((known for known in there.values() if name_key(known.table) == name_key(change.table)), None)
+    there = visible_in(known).values()
+    before = next((one for one in there if name_key(one.table) == name_key(change.table)), None)
     effect = None
     if change.action == "drop":
         cursor.execute(f"DROP TABLE {table}")
@@ -150,7 +157,8 @@ def _apply(cursor: DuckDBPyConnection, lake: str, commits: Commits, change: Chan
             effect = take_away(cursor, table, before, change.merge, files=change.files, engine=engine)
         elif change.action == "replace" or before is None:
             cursor.execute(f"CREATE SCHEMA IF NOT EXISTS {place}")
-            cursor.execute(f"DROP TABLE IF EXISTS {table}")
+            if change.action == "replace":  # rows are never added to what somebody else has made meanwhile
+                cursor.execute(f"DROP TABLE IF EXISTS {table}")
             kinds = ", ".join(f"{quote_name(column.name)} {column.type}" for column in change.columns)
             cursor.execute(f"CREATE TABLE {table} ({kinds})")
         elif is_system(change.table):  # a log that an older Tidemill began gets the columns that are new since
