@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import InputError, SettingsError, TidemillError, TransientError, as_trouble
+from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.runner.batch.source import Source, open_source
 from tidemill.runner.deploy import deployment_of
@@ -106,11 +107,13 @@ def deliver_labels(stations: Stations, request: LabelRequest, *, listen: Callabl
             known=counts.known,
             refused=counts.refused,
         )
+        fault("label.before_record")
         with stations.db.write() as tx:
             save_delivery(tx, done)
             save_rejects(
                 tx, f"labels-{source_key[:24]}", f"labels {settings.name}", table=source.shown, rows=counts.bad
             )
+        fault("label.recorded")
     return LabelReport(delivery=done, refused=tuple(counts.bad))
 
 
