@@ -27,3 +27,36 @@ def shared_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the real data sets: set TIDEMILL_TEST_DATA ({folder} is not there)")
     return folder
+
+
+class Jumps:
+    """The clock of child processes that are started with this environment: a test moves its hands."""
+
+    def __init__(self, library: Path, file: Path) -> None:
+        self.file = file
+        # Durations go on as they do when a real clock jumps, and files keep the times they were written at.
+        only_the_wall_clock = {"DONT_FAKE_MONOTONIC": "1", "FAKETIME_DONT_FAKE_MONOTONIC": "1", "NO_FAKE_STAT": "1"}
+        self.environment = {
+            "LD_PRELOAD": str(library),
+            "FAKETIME_TIMESTAMP_FILE": str(file),
+            "FAKETIME_NO_CACHE": "1",
+            **only_the_wall_clock,
+        }
+        self.to("+0")
+
+    def to(self, when: str) -> None:
+        """Jump: ``+365d`` from the real time, or to a moment, ``@2026-03-02 12:00:00``."""
+        new = self.file.with_suffix(".new")
+        new.write_text(f"{when}\n")
+        new.replace(self.file)
+
+
+@pytest.fixture
+def jumps(tmp_path: Path) -> Jumps:
+    """A clock that jumps under real processes; needs libfaketime."""
+    found = [
+        path for folder in ("/usr/lib", "/usr/lib64") for path in Path(folder).glob("**/faketime/libfaketime.so.1")
+    ]
+    if not found:
+        pytest.skip("needs libfaketime: apt-get install faketime")
+    return Jumps(found[0], tmp_path / "faketime")

@@ -161,6 +161,22 @@ def test_an_expired_lease_is_taken_over_and_its_run_is_lost(control_url: str) ->
         leases.require(db, new)
 
 
+def test_fault_15_a_lease_that_a_clock_ahead_has_taken_is_over_once_the_clock_is_right(control_url: str) -> None:
+    time_now = MovedClock()
+    with closing(open_database(control_url, clock=time_now.clock())) as db:
+        time_now.move(365 * 86_400)
+        old = leases.acquire(db, "run", ELSEWHERE, ttl_s=30)
+        time_now.move(-365 * 86_400)
+
+        new = leases.acquire(db, "run", ME, ttl_s=30)
+
+        with pytest.raises(ConflictError):
+            leases.renew(db, old)
+        leases.renew(db, new)
+        time_now.move(-300)  # a clock that is put right by minutes takes nothing from whoever is alive
+        assert leases.current(db, "run") is not None
+
+
 def test_an_expired_lease_that_nobody_took_still_guards_and_is_renewed(control_url: str) -> None:
     time_now = MovedClock()
     with closing(open_database(control_url, clock=time_now.clock())) as db:

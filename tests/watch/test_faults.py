@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from datetime import timedelta
 from typing import Any
 
 import pytest
+from tests.api.conftest import until
+from tests.conftest import Jumps
+from tests.faults.test_paused import state_of
 from tests.watch.world import BEGIN, DAY, Shop
 
 from tidemill.core.faults import VARIABLE
@@ -108,6 +112,110 @@ def test_answers_that_come_late_into_the_log_are_measured_in_their_window(shop: 
     assert window["answers"] == 200
     figures = shop.query("SELECT DISTINCT rows FROM tidemill.drift WHERE family = 'missing'")
     assert figures == [{"rows": 200}]
+
+
+def test_fault_14_a_monitor_that_was_stopped_says_nothing_once_another_has_looked(two_days: Shop) -> None:
+    at = BEGIN + 2 * DAY + HOUR
+    with subprocess.Popen(
+        [sys.executable, "-c", ONE_LOOK, at.isoformat()],
+        cwd=two_days.root,
+        env={**os.environ, VARIABLE: "monitor.measured:stop"},
+        stderr=subprocess.PIPE,
+        text=True,
+    ) as process:
+        try:
+            until(lambda: state_of(process.pid) == "T")
+            two_days.monitor(at + HOUR)
+            said = written(two_days)
+            process.send_signal(signal.SIGCONT)
+            last_words = process.communicate(timeout=60)[1]
+        finally:
+            process.kill()
+
+    assert process.returncode == 1
+    assert "lost the lease" in last_words
+    assert written(two_days) == said
+
+
+LOOKS = """
+import os, pathlib
+from tidemill.project import open_project
+hands = pathlib.Path(os.environ["FAKETIME_TIMESTAMP_FILE"])
+with open_project(".") as project:
+    for moment in ("03-03 01:00:00", "03-11 01:00:00", "03-04 01:00:00", "03-05 01:00:00", "03-08 01:00:00"):
+        hands.write_text(f"@2026-{moment}")
+        for one in project.monitor(wait_s=60):
+            assert one.error is None, one.error
+            print(moment, [f"{window.start:%m-%d}" for window in one.windows], flush=True)
+"""
+
+
+def test_fault_15_a_monitor_under_a_clock_that_jumps_measures_each_day_and_its_alarms_end(
+    shop: Shop, jumps: Jumps
+) -> None:
+    for day in range(6):
+        shop.answer(shop.visitors(120), BEGIN + day * DAY)
+    shop.project.collect()
+
+    looked = subprocess.run(
+        [sys.executable, "-c", LOOKS],
+        cwd=shop.root,
+        env=os.environ | jumps.environment | {"TZ": "UTC"},
+        check=False,
+        timeout=300,
+        capture_output=True,
+        text=True,
+    )
+
+    assert looked.returncode == 0, looked.stderr
+    print(shop.query("SELECT * FROM tidemill.alerts"))
+    answers = {row["window_start"]: row["answers"] for row in shop.query("SELECT * FROM tidemill.windows")}
+    assert [answers[(BEGIN + day * DAY).replace(tzinfo=None)] for day in range(6)] == [120] * 6
+    assert shop.query("SELECT * FROM tidemill.alerts") == [1]
+
+
+def test_fault_61_labels_of_one_class_alone_open_no_alarm_about_quality(shop: Shop) -> None:
+    for day in range(6):
+        ids = shop.answer(shop.visitors(300), BEGIN + day * DAY)
+        shop.label({id_: "true" for id_ in ids if shop.truth[id_] == "true"}, BEGIN + (day + 1) * DAY)
+        shop.monitor(BEGIN + (day + 1) * DAY + HOUR)
+
+    told = written(shop)
+    assert all(0 < row["labelled"] < row["answers"] for row in told["windows"])
+    assert told["alerts"] == []
+    shown = [row for row in told["performance"] if row["family"] == "quality" and row["value"] is not None]
+    assert shown
+
+
+def test_fault_62_a_column_of_nulls_and_then_silence_are_each_one_alert(shop: Shop) -> None:
+    shop.answer(shop.visitors(300), BEGIN)
+    for day in (1, 2):
+        shop.answer(shop.visitors(300, seconds=lambda values: [None for _ in values]), BEGIN + day * DAY)
+    shop.monitor(BEGIN + 3 * DAY + HOUR)
+    nulls = written(shop)["alerts"]
+    print(shop.query("SELECT window_start::date AS d, family, value, \"limit\", p_value, note FROM tidemill.drift WHERE \"column\" = 'seconds'"))
+    shop.monitor(BEGIN + 6 * DAY + HOUR)
+
+    assert (nulls, written(shop)["alerts"]) == 1
+
+
+def test_fault_67_three_days_off_are_caught_up_with_one_alert_and_one_request(shop: Shop) -> None:
+    path = shop.root / "tidemill.toml"
+    retrain = '[deployments.buyers.retrain]\non = ["quality"]\n'
+    path.write_text(path.read_text() + '\n[alerts.ops]\nkind = "log"\n' + retrain)
+    shop.reopen()
+    hundredfold = {"seconds": lambda values: [None if one is None else one * 100 for _, one in values]}
+    for day in range(4):
+        ids = shop.answer(shop.visitors(300, **(hundredfold if day else {})), BEGIN + day * DAY)
+        turned = {"true": "false", "false": "true"} if day else {"true": "true", "false": "false"}
+        shop.label({id_: turned[shop.truth[id_]] for id_ in ids}, BEGIN + (day + 1) * DAY)
+
+    (found,) = shop.monitor(BEGIN + 4 * DAY + HOUR)
+    (after,) = shop.monitor(BEGIN + 4 * DAY + 2 * HOUR)
+
+    assert len(found.windows) == 4
+    assert (after.windows, after.happened) == ((), ())
+    assert (written(shop)["alerts"], shop.query("SELECT * FROM tidemill.retrain_requests")) == 1
 
 
 def forget(shop: Shop) -> None:

@@ -1,8 +1,9 @@
 """Fault points: a test names a point in ``TIDEMILL_FAULT`` and the process dies, or the disk is full, exactly there.
 
 ``TIDEMILL_FAULT="publish.before_commit:kill"`` kills the process with SIGKILL when it reaches the point;
-``enospc`` raises "no space left" instead, ``error`` an ordinary input/output error and ``pause`` sleeps for an hour
-(so that a test can look at what others see meanwhile). A third part counts: ``point:kill:3`` acts on the third pass.
+``enospc`` raises "no space left" instead, ``error`` an ordinary input/output error, ``pause`` sleeps for an hour
+(so that a test can look at what others see meanwhile) and ``stop`` stops the process until somebody sends SIGCONT. A
+third part counts: ``point:kill:3`` acts on the third pass.
 The point ``*`` is every point: ``*:kill:1``, ``*:kill:2`` and so on kill an operation everywhere it can be killed.
 Without the variable a point costs one look-up in a dictionary.
 """
@@ -39,6 +40,8 @@ def fault(point: str) -> None:
         return
     if action == "kill":
         os.kill(os.getpid(), signal.SIGKILL)
+    elif action == "stop":
+        signal.raise_signal(signal.SIGSTOP)  # to this thread: sent to the process, it would stop somewhere behind here
     elif action == "enospc":
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), point)
     elif action == "error":
@@ -46,4 +49,4 @@ def fault(point: str) -> None:
     elif action == "pause":
         time.sleep(3600)
     else:
-        raise ValueError(f"{VARIABLE}: unknown action {action!r}; known: kill, enospc, error, pause")
+        raise ValueError(f"{VARIABLE}: unknown action {action!r}; known: kill, stop, enospc, error, pause")

@@ -97,8 +97,7 @@ def deliver_labels(stations: Stations, request: LabelRequest, *, listen: Callabl
             return LabelReport(delivery=delivery, already=True)
         counts = _Counts(watermark=watermark_of(stations.db, source_key) if "known_at" in columns else "")
         work = _Work(stations, settings, source, columns, rules_of(stations, settings), delivery)
-        work.run(counts, listen)
-        require(stations.db, lease)
+        work.run(counts, listen, guard=lambda: require(stations.db, lease))
         done = replace(
             delivery,
             watermark=counts.watermark,
@@ -109,6 +108,7 @@ def deliver_labels(stations: Stations, request: LabelRequest, *, listen: Callabl
         )
         fault("label.before_record")
         with stations.db.write() as tx:
+            require(tx, lease)
             save_delivery(tx, done)
             save_rejects(
                 tx, f"labels-{source_key[:24]}", f"labels {settings.name}", table=source.shown, rows=counts.bad
@@ -183,7 +183,7 @@ class _Work:
     rules: LabelRules
     delivery: Delivery
 
-    def run(self, counts: _Counts, listen: Callable[[int], None]) -> None:
+    def run(self, counts: _Counts, listen: Callable[[int], None], *, guard: Callable[[], None]) -> None:
         spool = self.stations.root / ".tidemill" / "spool"
         hidden = bool(self.settings.hash_columns)
         key = log_key(self.stations.root / ".tidemill" / "serve") if hidden else b""
@@ -194,6 +194,8 @@ class _Work:
                 news = self._news(kept)
                 counts.known += len(kept) - len(news)
                 counts.taken += len(news)
+                fault("label.before_append")
+                guard()  # what a process that was stopped has read is old by now
                 for first in range(0, len(news), RECORD_ROWS):
                     log.append(encode(self._record(news[first : first + RECORD_ROWS])))
                 listen(counts.rows)

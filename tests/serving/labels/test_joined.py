@@ -137,6 +137,23 @@ def test_times_from_the_future_of_a_wrong_clock_do_not_hold_for_ever(session: Se
     assert [row["label"] for row in outcomes(session, given, received)] == ["no", None, "yes"]
 
 
+def test_fault_15_what_came_by_a_clock_that_was_ahead_gives_way_to_what_was_collected_later(session: Session) -> None:
+    year = 365 * 86_400.0
+    received = [
+        told("no", 5, prediction_id="r1"),
+        told("yes", year, prediction_id="r1", batch=2),
+        told("maybe", year + 9, prediction_id="r1", batch=2),
+        told("no", 20, prediction_id="r1", batch=3),
+        told("yes", 30, prediction_id="r1", batch=None),
+        told("no", 900, prediction_id="r2", batch=4),
+        told("yes", 60, prediction_id="r2", batch=5),  # the same hour: batches do not take everything in order
+    ]
+
+    rows = ask(session, f"FROM ({revisions_sql(GIVEN)}) ORDER BY prediction_id, revision", relations([], received))
+
+    assert [row["label"] for row in rows] == ["no", "yes", "maybe", "no", "yes", "yes", "no"]
+
+
 @pytest.mark.parametrize("repeats", [1, 3])
 def test_the_same_label_again_is_one_row(session: Session, repeats: int) -> None:
     received = [told("no", 5 + n, prediction_id="r1") for n in range(repeats)]

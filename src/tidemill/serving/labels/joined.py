@@ -22,7 +22,19 @@ from tidemill.core.names import quote_text
 
 _TARGET = "deployment, prediction_id, key_told, at_told"
 # Nobody knows a thing after having told it: a clock that is ahead counts as the moment of arrival.
-_ORDER = "least(known_at, arrived_at), arrived_at, request, number"
+_ORDER = "least(known_at, came), came, turn, arrived_at, request, number"
+# Batches come one after the other whatever a clock says; what is not collected yet comes last.
+_TURN = f"coalesce(batch, {1 << 62})"
+# When a label came: by our clock, unless a later batch has one of the same target from long before. Then the clock was
+# ahead, and the label came before that one. A day, because a large batch does not take everything in order.
+_CAME = f"""
+SELECT * EXCLUDE (follower), CASE WHEN arrived_at > follower + INTERVAL 1 DAY THEN follower - INTERVAL 1 MICROSECOND
+       ELSE arrived_at END AS came
+FROM (
+    SELECT *, {_TURN} AS turn, min(arrived_at) OVER (
+        PARTITION BY {_TARGET} ORDER BY {_TURN} RANGE BETWEEN 1 FOLLOWING AND UNBOUNDED FOLLOWING) AS follower
+    FROM ({{told}})
+)"""
 
 _TOLD = """SELECT *, CASE WHEN prediction_id IS NULL THEN "key" END AS key_told,
            CASE WHEN prediction_id IS NULL THEN coalesce("at", arrived_at) END AS at_told
@@ -33,7 +45,7 @@ SELECT prediction_id, "key", deployment, model, coalesce("at", at_told) AS "at",
        row_number() OVER target AS revision, known_at, arrived_at{{more}}, source
 FROM (
     SELECT *, row_number() OVER target AS place, lag(label) OVER target AS earlier{{inner}}
-    FROM ({{told}}) WINDOW target AS (PARTITION BY {_TARGET} ORDER BY {_ORDER})
+    FROM ({_CAME}) WINDOW target AS (PARTITION BY {_TARGET} ORDER BY {_ORDER})
 )
 WHERE place = 1 OR label IS DISTINCT FROM earlier
 WINDOW target AS (PARTITION BY {_TARGET} ORDER BY {_ORDER})"""

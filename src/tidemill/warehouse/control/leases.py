@@ -28,6 +28,8 @@ from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, r
 from tidemill.warehouse.control.holders import Holder, is_gone
 
 _POLL_S = 0.1
+_AHEAD = timedelta(minutes=10)
+"""A lease that ends later than its length and this from now was taken by a clock that was ahead: it is over."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -170,7 +172,11 @@ def _holder(row: Row) -> Holder:
 
 
 def _free(row: Row, now: datetime) -> bool:
-    return bool(row["released"]) or parse_time(row["expires_at"]) <= now or is_gone(_holder(row))
+    if row["released"] or is_gone(_holder(row)):
+        return True
+    # Who is alive renews a lease three times in its length: an end far ahead is that of a holder elsewhere who is gone.
+    left = parse_time(row["expires_at"]) - now
+    return left <= timedelta(0) or left > timedelta(seconds=row["ttl_s"]) + _AHEAD
 
 
 def _take(tx: Tx, name: str, holder: Holder, *, row: Row | None, run_id: str, ttl_s: float) -> Lease:

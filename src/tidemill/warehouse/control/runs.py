@@ -141,6 +141,12 @@ def finish_run(
             run_id=run_id,
         )
         run = get_run(tx, run_id)
+    if not changed and run.status == "lost":
+        raise ConflictError(
+            f"run {run_id} lost the lease to another process, which took it for dead",
+            hint="nothing of this run was written after that; run again when the other run has ended",
+            run_id=run_id,
+        )
     if not changed:
         raise ConflictError(f"run {run_id} cannot end as {status}: it is {run.status}", run_id=run_id)
     return run
