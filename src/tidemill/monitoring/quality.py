@@ -54,7 +54,14 @@ def held_out(metric: str, labels: Labels, held: Scored) -> HeldOut:
 
 
 def measure_quality(
-    labels: Labels, held: HeldOut, window: Scored, *, margin: float, least: int, base: Measurement
+    labels: Labels,
+    held: HeldOut,
+    window: Scored,
+    *,
+    margin: float,
+    least: int,
+    doubt: str = "",
+    base: Measurement,
 ) -> Iterator[Measurement]:
     """Every metric of a window with its interval, and how much worse the one that is judged became.
 
@@ -66,6 +73,8 @@ def measure_quality(
         How much worse is no worse.
     least
         Fewer rows than this are shown, not judged.
+    doubt
+        Why these rows say nothing of the others; then they are shown, not judged.
     base
         What all figures share: version, slice.
     """
@@ -75,8 +84,8 @@ def measure_quality(
     for one in metric_intervals(labels, window.y, window.scores, confidence=CONFIDENCE):
         yield replace(base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high)
     judged = replace(base, subject=held.metric, test="loss", limit=margin, reference_rows=held.rows)
-    if len(window) < least:
-        yield replace(judged, value=None, note=f"fewer than {least:,} labelled answers")
+    if len(window) < least or doubt:
+        yield replace(judged, value=None, note=doubt or f"fewer than {least:,} labelled answers")
         return
     now = influence(held.metric, labels, window.y, window.scores)
     found = loss_of(held.metric, (held.value, held.variance), (now.value, now.variance))

@@ -14,13 +14,12 @@ from tidemill.monitoring.calibration import measure_calibration
 from tidemill.monitoring.estimate import Believed, Expectation, learn_expectation, measure_check, measure_estimate
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.runner.functions.facts import ModelFacts
-from tidemill.runner.watch.quality import MOST_ROWS, judged_metric, numbers, score_columns
+from tidemill.runner.watch.quality import MOST_ROWS, Outcomes, judged_metric, numbers, score_columns
 from tidemill.runner.watch.relation import ANSWERED, during
 from tidemill.serving.log.texts import text_of
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
-    from tidemill.monitoring.quality import Scored
     from tidemill.registry.versions import LoadedModel
     from tidemill.warehouse.protocol import Session
 
@@ -53,9 +52,11 @@ class Estimating:
             )
         )
 
-    def check(self, found: Scored) -> Iterator[Measurement]:
-        """What labels say of the estimate, and of the probabilities."""
-        watch = self.settings.monitor
+    def check(self, outcomes: Outcomes) -> Iterator[Measurement]:
+        """What labels say of the estimate, and of the probabilities; nothing where they say nothing of the others."""
+        watch, found = self.settings.monitor, outcomes.scored
+        if outcomes.doubt(self.facts.labels):
+            return
         yield from measure_check(self.expected, found.y, found.scores, least=watch.min_rows, base=self.base)
         if self.facts.labels.classes:
             estimator = None if isinstance(self.expected, str) else self.expected.estimator

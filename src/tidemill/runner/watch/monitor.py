@@ -299,7 +299,7 @@ class _Pass:
         measurements = self._judging(row.version).measure(found)
         if len(found.scored):
             with self._apart("how far estimates are to be believed"):
-                measurements += self._estimating(row.version).check(found.scored)
+                measurements += self._estimating(row.version).check(found)
         judged = self._mature(maturity, row, found.answers, found.labelled)
         with self.stations.db.write() as tx:
             require(tx, self.lease)

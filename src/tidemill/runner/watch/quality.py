@@ -43,6 +43,13 @@ class Outcomes:
     scored: Scored = field(default_factory=lambda: Scored(y=np.empty(0), scores=np.empty(0)))
     slices: dict[str, np.ndarray] = field(default_factory=dict)
 
+    def doubt(self, labels: Labels) -> str:
+        """Why labels that came say nothing of the others; '' where they do. Often one class is told, or told first."""
+        y = self.scored.y
+        if not labels.classes or self.labelled >= self.answers or not len(y) or (y != y[0]).any():
+            return ""
+        return "all labels that came are of one class, and not every answer has one"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Judging:
@@ -56,15 +63,16 @@ class Judging:
     def measure(self, found: Outcomes) -> list[Measurement]:
         """The figures of a window's quality."""
         watch = self.settings.monitor
-        figures = self._measured(found.scored, watch.min_rows, self.base)
+        doubt = found.doubt(self.labels)
+        figures = self._measured(found.scored, watch.min_rows, self.base, doubt)
         for slice_, mask in _slices(found, watch.slice_min_rows):
             part = Scored(y=found.scored.y[mask], scores=found.scored.scores[mask])
-            figures += self._measured(part, watch.slice_min_rows, replace(self.base, slice=slice_))
+            figures += self._measured(part, watch.slice_min_rows, replace(self.base, slice=slice_), doubt)
         return figures
 
-    def _measured(self, rows: Scored, least: int, base: Measurement) -> list[Measurement]:
+    def _measured(self, rows: Scored, least: int, base: Measurement, doubt: str) -> list[Measurement]:
         margin = self.settings.monitor.quality_margin
-        return list(measure_quality(self.labels, self.held, rows, margin=margin, least=least, base=base))
+        return list(measure_quality(self.labels, self.held, rows, margin=margin, least=least, doubt=doubt, base=base))
 
 
 def learn_judging(settings: DeploymentSettings, model: LoadedModel) -> Judging:
