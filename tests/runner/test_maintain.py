@@ -16,6 +16,7 @@ from tidemill.project import open_project
 from tidemill.registry.snapshots import snapshots_in_use
 from tidemill.runner.maintain_policy import snapshot_verdicts
 from tidemill.warehouse.control.holders import this_process
+from tidemill.warehouse.control.input_files import load_input_files
 from tidemill.warehouse.control.leases import held
 from tidemill.warehouse.control.models import get_version
 from tidemill.warehouse.upkeep import Snapshot
@@ -139,6 +140,19 @@ def test_a_full_disk_stops_the_merging_of_files_and_nothing_else(root: Path, mon
         assert [(act.action, act.error is None) for act in done.acts] == [("expire", True), ("compact", False)]
         assert len(project.warehouse.files("t")) == 5
         assert project.verify() == []
+
+
+def test_digests_of_files_that_are_gone_are_forgotten(root: Path) -> None:
+    (root / "sql" / "tables.sql").write_text("CREATE TABLE x AS SELECT * FROM 'x*.csv';")
+    (root / "sql" / "model.sql").unlink()
+    for name in ("x1.csv", "x2.csv"):
+        (root / name).write_text("id\n1\n")
+    with open_project(root) as project:
+        project.run()
+        (root / "x1.csv").unlink()
+        said = [act.detail for act in project.maintain().acts if act.action == "forget digests"]
+        assert said == ["1 of files that are gone"]
+        assert [Path(path).name for path in load_input_files(project.db)] == ["x2.csv"]
 
 
 def test_rows_that_earlier_loads_did_not_take_in_go_and_those_of_the_newest_stay(root: Path) -> None:

@@ -6,6 +6,7 @@ a full disk stops the merging of files, and not the removal of old ones, which c
 
 from __future__ import annotations
 
+import os
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
@@ -23,6 +24,7 @@ from tidemill.runner.scratch import left_copies, sweep_copies
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.database import parse_time, writing
 from tidemill.warehouse.control.holders import this_process
+from tidemill.warehouse.control.input_files import forget_input_files, load_input_files
 from tidemill.warehouse.control.leases import held, require
 from tidemill.warehouse.control.old_runs import delete_runs, old_runs, running_since
 from tidemill.warehouse.control.rejects import delete_rejects, old_rejects
@@ -42,7 +44,7 @@ class Act:
     Parameters
     ----------
     action
-        expire, clean up, sweep, compact, vacuum, forget runs, forget slots or forget rejects.
+        expire, clean up, sweep, compact, vacuum, or forget runs, slots, rejects or digests.
     object
         What it was done to.
     detail
@@ -204,6 +206,7 @@ def _tasks(
     yield "forget runs", "control database", lambda: _forget_runs(stations, dry_run=dry_run)
     yield "forget slots", "control database", lambda: _forget_slots(stations, dry_run=dry_run)
     yield "forget rejects", "control database", lambda: _forget_rejects(stations, dry_run=dry_run)
+    yield "forget digests", "control database", lambda: _forget_digests(stations, dry_run=dry_run)
     yield "vacuum", "control database", lambda: _vacuum("control database", lambda: stations.db.tidy(dry_run=dry_run))
 
 
@@ -309,6 +312,15 @@ def _forget_rejects(stations: Stations, *, dry_run: bool) -> Act | None:
         delete_rejects(stations.db, before=before)
     detail = f"{found:,} rows of earlier loads, older than {days} days"
     return Act(action="forget rejects", object="control database", detail=detail)
+
+
+def _forget_digests(stations: Stations, *, dry_run: bool) -> Act | None:
+    gone = [path for path in load_input_files(stations.db) if not os.path.lexists(path)]
+    if not gone:
+        return None
+    if not dry_run:
+        forget_input_files(stations.db, gone)
+    return Act(action="forget digests", object="control database", detail=f"{len(gone):,} of files that are gone")
 
 
 def _vacuum(what: str, work: Callable[[], int]) -> Act | None:
