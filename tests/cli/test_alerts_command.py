@@ -66,7 +66,7 @@ def test_an_alert_is_shown_with_evidence_chart_and_what_to_do(command: RunComman
     assert shown.status == 0
     assert "items: share 0.42 beyond 0.05, p = 1.0e-09, 900 rows against training" in shown.out
     assert "items: psi 0.42, importance 70%" in shown.out
-    assert "2026-03-03 00:00  ████" in shown.out
+    assert "2026-03-02 00:00  ████" in shown.out
     assert "owner: pricing\nrunbook: https://wiki.example.org/price\n" in shown.out
     listed = command("alerts", "--json").json()["alerts"][0]
     assert (listed["owner"], listed["runbook"]) == ("pricing", "https://wiki.example.org/price")

@@ -122,3 +122,10 @@ def test_what_is_wrong_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     assert "no column x" in printed(capsys, "buys", "--on", "SELECT y FROM new", status=3)
     said = printed(capsys, "sums", "--on", "new", "--metric", "r2_score")
     assert "r2_score cannot be estimated without labels; mean_absolute_error, mean_squared_error" in said
+
+
+def test_rows_that_are_easier_than_the_held_out_ones_are_said_to_be_better(capsys: pytest.CaptureFixture[str]) -> None:
+    said = printed(capsys, "buys", "--on", "SELECT x FROM new WHERE abs(x) > 2")
+
+    assert "roc_auc is better than on the 600 held-out rows by 0." in said
+    assert "worse" not in said

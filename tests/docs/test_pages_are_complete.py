@@ -107,3 +107,15 @@ def test_every_page_can_be_reached_from_the_readme() -> None:
             if "://" not in link and (target := (page.parent / link.partition("#")[0]).resolve()).exists()
         ]
     assert [str(page.relative_to(ROOT)) for page in MARKDOWN if page not in seen] == []
+
+
+def test_what_a_setting_takes_is_what_it_is_read_as() -> None:
+    page = (ROOT / "docs" / "reference" / "settings.md").read_text()
+
+    assert "| `enabled` | `true` | true or false |" in page
+    assert '| `send` | `["opened", "widened", "reopened", "resolved"]` | a list of texts |' in page
+    assert "| `shares` | `[0.01, 0.05, 0.25, 0.5]` | a list of numbers |" in page
+
+
+def test_an_option_that_can_be_said_no_to_is_listed_with_its_no() -> None:
+    assert "| `--collect`, `--no-collect` |" in (ROOT / "docs" / "reference" / "cli.md").read_text()

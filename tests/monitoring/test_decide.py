@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,7 +13,8 @@ from tidemill.monitoring.alert import Alert, Transition
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.decide import Decision, decide
 from tidemill.monitoring.measurement import Measurement, Window
-from tidemill.monitoring.verdict import Key, Verdict
+from tidemill.monitoring.operations import measure_traffic, usual_of_late
+from tidemill.monitoring.verdict import RECENT, Key, Verdict
 from tidemill.monitoring.words import headline, next_step
 
 START = datetime(2026, 3, 1, tzinfo=UTC)
@@ -260,6 +261,38 @@ def test_one_quiet_window_is_said_to_be_one() -> None:
     watch.see(0, figure("contract"))
 
     assert only(watch.see(1, fine("contract")).transitions).reason == "1 window without a breach"
+
+
+def traffic(answers: int, newest: Sequence[int], day_before: int | None = None) -> Measurement:
+    usual = usual_of_late(newest, day_before)
+    return measure_traffic(answers=answers, before=usual, least=0.2, reference=RECENT)
+
+
+def told_of_traffic(counts: Sequence[int]) -> list[list[tuple[str, str]]]:
+    """What minutes with so many answers do in a first season."""
+    watch = Watch(policy=Policy(), hours=1 / 60)
+    return [
+        happened(watch.see(number, traffic(count, list(reversed(counts[max(0, number - 5) : number])))))
+        for number, count in enumerate(counts)
+    ]
+
+
+def test_a_fall_of_traffic_in_the_first_season_opens_in_its_third_window() -> None:
+    told = told_of_traffic([300, 280, 310, 290, 301, 1, 2, 1, 2])
+
+    assert told[:7] == [[]] * 7
+    assert told[7] == [("opened", "traffic")]
+
+
+def test_a_dip_of_two_windows_and_a_slow_evening_open_nothing_in_the_first_season() -> None:
+    assert told_of_traffic([300, 280, 310, 290, 301, 1, 2, 290, 300]) == [[]] * 9
+    assert told_of_traffic([int(1_000 * 0.8**number) for number in range(20)]) == [[]] * 20
+
+
+def test_a_night_like_the_night_before_is_no_fall() -> None:
+    assert traffic(5, [90, 80, 60, 40, 20], day_before=6).value == pytest.approx(1 / 6)
+    assert traffic(5, [90, 80, 60, 40, 20]).value == pytest.approx(1 - 5 / 60)
+    assert traffic(5, [90, 80]).value is None
 
 
 def broken_and_then(watch: Watch, *, healthy: int) -> None:

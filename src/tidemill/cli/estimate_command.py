@@ -63,9 +63,14 @@ def _loss(report: EstimateReport) -> str:
     one = report.loss
     assert one is not None  # noqa: S101 - an estimate has one
     chance = f"p = {one.p_value:.2g}" if one.p_value is not None and one.p_value >= 1e-4 else "p < 0.0001"
+    held, low, high = count(report.held_rows, "held-out row"), one.low, one.high
+    if one.value is not None and one.value < 0:
+        better = _number(-one.value)
+        low, high = (None if high is None else -high), (None if low is None else -low)
+        return f"{report.metric} is better than on the {held} by {better} ({_number(low)} to {_number(high)})"
     return (
-        f"{report.metric} is worse than on the {count(report.held_rows, 'held-out row')} by {_number(one.value)}"
-        f" ({_number(one.low)} to {_number(one.high)}, {chance})"
+        f"{report.metric} is worse than on the {held} by {_number(one.value)}"
+        f" ({_number(low)} to {_number(high)}, {chance})"
     )
 
 

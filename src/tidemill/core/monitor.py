@@ -46,7 +46,13 @@ MONITOR: tuple[Entry, ...] = (
         default=(),
         doc="Features, or columns that callers send along, whose values each get a quality of their own.",
     ),
-    Entry(name="min_rows", default=100, low=1, doc="Windows with fewer answers than this are not judged."),
+    Entry(
+        name="min_rows",
+        default=100,
+        low=1,
+        doc="Columns, predictions and quality of windows with fewer answers than this are not judged. What does "
+        "not hang on many rows always is: contract breaks, errors, latency, traffic, age.",
+    ),
     Entry(name="slice_min_rows", default=200, low=1, doc="Slices with fewer labelled answers are not judged."),
     Entry(
         name="metric",
@@ -104,7 +110,8 @@ MONITOR: tuple[Entry, ...] = (
         default=0.2,
         low=0,
         high=1,
-        doc="Fewer answers than this share of the same period before are too few; 0 only minds none at all.",
+        doc="Fewer answers than this share of the same period before are too few; in the first season, of the median "
+        "of the latest windows (and of the same time a day before). 0 only minds none at all.",
     ),
     Entry(
         name="owner",

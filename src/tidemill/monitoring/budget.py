@@ -88,6 +88,10 @@ class Policy:
         """How many windows of how many an alarm of a family needs."""
         return (1, 1) if family in AT_ONCE else (self.breaches, self.of_windows)
 
+    def late_windows(self) -> int:
+        """Of how many windows the middle one is what is usual of late: a fall must not be usual before it is told."""
+        return 2 * self.breaches + 1
+
     def quiet(self, reopened: int = 0) -> int:
         """After how many windows without a breach an alert is over; what keeps coming back has to be quiet longer."""
         return self.quiet_windows << min(reopened, 3)

@@ -16,7 +16,7 @@ Chart = Mapping[str, Any]
 
 
 def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool = False) -> list[str]:
-    """One line a window, the newest last: its end, a bar, the value; a mark stands where the limit is.
+    """One line a window, the newest last: its start, a bar, the value; a mark stands where the limit is.
 
     Parameters
     ----------
@@ -25,16 +25,16 @@ def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool 
     """
     windows = list(chart["windows"])[-newest:]
     limit = chart["limit"] or 0.0
-    largest = max([abs(one["value"] or 0.0) for one in windows] + [limit]) or 1.0
+    largest = max([_size(chart, one) for one in windows] + [limit]) or 1.0
     at = round(limit / largest * width) if limit else -1
     lines = [str(chart["title"])]
     for one in windows:
-        size = round(abs(one["value"] or 0.0) / largest * width)
+        size = round(_size(chart, one) / largest * width)
         cells = [(_PLAIN_BAR if plain else BAR) if place < size else " " for place in range(width + 1)]
         if 0 <= at <= width:
             cells[at] = _PLAIN_LIMIT if plain else LIMIT
         shown = "not enough data" if one["value"] is None else f"{one['value']:.4g}"
-        lines.append(f"  {_moment(one['end'])}  {''.join(cells)}  {shown}")
+        lines.append(f"  {_moment(_start(one))}  {''.join(cells)}  {shown}")
     if limit:
         lines.append(
             f"  {'':16}  {' ' * max(at, 0)}{_PLAIN_LIMIT if plain else LIMIT} {limit:.4g}: less does not matter"
@@ -49,7 +49,7 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
     """
     windows = list(chart["windows"])
     limit = chart["limit"] or 0.0
-    largest = max([abs(one["value"] or 0.0) for one in windows] + [limit]) or 1.0
+    largest = max([_size(chart, one) for one in windows] + [limit]) or 1.0
     room = HEIGHT - FOOT - HEAD
     step = WIDTH / max(len(windows), 1)
     since = datetime.fromisoformat(chart["since"])
@@ -57,11 +57,11 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
     for number, one in enumerate(windows):
         if one["value"] is None:
             continue
-        tall = max(1.0, abs(one["value"]) / largest * room)
-        colour = "#b3261e" if datetime.fromisoformat(one["end"]) > since else "#5b7a99"
+        tall = max(1.0, _size(chart, one) / largest * room)
+        colour = "#b3261e" if datetime.fromisoformat(_start(one)) >= since else "#5b7a99"
         parts.append(
             f'<rect x="{number * step + 0.5:.1f}" y="{HEIGHT - FOOT - tall:.1f}" width="{max(step - 1.5, 1):.1f}"'
-            f' height="{tall:.1f}" fill="{colour}"><title>{_moment(one["end"])}: {one["value"]:.4g}</title></rect>'
+            f' height="{tall:.1f}" fill="{colour}"><title>{_moment(_start(one))}: {one["value"]:.4g}</title></rect>'
         )
     if limit:
         y = HEIGHT - FOOT - limit / largest * room
@@ -71,7 +71,7 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
             f' paint-order="stroke">{limit:.4g}: less does not matter</text>'
         )
     if windows:
-        first, last = _moment(windows[0]["end"]), _moment(windows[-1]["end"])
+        first, last = _moment(_start(windows[0])), _moment(_start(windows[-1]))
         parts.append(
             f'<text x="0" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555">{first}</text>'
             f'<text x="{WIDTH:.0f}" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555" text-anchor="end">{last}</text>'
@@ -96,6 +96,17 @@ def _contact(owner: str, runbook: str) -> str:
         return ""
     y = HEIGHT + CONTACT - 8
     return f'<text x="0" y="{y:.0f}" font-size="11" fill="#555555">{"<tspan> · </tspan>".join(said)}</text>'
+
+
+def _size(chart: Chart, one: Chart) -> float:
+    """How long its bar is. Where only more is worse, what is less than nothing is no bar: better than before."""
+    value = float(one["value"] or 0.0)
+    return abs(value) if chart.get("either_way", True) else max(value, 0.0)
+
+
+def _start(one: Chart) -> str:
+    """What a window is named by, as in headlines; charts that were kept before have only its end."""
+    return str(one.get("start") or one["end"])
 
 
 def _cut(text: str) -> str:

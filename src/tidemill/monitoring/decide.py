@@ -15,7 +15,7 @@ from tidemill.monitoring import budget, causes
 from tidemill.monitoring.alert import Alert, Transition, Trouble
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.measurement import Measurement, Window
-from tidemill.monitoring.verdict import Key, Verdict, judge
+from tidemill.monitoring.verdict import RECENT, Key, Verdict, judge
 
 LASTING = 0.9
 """What differs in this share of the windows of a whole season is not a season's doing."""
@@ -150,6 +150,8 @@ class _Looked:
 
     def _rule(self, one: Verdict) -> tuple[int, int]:
         """How many windows of how many; days need one more before there is a same weekday: a weekend is two days."""
+        if one.reference == RECENT:
+            return self.policy.breaches + 1, self.policy.of_windows + 1
         k, m = self.policy.rule(one.key.family)
         first = one.twin is None and one.reference == "training" and one.key.family in _DAILY
         more = int(first and _season(self.policy, one.window) > 1)

@@ -27,7 +27,8 @@ class Measurement:
     slice
         The rows it is of: "" for all, else ``column = value``.
     reference
-        What it is compared with: ``training``, ``previous`` (the same period before), or ``limit`` (a declared figure).
+        What it is compared with: ``training``, ``previous`` (the same period before), ``recent`` (the windows before,
+        where there is no same period yet), or ``limit`` (a declared figure).
     test
         How: ``psi``, ``jensen_shannon``, ``chi_square``, …; the metric's own name where nothing is tested.
     value

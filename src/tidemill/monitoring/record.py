@@ -18,7 +18,7 @@ from tidemill.monitoring.alert import NOBODY, Alert, Contact, Transition
 from tidemill.monitoring.budget import AT_ONCE, Policy
 from tidemill.monitoring.decide import Decision, decide, keep_windows
 from tidemill.monitoring.measurement import Measurement, Window
-from tidemill.monitoring.verdict import Key, Verdict
+from tidemill.monitoring.verdict import ONE_SIDED, Key, Verdict
 from tidemill.warehouse.control import alerts as kept
 from tidemill.warehouse.control.alerts import AlertRow
 from tidemill.warehouse.control.connection import Database, Tx, to_json, writing
@@ -258,7 +258,8 @@ def _chart(transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> 
         "title": f"{key.test} of {named}",
         "limit": series[-1].limit if series else None,
         "since": _plain(transition.alert.since),
-        "windows": [_plain({"end": one.window.end, "value": one.value}) for one in series],
+        "either_way": key.family not in ONE_SIDED,
+        "windows": [_plain({"start": one.window.start, "end": one.window.end, "value": one.value}) for one in series],
     }
 
 

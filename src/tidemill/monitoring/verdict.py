@@ -13,6 +13,8 @@ ONE_SIDED = frozenset({"contract", "new_category", "quality", "estimate", "stale
 """Families where only more is worse; in the others a change either way is one."""
 
 PREVIOUS = "previous"
+RECENT = "recent"
+"""What a figure is compared with: the same period before, and what is usual of late."""
 
 
 class Key(NamedTuple):

@@ -138,7 +138,9 @@ def _takes_values(entry: Entry) -> str:
     if entry.choices:
         return ", ".join(choice for choice in entry.choices if choice)
     if isinstance(entry.default, tuple):
-        return "a list of numbers" if entry.default else "a list of texts"
+        return "a list of numbers" if entry.default and isinstance(entry.default[0], float) else "a list of texts"
+    if isinstance(entry.default, bool):
+        return "true or false"
     if entry.span:
         return "a span of time: 6 hours"
     if isinstance(entry.default, str):
@@ -232,7 +234,7 @@ def _command(name: str, command: Any) -> Iterator[str]:
     for item in arguments:
         yield _row(f"`{_word(item)}`", item.help or "")
     for item in options:
-        yield _row(", ".join(f"`{flag}`" for flag in item.opts) + _takes(item), _about(item))
+        yield _row(", ".join(f"`{flag}`" for flag in (*item.opts, *item.secondary_opts)) + _takes(item), _about(item))
     if name == "up":
         yield "\n| part | what it does |\n|---|---|\n"
         for part in PARTS_OF_UP:

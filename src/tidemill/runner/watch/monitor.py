@@ -18,7 +18,6 @@ from tidemill.core.faults import fault
 from tidemill.core.monitor import MonitorSettings
 from tidemill.monitoring.estimate import CHECK, Believed
 from tidemill.monitoring.measurement import Measurement, Window
-from tidemill.monitoring.operations import measure_errors, measure_latency, measure_staleness, measure_traffic
 from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.alerts import deliver_alerts, record_alerts
 from tidemill.runner.deploy import deployment_of
@@ -26,6 +25,7 @@ from tidemill.runner.retrain.ask import ask_for_alerts
 from tidemill.runner.watch.estimate import Estimating, learn_estimating
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
+from tidemill.runner.watch.operations import measure_operations
 from tidemill.runner.watch.quality import Judging, learn_judging, read_outcomes
 from tidemill.runner.watch.reference import reference_of
 from tidemill.serving.counters import requests_of, totals_in
@@ -44,7 +44,6 @@ from tidemill.warehouse.control.monitoring import (
     load_windows,
     mark_judged,
     newest_check,
-    samples_around,
     save_distributions,
     save_measurements,
     save_sample,
@@ -237,7 +236,7 @@ class _Pass:
         with self.stations.session() as session:
             facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
             inputs = self._inputs(session, window, facts)
-        measurements = [*inputs.measurements, *self._operations(window, facts)]
+        measurements = [*inputs.measurements, *measure_operations(self.stations, self.settings, window, facts)]
         row = WindowRow(start=window.start, end=window.end, version=facts.main_version, answers=facts.answers)
         with self.stations.db.write() as tx:
             require(tx, self.lease)
@@ -395,40 +394,3 @@ class _Pass:
     def _save(self, tx: Tx, window: Window, part: Part, measurements: Iterable[Measurement]) -> None:
         rows: list[dict[str, Any]] = [asdict(one) for one in measurements]
         save_measurements(tx, self.settings.name, window.start, part, rows)
-
-    def _operations(self, window: Window, facts: Facts) -> list[Measurement]:
-        """How fast, how often not, how much, how old."""
-        found = [self._traffic(window, facts)]
-        around = samples_around(self.stations.db, self.settings.name, window.start, window.end)
-        requests, failed = facts.answers + facts.fallbacks, facts.fallbacks
-        if around is not None and around[1].requests >= around[0].requests:
-            requests = max(requests, around[1].requests - around[0].requests)
-            failed += around[1].failed - around[0].failed
-        found.append(measure_errors(self.watch, requests=requests, failed=failed))
-        version = facts.main_version
-        if version is not None:
-            found.append(
-                measure_latency(
-                    self.watch,
-                    answers=facts.answers,
-                    slow=facts.slow,
-                    percentile_ms=facts.percentile_ms,
-                    version=version,
-                )
-            )
-            trained = get_version(self.stations.db, self.settings.model, version).created_at
-            if trained is not None:
-                found.append(measure_staleness(self.watch, age=window.end - trained, version=version))
-        return found
-
-    def _traffic(self, window: Window, facts: Facts) -> Measurement:
-        """Beside the same period before; in a first season beside the window before, minding only none at all."""
-        before = self._row(period_before(window, self.watch.season))
-        if before is not None:
-            return measure_traffic(answers=facts.answers, before=before.answers, least=self.watch.min_traffic)
-        before = self._row(period_before(window, self.watch.window))
-        return measure_traffic(answers=facts.answers, before=before.answers if before else 0, least=0.0)
-
-    def _row(self, window: Window) -> WindowRow | None:
-        rows = load_windows(self.stations.db, self.settings.name, since=window.start, until=window.end)
-        return next((row for row in rows if row.start == window.start), None)

@@ -224,26 +224,20 @@ def save_sample(db: Database | Tx, deployment: str, sample: CounterSample) -> No
         )
 
 
-def samples_around(
-    db: Database | Tx, deployment: str, start: datetime, end: datetime
-) -> tuple[CounterSample, CounterSample] | None:
-    """The last sample up to a start and the first from an end on; None when one of the two is missing."""
+def samples_over(db: Database | Tx, deployment: str, start: datetime, end: datetime) -> list[CounterSample]:
+    """Samples in order of time: the last up to a start, those after it, and the first from an end on."""
     with reading(db) as tx:
-        first = tx.row(
-            "SELECT * FROM counter_samples WHERE deployment_key = :key AND sampled_at <= :at"
-            " ORDER BY sampled_at DESC LIMIT 1",
+        rows = tx.rows(
+            "SELECT * FROM counter_samples WHERE deployment_key = :key"
+            " AND sampled_at >= coalesce((SELECT max(sampled_at) FROM counter_samples"
+            " WHERE deployment_key = :key AND sampled_at <= :start), :start)"
+            " AND sampled_at <= coalesce((SELECT min(sampled_at) FROM counter_samples"
+            " WHERE deployment_key = :key AND sampled_at >= :end), :end) ORDER BY sampled_at",
             key=name_key(deployment),
-            at=time_text(start),
+            start=time_text(start),
+            end=time_text(end),
         )
-        last = tx.row(
-            "SELECT * FROM counter_samples WHERE deployment_key = :key AND sampled_at >= :at"
-            " ORDER BY sampled_at LIMIT 1",
-            key=name_key(deployment),
-            at=time_text(end),
-        )
-    if first is None or last is None:
-        return None
-    return _sample(first), _sample(last)
+    return [_sample(row) for row in rows]
 
 
 def _sample(row: Row) -> CounterSample:
