@@ -15,9 +15,18 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tidemill.core.clock import Clock
-from tidemill.core.errors import BusyError, CorruptError, InternalError, SettingsError, SpaceError, StateError
+from tidemill.core.errors import (
+    BusyError,
+    CorruptError,
+    InternalError,
+    SettingsError,
+    SpaceError,
+    StateError,
+    TidemillError,
+)
 from tidemill.warehouse.control.database import Database, open_database, sqlite_url, storable, to_json
 from tidemill.warehouse.control.postgresql import to_pyformat, without_password
+from tidemill.warehouse.control.sqlite import SqliteBackend
 
 
 def put(db: Database, path: str, size: int = 0) -> None:
@@ -188,6 +197,17 @@ def test_a_full_disk_is_said_and_leaves_the_state_of_before(tmp_path: Path) -> N
             put(db, "x" * 1_000_000)
         assert caught.value.facts["free"] > 0
         assert count(db) == 1
+
+
+@pytest.mark.parametrize(("free", "error"), [(0, SpaceError), (1 << 30, StateError)])
+def test_an_input_output_error_on_a_full_disk_is_a_full_disk(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, free: int, error: type[TidemillError]
+) -> None:
+    said = sqlite3.OperationalError("disk I/O error")
+    said.sqlite_errorname = "SQLITE_IOERR_SHMSIZE"
+    monkeypatch.setattr(SqliteBackend, "_free", lambda _: free)
+
+    assert type(SqliteBackend(tmp_path / "c.sqlite", busy_timeout_s=1).translate(said)) is error
 
 
 def test_a_damaged_file_is_named_as_damaged(tmp_path: Path) -> None:

@@ -7,16 +7,20 @@ from datetime import timedelta
 
 UNITS = {"second": 1, "minute": 60, "hour": 3_600, "day": 86_400, "week": 604_800}
 _PART = re.compile(r"(\d+(?:\.\d+)?)\s*(?:(second|minute|hour|day|week)s?|([smhdw])(?![a-z]))", re.IGNORECASE)
+_LONGEST_S = 1_000 * 365.25 * 86_400  # before and behind today there are dates for as long
 _SHORT = {unit[0]: unit for unit in UNITS}
 
 
 def read_duration(text: str) -> timedelta | None:
-    """A span from a number and a unit, several times over ('1 day 12 hours', '1d 12h'); None when the text is none."""
+    """A span from a number and a unit, several times over ('1 day 12 hours', '1d 12h'); None when the text is none.
+
+    More than a thousand years are none.
+    """
     seconds, rest = 0.0, text.strip()
     while found := _PART.match(rest):
         seconds += float(found[1]) * UNITS[(found[2] or _SHORT[found[3].lower()]).lower()]
         rest = rest[found.end() :].lstrip(" ,")
-    return timedelta(seconds=seconds) if seconds and not rest else None
+    return timedelta(seconds=seconds) if 0 < seconds <= _LONGEST_S and not rest else None
 
 
 def show_duration(span: timedelta) -> str:

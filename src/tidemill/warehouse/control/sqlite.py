@@ -25,6 +25,8 @@ from tidemill.core.errors import (
 
 _PAGES = ("freelist_count", "page_size", "page_count")
 
+_SHARED_BYTES = 32_768
+
 WORTH_BYTES = 1 << 20
 WORTH_SHARE = 0.2
 """A VACUUM writes the whole file anew: it is worth it when this much, or this share of the file, is free."""
@@ -130,7 +132,8 @@ class SqliteBackend:
                 f"another process has been writing to the control database {self.place} for {self.busy_timeout_s:g} s",
                 hint="try again, or end the process that holds it",
             )
-        if name == "SQLITE_FULL":
+        # Where the file beside it that processes share does not fit, SQLite speaks of an input/output error.
+        if name == "SQLITE_FULL" or (name.startswith("SQLITE_IOERR") and self._free() < _SHARED_BYTES):
             return SpaceError(
                 f"the disk of the control database {self.place} is full ({self._free()} bytes free)",
                 hint="free some space and run again: nothing is half written",
