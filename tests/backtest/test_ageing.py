@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import numpy as np
 import pytest
 from scipy import stats
 
-from tidemill.evaluation.ageing import NEVER, ageing, estimate, t_quantile
+from tidemill.evaluation.ageing import NEVER, Aged, Ageing, Estimate, Paced, ageing, estimate, t_quantile
+from tidemill.runner.backtest.report import sentences
 
 LOSS = 0.02
 
@@ -99,3 +102,28 @@ def test_an_error_that_grows_with_age_is_a_loss_too() -> None:
 
 def test_a_few_periods_say_nothing() -> None:
     assert ageing(scores(LOSS, periods=5, ages=3), {}, higher_is_better=True).enough is None
+
+
+@pytest.mark.parametrize(
+    ("value", "low", "high", "said"),
+    [
+        (-0.035, -0.0515, -0.0186, "the answers gain 0.035 (0.0186 to 0.0515) roc_auc"),
+        (0.001, -0.002, 0.004, "the answers lose 0.001 (-0.002 to 0.004) roc_auc"),
+    ],
+)
+def test_less_than_nothing_is_not_called_a_loss(value: float, low: float, high: float, said: str) -> None:
+    once = Paced(
+        every=NEVER,
+        value=Estimate(value=0.77, low=0.7, high=0.8, periods=8),
+        loss=Estimate(value=value, low=low, high=high, periods=8),
+    )
+    often = Paced(every=1, value=once.value, loss=Estimate(value=0.0, low=0.0, high=0.0, periods=8))
+
+    told = sentences(
+        Ageing(ages=(Aged(age=1, value=once.value, loss=None),), paces=(often, once), enough=NEVER),
+        metric="roc_auc",
+        every=timedelta(days=28),
+        cost_s=0.4,
+    )
+
+    assert said in told[1]

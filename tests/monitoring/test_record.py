@@ -129,6 +129,22 @@ def test_one_column_judged_again_leaves_the_other_columns_of_its_window(db: Data
     assert {one[1] for one in alert.figures} == {"age", "income"}
 
 
+@pytest.mark.parametrize(("version", "back"), [(1, False), (2, True), (None, True)])
+def test_before_a_first_version_there_is_none_to_go_back_to(
+    db: Database, see: See, version: int | None, back: bool
+) -> None:
+    worse = Measurement(
+        family="quality", subject="accuracy", test="loss", value=0.2, p_value=1e-9, limit=0.03, version=version
+    )
+    for number in range(2):
+        see(number, worse)
+
+    with db.read() as tx:
+        told = json.loads(tx.value("SELECT message FROM alert_deliveries WHERE sink = 'file'"))
+    assert ("earlier version" in get_alert(db, 1).next_step) == back
+    assert told["next_step"] == get_alert(db, 1).next_step
+
+
 def test_diagnoses_are_listed_and_never_sent(db: Database, see: See) -> None:
     moved = Measurement(family="feature", subject="age", test="psi", value=0.5, p_value=1e-9, limit=0.1)
     for number in range(3):

@@ -71,16 +71,18 @@ def test_a_file_is_taken_in_once_however_often_it_comes(project: Project) -> Non
 
 
 def test_what_is_no_label_is_put_aside_with_its_number_and_reason(project: Project) -> None:
-    report = deliver(project, "prediction_id,label\nr1,left\n,left\nr2,\nnobody,left\n")
+    report = deliver(project, 'prediction_id,label\nr1,left\n,left\nr2,\nnobody,left\n" ",left\n')
 
-    assert counts(report) == (2, 0, 2)
+    assert counts(report) == (2, 0, 3)
     assert [(row.line, row.reason.partition(" (")[0]) for row in report.refused] == [
         (2, "label 2 names no prediction"),
         (3, "label 3 has no label"),
+        (5, "label 5 has an empty id"),
     ]
     assert rows(project, "SELECT line, raw FROM tidemill.rejects ORDER BY number") == [
         (2, '{"label": "left"}'),
         (3, '{"id": "r2"}'),
+        (5, '{"id": " ", "label": "left"}'),
     ]
     assert rows(project, "SELECT prediction_id, reason FROM tidemill.parked_labels") == [
         ("nobody", "no prediction has this id")

@@ -7,8 +7,9 @@ from datetime import UTC, datetime, timedelta
 import numpy as np
 import pytest
 
+from tidemill.simulate.chart import drawn
 from tidemill.simulate.ledger import Answers
-from tidemill.simulate.scores import Labels, Scores, measure
+from tidemill.simulate.scores import Labels, Period, Scores, measure
 from tidemill.simulate.stream import NEVER, micros
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -62,3 +63,13 @@ def test_the_last_label_is_the_newest_that_had_come_not_the_row_before() -> None
 def test_a_label_of_the_same_moment_is_not_known_to_its_own_row() -> None:
     found = scored(["yes", "no"], ["yes", "no"], delay_h=0)
     assert found.totals["last label"]["accuracy"] == 0.0
+
+
+@pytest.mark.parametrize(("majority", "shown"), [(0.5, True), (-3.0, False)])
+def test_the_simplest_contestant_is_drawn_unless_it_presses_the_others_together(majority: float, shown: bool) -> None:
+    names = {"deployed": 0.6, "no retraining": 0.7, "last label": 0.9, "majority": majority}
+    period = Period(start=BEGIN, end=BEGIN + HOUR, answers=9, labelled=9, version=1, scores=names)
+    found = Scores(metric="accuracy", answers=9, labelled=9, totals={one: {} for one in names}, periods=(period,))
+
+    assert ("majority" in drawn(found)) == shown
+    assert drawn(found)[:3] == ["deployed", "no retraining", "last label"]

@@ -18,6 +18,8 @@ class Family:
         Whether it may send an alert by itself. What does not is diagnosis: it is shown beside the alerts it explains.
     next_step
         What a person who is told does first.
+    first_step
+        The same where a model's first version answered, if that is something else.
     """
 
     name: str
@@ -25,6 +27,7 @@ class Family:
     pages: bool
     doc: str
     next_step: str
+    first_step: str = ""
 
 
 FAMILIES: tuple[Family, ...] = (
@@ -69,6 +72,7 @@ FAMILIES: tuple[Family, ...] = (
         pages=True,
         doc="Predictions whose labels have arrived are worse than on the held-out rows.",
         next_step="see which slices lost most; consider going back to an earlier version, or retraining",
+        first_step="see which slices lost most; consider retraining",
     ),
     Family(
         name="estimate",

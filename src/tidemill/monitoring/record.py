@@ -143,6 +143,7 @@ def _write(
             chart=row.chart,
             at=clock.now(),
             evidence=row.evidence,
+            version=row.version,
             contact=contact,
         )
         add_deliveries(
@@ -190,7 +191,8 @@ def _row(
     alert = transition.alert
     evidence = [_plain(words.facts(one)) for one in transition.evidence]
     explained = [_plain(words.facts(one)) for one in transition.explained]
-    version = next((one.version for one in transition.evidence if one.version is not None), None)
+    kept_version = None if before is None else before.version
+    version = next((one.version for one in transition.evidence if one.version is not None), kept_version)
     now = AlertRow(
         number=0 if before is None else before.number,
         deployment=deployment,
@@ -207,7 +209,7 @@ def _row(
         evidence=evidence,
         explained=explained,
         chart=chart,
-        next_step=words.next_step(alert),
+        next_step=words.next_step(alert, version),
         owner=contact.owner,
         runbook=contact.runbook,
     )

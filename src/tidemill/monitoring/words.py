@@ -26,7 +26,7 @@ PHRASES: Mapping[str, str] = {
 }
 """How a family of trouble reads, before the names of what it is about."""
 
-_STEPS = {family.name: family.next_step for family in FAMILIES}
+_FAMILIES = {family.name: family for family in FAMILIES}
 _NAMED = 3
 _LEAST_CHANCE = "1e-15"
 """What is smaller than doubles tell from nothing is not said to be nothing."""
@@ -45,9 +45,10 @@ def headline(deployment: str, alert: Alert) -> str:
     return f"{deployment}: {'; '.join(parts)}{f' (from table {table})' if table else ''}"
 
 
-def next_step(alert: Alert) -> str:
-    """What to do first, by the first of its families."""
-    return _STEPS[alert.families[0]]
+def next_step(alert: Alert, version: int | None = None) -> str:
+    """What to do first, by the first of its families; before a model's first version there is none to go back to."""
+    family = _FAMILIES[alert.families[0]]
+    return (version == 1 and family.first_step) or family.next_step
 
 
 def facts(one: Verdict) -> dict[str, Any]:
@@ -109,6 +110,7 @@ def message(
     chart: Facts,
     at: datetime,
     evidence: Sequence[Facts],
+    version: int | None,
     contact: Contact,
 ) -> dict[str, Any]:
     """What a sink is sent, as plain data."""
@@ -127,7 +129,7 @@ def message(
         "reason": transition.reason,
         "evidence": list(evidence),
         "explained": [facts(one) for one in transition.explained],
-        "next_step": next_step(alert),
+        "next_step": next_step(alert, version),
         "owner": contact.owner,
         "runbook": contact.runbook,
         "look": f"tidemill alerts show {number}",

@@ -7,15 +7,19 @@ from dataclasses import dataclass
 from datetime import datetime
 from html import escape
 
+from tidemill.analysis.documents.ticks import ticks, time_ticks
 from tidemill.simulate.result import Simulation
-from tidemill.simulate.scores import DEPLOYED, FIRST
+from tidemill.simulate.scores import DEPLOYED, FIRST, Period, Scores
 
 WIDTH, HEIGHT = 860.0, 340.0
 LEFT, RIGHT, TOP, FOOT = 52.0, 14.0, 54.0, 58.0
-COLOURS = ("#0b6e8a", "#9a5b00", "#7a7f87")
+COLOURS = ("#0b6e8a", "#9a5b00", "#7a7f87", "#b08bbb")
 ALERT, DEPLOY, REFUSED = "#b3261e", "#1d7a46", "#9a5b00"
 MOST_MARKS = 400
-TICKS = 5
+NEAR = 30.0
+"""A label so near to a side would stand out of the picture."""
+MOST_PRESSED = 2.5
+"""How much higher the picture may become by the simplest contestant."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,10 +46,8 @@ def scores_svg(found: Simulation) -> str:
     periods = [one for one in found.scores.periods if one.labelled]
     if not periods:
         return ""
-    # The most frequent label is far from the others and would press them into one line: it stands in the table.
-    names = [name for name in found.scores.totals if name in periods[0].scores][: len(COLOURS)]
-    shown = [one.scores[name] for one in periods for name in names]
-    low, high = min(shown), max(shown)
+    names = drawn(found.scores)
+    low, high = _bounds(periods, names)
     room = (high - low) * 0.06 or 0.01
     frame = _Frame(begin=periods[0].start, end=periods[-1].end, low=low - room, high=high + room)
     parts = [*_grid(frame)]
@@ -65,18 +67,33 @@ def scores_svg(found: Simulation) -> str:
     )
 
 
+def drawn(scores: Scores) -> list[str]:
+    """Who is drawn: all, but the simplest where it is so far from the others that it would press them into one line."""
+    periods = [one for one in scores.periods if one.labelled]
+    names = [name for name in scores.totals if periods and name in periods[0].scores][: len(COLOURS)]
+    if len(names) < len(COLOURS):
+        return names
+    (low, high), (others_low, others_high) = _bounds(periods, names), _bounds(periods, names[:-1])
+    return names if high - low <= MOST_PRESSED * (others_high - others_low) else names[:-1]
+
+
+def _bounds(periods: Sequence[Period], names: Sequence[str]) -> tuple[float, float]:
+    shown = [one.scores[name] for one in periods for name in names]
+    return min(shown), max(shown)
+
+
 def _grid(frame: _Frame) -> list[str]:
     parts = []
-    for number in range(TICKS):
-        value = frame.low + (frame.high - frame.low) * number / (TICKS - 1)
+    for value, label in ticks(frame.low, frame.high):
         y = frame.y(value)
         parts.append(
             f'<line x1="{LEFT:.0f}" y1="{y:.1f}" x2="{WIDTH - RIGHT:.0f}" y2="{y:.1f}" stroke="#e3e6ea"/>'
-            + _label(LEFT - 6, y + 4, f"{value:.3g}", "end")
+            + _label(LEFT - 6, y + 4, label, "end")
         )
-        at = frame.begin + (frame.end - frame.begin) * number / (TICKS - 1)
-        anchor = "start" if number == 0 else "end" if number == TICKS - 1 else "middle"
-        parts.append(_label(frame.x(at), HEIGHT - FOOT + 16, f"{at:%Y-%m-%d}", anchor))
+    for at, label in time_ticks(frame.begin, frame.end):
+        x = frame.x(at)
+        anchor = "start" if x < LEFT + NEAR else "end" if x > WIDTH - RIGHT - NEAR else "middle"
+        parts.append(_label(x, HEIGHT - FOOT + 16, label, anchor))
     return parts
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Section, Text, plain
 from tidemill.analysis.documents.html import as_html
 from tidemill.monitoring.chart import chart_svg
-from tidemill.simulate.chart import scores_svg
+from tidemill.simulate.chart import drawn, scores_svg
 from tidemill.simulate.result import Alerted, Simulation
 
 MOST_ROWS = 200
@@ -55,6 +55,9 @@ def _scores(found: Simulation) -> tuple[Block, ...]:
         "Each answer is scored against a label that came after it. No contestant knew more: *no retraining* is the "
         "first version, asked about every row; *last label* repeats the newest label that had come."
     )
+    left = [name for name in scores.totals if name not in drawn(scores)]
+    if left:
+        says += f" So far from the others that it stands in the table alone: *{', '.join(left)}*."
     svg = scores_svg(found)
     figure = (Figure(title="", svg=svg, grid=grid),) if svg else ()
     marks = (

@@ -9,19 +9,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from tidemill.analysis.documents.ticks import ticks
+
 WIDTH, HEIGHT = 360.0, 260.0
-LEFT, RIGHT, TOP, BOTTOM = 48.0, 12.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 12.0, 40.0
 
 Points = Sequence[tuple[float, float]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Axis:
-    """What an axis shows, from where to where."""
+    """What an axis shows, from where to where; ``whole`` where it counts."""
 
     name: str
     low: float = 0.0
     high: float = 1.0
+    whole: bool = False
 
     def place(self, value: float) -> float:
         """Where a value stands, in [0, 1]."""
@@ -196,25 +199,22 @@ def _at(x: Axis, y: Axis, point: tuple[float, float]) -> tuple[float, float]:
 
 
 def _frame(x: Axis, y: Axis) -> str:
-    parts = []
-    for step in range(5):
-        part = step / 4
-        vx, vy = x.low + part * (x.high - x.low), y.low + part * (y.high - y.low)
-        (px, _), (_, py) = _at(x, y, (vx, y.low)), _at(x, y, (x.low, vy))
+    bottom = f'y1="{HEIGHT - BOTTOM}" x2="{WIDTH - RIGHT}" y2="{HEIGHT - BOTTOM}"'
+    parts = [f'<line class="grid" x1="{LEFT}" {bottom}/>']
+    for value, label in ticks(y.low, y.high, whole=y.whole):
+        _, py = _at(x, y, (x.low, value))
         parts += [
             f'<line class="grid" x1="{LEFT}" y1="{py:.1f}" x2="{WIDTH - RIGHT}" y2="{py:.1f}"/>',
-            f'<text class="tick" x="{LEFT - 6}" y="{py + 4:.1f}" text-anchor="end">{_tick(vy)}</text>',
-            f'<text class="tick" x="{px:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{_tick(vx)}</text>',
+            f'<text class="tick" x="{LEFT - 6}" y="{py + 4:.1f}" text-anchor="end">{label}</text>',
         ]
+    for value, label in ticks(x.low, x.high, whole=x.whole):
+        px, _ = _at(x, y, (value, y.low))
+        parts.append(f'<text class="tick" x="{px:.1f}" y="{HEIGHT - BOTTOM + 15}" text-anchor="middle">{label}</text>')
     across, up = (LEFT + WIDTH - RIGHT) / 2, (TOP + HEIGHT - BOTTOM) / 2
     parts.append(f'<text class="axis" x="{across}" y="{HEIGHT - 6}" text-anchor="middle">{escape(x.name)}</text>')
     turned = f'transform="translate(11 {up}) rotate(-90)"'
     parts.append(f'<text class="axis" {turned} text-anchor="middle">{escape(y.name)}</text>')
     return "".join(parts)
-
-
-def _tick(value: float) -> str:
-    return f"{value:.3g}" if abs(value) < 10_000 else f"{value / 1000:.3g}k"
 
 
 def _rows(number: int) -> str:

@@ -54,7 +54,7 @@ def _ages(report: BacktestReport) -> tuple[Block, ...]:
         ),
     )
     points = [(float(one.age), one.value.value) for one in found]
-    x = Axis(name=f"age in periods of {show_duration(report.every)}", low=0, high=max(1.0, points[-1][0]))
+    x = Axis(name=f"age in periods of {show_duration(report.every)}", low=0, high=max(1.0, points[-1][0]), whole=True)
     svg = line_chart("Quality against age", x, _axis(report.metric, points), line=points, dots=points)
     says = (
         "All ages are tested on the same rows. The interval of a loss is over periods, and wider where neighbouring "
@@ -84,7 +84,7 @@ def _time(report: BacktestReport) -> tuple[Block, ...]:
     begin = fresh[0][0]
     line = [((start - begin) / report.every, value) for start, value, _ in fresh]
     dots = [((start - begin) / report.every, static[start]) for start, _, _ in fresh if start in static]
-    x = Axis(name=f"periods since {begin:%Y-%m-%d}", low=0, high=max(1.0, line[-1][0]))
+    x = Axis(name=f"periods since {begin:%Y-%m-%d}", low=0, high=max(1.0, line[-1][0]), whole=True)
     svg = line_chart("Over time", x, _axis(report.metric, [*line, *dots]), line=line, dots=dots, small=len(line) > 60)
     grid = Grid(
         columns=("period", "rows", "trained right before", "trained once"),

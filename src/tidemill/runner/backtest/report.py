@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -129,11 +129,10 @@ def _of_pace(ageing: Ageing, metric: str, every: timedelta, cost_s: float) -> tu
     best = next(one for one in ageing.paces if one.every == ageing.enough)
     cost = f"a training takes {cost_s:.2g} s"
     if best.every == NEVER:
-        lost = interval_words(rarest.loss)
-        said = (
-            f"Training again does not pay measurably: trained once, the answers lose {lost} {metric} against a training"
+        changed = f"the answers {_lose_or_gain(rarest.loss)} {metric} against a training"
+        return (
+            f"Training again does not pay measurably: trained once, {changed} every {pace_words(1, every)} ({cost}).",
         )
-        return (f"{said} every {pace_words(1, every)} ({cost}).",)
     told = []
     if best is first:
         rarer = ageing.paces[1]
@@ -151,7 +150,7 @@ def _of_pace(ageing: Ageing, metric: str, every: timedelta, cost_s: float) -> tu
             told.append(f"{_how(worse.every, every).capitalize()} loses {interval_words(worse.loss)} {metric}.")
     if rarest.every == NEVER:
         luck = "" if rarest.loss.measurable else ", which is one model's luck as much as its age"
-        told.append(f"Trained once, the answers lose {interval_words(rarest.loss)} {metric}{luck}.")
+        told.append(f"Trained once, the answers {_lose_or_gain(rarest.loss)} {metric}{luck}.")
     return tuple(told)
 
 
@@ -169,6 +168,14 @@ def interval_words(one: Estimate) -> str:
     if one.low is None or one.high is None:
         return f"{one.value:.4g} (too few periods for an interval)"
     return f"{one.value:.4g} ({one.low:.4g} to {one.high:.4g})"
+
+
+def _lose_or_gain(loss: Estimate) -> str:
+    """A loss as what is lost, or where it is less than nothing, as what is gained."""
+    if loss.value >= 0:
+        return f"lose {interval_words(loss)}"
+    low, high = (None if end is None else -end for end in (loss.high, loss.low))
+    return f"gain {interval_words(replace(loss, value=-loss.value, low=low, high=high))}"
 
 
 def names_of(periods: Sequence[int], every: timedelta) -> list[str]:

@@ -95,6 +95,8 @@ class LabelRules:
             raise InputError(f"label {number} names no prediction", hint=f"give {names} beside the label", row=number)
         if not isinstance(given["id"], str):
             raise InputError(f"label {number} has an id that is no text", row=number)
+        if not given["id"].strip():
+            raise InputError(f"label {number} has an empty id", hint="give the id of the prediction", row=number)
         return given["id"], None
 
     def _time(self, number: int, name: str, given: Any) -> str | None:
