@@ -30,6 +30,7 @@ JOBS = {
     "drift": "drift",
     "estimate": "estimate",
     "streams": "streams",
+    "estimate-monitor": "estimate_monitor",
 }
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimator
@@ -49,6 +50,8 @@ class DataSet:
         Rows whose labels change in a concept drift of a part of the rows.
     sizes
         Rows of a window.
+    watched
+        A column whose drift a monitor counts.
     """
 
     name: str
@@ -57,6 +60,7 @@ class DataSet:
     shifts: Mapping[str, Shift]
     group: Shift
     sizes: tuple[int, ...]
+    watched: str
 
 
 def _some(age: float, education: float, hours: float) -> Shift:
@@ -80,6 +84,7 @@ DATA_SETS = (
         },
         group=lambda c: c["age"] > 45,
         sizes=(500, 1_000, 2_000),
+        watched="age",
     ),
     DataSet(
         name="telco_churn",
@@ -97,6 +102,7 @@ DATA_SETS = (
         },
         group=lambda c: starts(c["Contract"], "Month") > 0,
         sizes=(500, 1_000),
+        watched="tenure",
     ),
 )
 
@@ -107,6 +113,8 @@ class Unseen:
 
     Parameters
     ----------
+    table, columns
+        The rows without their label, and the columns of these rows with it.
     estimator, alone
         Learnt with the columns beside the score, and from scores alone.
     sides
@@ -116,6 +124,7 @@ class Unseen:
     labels: Labels
     y: np.ndarray
     scores: np.ndarray
+    table: pa.Table
     columns: Columns
     estimator: Estimator
     alone: Estimator
@@ -131,34 +140,37 @@ class Unseen:
 def unseen(data: DataSet, model_type: str, split: int) -> Unseen:
     """Train on one half of the rows, score the other; the halves are other ones in each split."""
     with tempfile.TemporaryDirectory(prefix="tidemill-estimate-") as folder:
-        root = Path(folder)
-        (root / "tidemill.toml").write_text('name = "estimate"\n')
-        (root / "sql").mkdir()
-        rows = data.sql.format(data=DATA)
-        half = f"SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER () AS place FROM ({rows})) WHERE"
-        part = f"hash(place * 100 + {split}) % 2"
-        (root / "sql" / "all.sql").write_text(
-            f"CREATE TABLE trains AS {half} {part} = 0;\nCREATE TABLE unseen AS {half} {part} = 1;\n"
-            f"CREATE MODEL m OPTIONS (model_type = '{model_type}', input_label_cols = ['{data.label}'])"
-            " AS SELECT * FROM trains;\n"
-        )
-        with open_project(root) as project:
-            report = project.run()
-            assert report.status == "ok", report
-            table = project.sql("SELECT * FROM unseen").to_arrow()
-            model = project.stations.load_model("m")
-            y, scores = judged_table(project.stations, model, table)
-            facts = ModelFacts(model)
-            labels, kept = facts.labels, project.held_out("m")
-            held = judged_table(project.stations, model, kept)
+        return trained(Path(folder), data, model_type, split)
+
+
+def trained(root: Path, data: DataSet, model_type: str, split: int, *, settings: str = 'name = "estimate"\n') -> Unseen:
+    """The same in a folder that stays."""
+    (root / "tidemill.toml").write_text(settings)
+    (root / "sql").mkdir()
+    rows = data.sql.format(data=DATA)
+    half = f"SELECT * EXCLUDE (place) FROM (SELECT *, row_number() OVER () AS place FROM ({rows})) WHERE"
+    part = f"hash(place * 100 + {split}) % 2"
+    (root / "sql" / "all.sql").write_text(
+        f"CREATE TABLE trains AS {half} {part} = 0;\nCREATE TABLE unseen AS {half} {part} = 1;\n"
+        f"CREATE MODEL m OPTIONS (model_type = '{model_type}', input_label_cols = ['{data.label}'])"
+        " AS SELECT * FROM trains;\n"
+    )
+    with open_project(root) as project:
+        report = project.run()
+        assert report.status == "ok", report
+        table = project.sql("SELECT * FROM unseen").to_arrow()
+        model = project.stations.load_model("m")
+        y, scores = judged_table(project.stations, model, table)
+        labels, kept = ModelFacts(model).labels, project.held_out("m")
+        held = judged_table(project.stations, model, kept)
     sides = learn_sides(kept.drop_columns([data.label]))
     assert sides is not None
-    columns = {name: np.array(table.column(name).to_pylist()) for name in table.column_names}
     return Unseen(
         labels=labels,
         y=y,
         scores=scores,
-        columns=columns,
+        table=table.drop_columns([data.label]),
+        columns={name: np.array(table.column(name).to_pylist()) for name in table.column_names},
         estimator=learn_estimator(labels, *held, sides=sides.columns(kept)),
         alone=learn_estimator(labels, *held),
         sides=sides.columns(table),

@@ -85,6 +85,7 @@ def test_what_is_expected_is_what_labels_show(
     assert str(found["why"]).endswith("they agree")
     assert (found["reliability"] is None) == (model == "sums")
     assert found["columns"] == ([] if model == "formed" else ["x"])
+    assert found["alone"] == ("from scores alone: no column is read beside them" if model == "formed" else "")
 
 
 def test_a_person_reads_it_as_a_table(capsys: pytest.CaptureFixture[str]) -> None:

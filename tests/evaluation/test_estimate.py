@@ -134,6 +134,24 @@ def test_what_labels_show_is_within_the_interval_as_often_as_is_said(held: int) 
         assert sum(found) >= 181, (metric, sum(found))
 
 
+def test_a_sample_of_a_window_has_its_own_chance_in_the_interval() -> None:
+    rng = np.random.default_rng(21)
+    hits: dict[str, list[bool]] = {}
+    for _ in range(150):
+        estimator = learn_estimator(TWO, *drawn(rng, 6_000))
+        y, scores = drawn(rng, 10_000, centre=0.3)
+        truth = realised_metrics(TWO, y, scores)
+        for metric, one in estimator.estimate(scores[:400], total=10_000).items():
+            hits.setdefault(metric, []).append(one.low <= truth[metric] <= one.high)
+    whole, sampled = (estimator.estimate(scores, total=total)["accuracy"] for total in (10_000, 1_000_000))
+
+    for metric, found in hits.items():
+        # Of 150 windows at 95 %, fewer than 134 come in one of a thousand runs.
+        assert sum(found) >= 134, (metric, sum(found))
+    assert whole == estimator.estimate(scores)["accuracy"]
+    assert sampled.error < whole.error  # nearly all of so many labels' chance is averaged out
+
+
 def test_three_classes_and_numbers_are_within_their_intervals_too() -> None:
     rng = np.random.default_rng(11)
     hits: dict[str, list[bool]] = {}

@@ -48,6 +48,17 @@ def test_numbers_and_frequent_texts_are_read_and_missing_ones_are_no_trouble() -
     assert np.abs(far).max() <= 5
 
 
+def test_truth_values_are_read_alike_from_training_and_from_the_log() -> None:
+    told = [True] * 60 + [False] * 39 + [None]
+    sides = learn_sides(pa.table({"there": told}))
+    assert sides is not None
+
+    logged = pa.table({"there": [None if one is None else str(one).lower() for one in told]})
+
+    assert np.array_equal(sides.columns(logged), sides.columns(pa.table({"there": told})))
+    assert sides.columns(logged).std() > 0
+
+
 def test_without_anything_to_read_there_are_no_sides() -> None:
     many = pa.table({f"c{n}": [1.0, 2.0] for n in range(MOST_COLUMNS + 1)})
 

@@ -95,7 +95,8 @@ def test_only_the_boundaries_catch_everything() -> None:
 
     commands, requests = {"cli/main.py"}, {"api/app.py"}
     # A piece of a monitor's pass and a source of labels are steps too: the others are done.
-    steps = {"runner/run.py", "serving/live.py", "runner/watch/monitor.py", "runner/labels.py"}
+    watch = {"runner/watch/deployment.py", "runner/watch/monitor.py"}
+    steps = {"runner/run.py", "serving/live.py", "runner/labels.py", *watch}
     # A version on trial may raise anything: another one answers in its place.
     versions = {"api/answering.py", "serving/shadow.py"}
     assert found <= commands | steps | requests | versions

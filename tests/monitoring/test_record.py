@@ -14,9 +14,11 @@ from tidemill.core.alerting import sink_settings
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.monitoring.alert import NOBODY, Contact, Transition
 from tidemill.monitoring.budget import Policy
+from tidemill.monitoring.history import load_history
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.people import acknowledge, mute, rate, unmute
 from tidemill.monitoring.record import record
+from tidemill.monitoring.verdict import Key
 from tidemill.monitoring.words import evidence_line
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.alerts import get_alert, list_alerts, list_events
@@ -250,3 +252,18 @@ def test_alerts_events_and_messages_are_tables(db: Database, see: See) -> None:
     assert [len(one) for one in rows] == [1, 1, 1]
     assert rows[0][0]["useful"] is None
     assert rows[2][0]["status"] == "waiting"
+
+
+def test_a_past_that_is_kept_in_memory_is_the_one_that_is_written_down(db: Database, hands: Hands) -> None:
+    policy = Policy()
+    history = load_history(db, "churn")
+    days = [number for number in range(75) if number % 9 != 4] + [70, 30, 4, 74]  # some come late, some again
+    for number in days:
+        window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
+        for figures in ([burst() if number % 11 < 3 else fine(), fine(f"c{number % 2}")], [fine("other")]):
+            with db.write() as tx:
+                record(tx, "churn", window, figures, policy=policy, sinks=SINKS, clock=hands.clock(), history=history)
+
+    assert list_alerts(db, deployment="churn")
+    assert history.series == load_history(db, "churn").series
+    assert len(history.series[Key("missing", "age", "", "share")]) == 60

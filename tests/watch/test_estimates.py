@@ -7,8 +7,13 @@ from datetime import timedelta
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from tests.watch.world import BEGIN, DAY, Shop
+
+from tidemill.runner.estimate import EstimateRequest
+from tidemill.serving.log.tables import PREDICTIONS_TABLE, Taken, write_taken
 
 HOUR = timedelta(hours=1)
 
@@ -33,6 +38,31 @@ def label(shop: Shop, day: int, ids: Sequence[str], *, wrong: int = 0) -> None:
         told |= {id_: other[told[id_]] for id_ in ids[::wrong]}
     shop.label(told, BEGIN + (day + 1) * DAY + 2 * HOUR)
     shop.monitor(BEGIN + (day + 1) * DAY + 3 * HOUR)
+
+
+def answer_many(shop: Shop, rows: pa.Table) -> None:
+    """Put the answers to some rows into the lake in the first hour, as a collector would."""
+    pq.write_table(rows, shop.root / "many.parquet")
+    scored = shop.project.sql(
+        "SELECT *, list_extract(list_filter(predicted_bought_probs, p -> p.label), 1).prob AS score"
+        f" FROM ML.PREDICT(MODEL buyers, (SELECT * FROM '{shop.root / 'many.parquet'}'))"
+    ).to_arrow()
+    sent = ", ".join(f"'{name}', {name}" for name in rows.column_names)
+    sql = f"""
+        SELECT 'm' || id AS id, TIMESTAMP '{BEGIN:%Y-%m-%d}' + to_milliseconds(id) AS "at", 'buyers' AS model,
+               1::BIGINT AS version, '' AS digest, 'buyers' AS deployment, 'champion' AS route, 0.0::DOUBLE AS share,
+               id::VARCHAR AS "key", json_object({sent})::VARCHAR AS inputs,
+               (score >= 0.5)::VARCHAR AS prediction, score::DOUBLE AS score,
+               json_object('false', 1 - score, 'true', score)::VARCHAR AS probabilities, 1.0::DOUBLE AS latency_ms,
+               '' AS trace, '' AS principal, 1::BIGINT AS batch
+        FROM tm_scored"""
+    warehouse = shop.project.warehouse
+    with warehouse.session() as session:
+        staged = warehouse.stage(
+            session, sql, {"tm_scored": scored}, table=PREDICTIONS_TABLE, attempt="many", system=True
+        )
+    message = write_taken(Taken(predictions={}, labels={}, batch=1))
+    warehouse.append(staged, run_id="many", step="collect", guard=lambda: None, message=message)
 
 
 def test_quality_is_estimated_before_a_label_is_there_and_is_what_labels_then_show(shop: Shop) -> None:
@@ -76,6 +106,36 @@ def test_a_window_without_enough_answers_says_so(shop: Shop) -> None:
 
     (few,) = estimates(shop, 0)
     assert (few["value"], few["note"]) == (None, "not enough data: fewer than 100 answers")
+
+
+def test_columns_that_the_log_does_not_show_leave_the_scores_alone_and_that_is_said(shop: Shop) -> None:
+    settings = shop.root / "tidemill.toml"
+    hidden = 'omit_columns = ["pages", "seconds"]\nhash_columns = ["country", "device", "id"]\n'
+    settings.write_text(settings.read_text().replace('key = "id"\n', f'key = "id"\n{hidden}'))
+    shop.reopen()
+
+    answer_and_look(shop, 0, shop.visitors(400))
+
+    (loss,) = estimates(shop, 0, test="loss")
+    assert loss["value"] is not None
+    assert loss["note"].endswith("; from scores alone: no column is read beside them")
+
+
+def test_a_window_of_many_answers_is_estimated_from_a_sample_of_them(shop: Shop) -> None:
+    many = shop.project.sql(
+        "SELECT i AS id, hash(i) % 8 AS pages, CASE WHEN i % 9 > 0 THEN 90 + hash(i + 1) % 20 END AS seconds,"
+        " 'NL' AS country, 'desk' AS device FROM range(50000) t(i)"
+    ).to_arrow()
+    answer_many(shop, many)
+    shop.monitor(BEGIN + DAY + HOUR)
+
+    (loss,) = estimates(shop, 0, test="loss")
+    (accuracy,) = estimates(shop, 0, test="value", metric="accuracy")
+    report = shop.project.estimate(EstimateRequest(model="buyers", on=str(shop.root / "many.parquet")))
+    whole = report.metrics["accuracy"]
+    assert (loss["rows"], accuracy["rows"], report.rows) == (50_000, 50_000, 50_000)
+    assert accuracy["value"] != whole["value"]
+    assert accuracy["value"] == pytest.approx(whole["value"], abs=0.01)
 
 
 def test_probabilities_are_held_against_what_came_true(shop: Shop) -> None:

@@ -31,7 +31,7 @@ def estimate(
     dialect: Dialect = "",
     project: ProjectFolder = Path(),
 ) -> None:
-    """Estimate, from the scores alone. It holds as long as rows of one score turn out as the held-out rows did."""
+    """Estimate, from scores and columns. It holds as long as rows like these turn out as the held-out rows did."""
     from tidemill.runner.estimate import EstimateRequest
     from tidemill.runner.rows_of import is_file
 
@@ -56,6 +56,7 @@ def describe(report: EstimateReport) -> str:
     for name, one in report.metrics.items():
         cells.append((name, *(_number(one[figure]) for figure in ("value", "low", "high", "held_out"))))
     lines += ["", *columns_of_text(cells), "", _loss(report), f"check: {report.why}"]
+    lines += [report.alone] if report.alone else []
     return "\n".join(lines)
 
 

@@ -18,7 +18,7 @@ from tidemill.core.errors import TidemillError, TransientError
 
 if TYPE_CHECKING:
     from tidemill.project import Project
-    from tidemill.runner.watch.monitor import Monitored
+    from tidemill.runner.watch.deployment import Monitored
 
 NICENESS = 10
 """Answers come before figures about them."""

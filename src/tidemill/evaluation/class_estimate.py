@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import chi_squared_upper
-from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, two_sided, with_interval
+from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, Variances, two_sided, with_interval
 from tidemill.evaluation.expected import BRIER, ESTIMATED, Rows, brier_losses, expected_metric
 from tidemill.evaluation.judge import judge
 from tidemill.evaluation.smooth import Curve, learn_share, logit
@@ -40,13 +40,14 @@ class ClassifierEstimator:
         *,
         weights: np.ndarray | None = None,
         sides: np.ndarray | None = None,
+        total: int | None = None,
         confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """See `Estimator`."""
         if not len(scores):
             return {}
         calibrated = self._calibrated(scores, weights, sides)
-        found = [_estimated(metric, calibrated, confidence) for metric in ESTIMATED]
+        found = [_estimated(metric, calibrated, confidence, total) for metric in ESTIMATED]
         return {one.metric: one for one in found if one is not None}
 
     def calibrated(self, scores: np.ndarray) -> np.ndarray:
@@ -141,7 +142,7 @@ class _Calibrated:
         return min(1.0, min(found) * len(found))
 
 
-def _estimated(metric: str, calibrated: _Calibrated, confidence: float) -> Estimated | None:
+def _estimated(metric: str, calibrated: _Calibrated, confidence: float, total: int | None = None) -> Estimated | None:
     rows = calibrated.rows
     found = expected_metric(metric, rows)
     if not math.isfinite(found.value):
@@ -149,10 +150,12 @@ def _estimated(metric: str, calibrated: _Calibrated, confidence: float) -> Estim
     middle = (rows.probabilities * found.influence).sum(axis=1)
     square = (rows.probabilities * np.square(found.influence)).sum(axis=1)
     n = rows.count
-    of_labels = float(rows.weights @ np.maximum(square - np.square(middle), 0.0)) / n**2
-    of_rows = float(rows.weights @ np.square(middle)) / n**2
-    of_curves = calibrated.variance_of_curves(found.influence)
-    return with_interval(metric, found.value, of_labels, of_rows, of_curves, rows=n, confidence=confidence)
+    variances = Variances(
+        of_labels=float(rows.weights @ np.maximum(square - np.square(middle), 0.0)) / n**2,
+        of_rows=float(rows.weights @ np.square(middle)) / n**2,
+        of_curves=calibrated.variance_of_curves(found.influence),
+    )
+    return with_interval(metric, found.value, variances, rows=n, total=total or n, confidence=confidence)
 
 
 def realised_metrics(labels: Labels, y: np.ndarray, scores: np.ndarray) -> dict[str, float]:

@@ -69,6 +69,7 @@ class Estimator(Protocol):
         *,
         weights: np.ndarray | None = None,
         sides: np.ndarray | None = None,
+        total: int | None = None,
         confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """Estimate the metrics of rows without labels; one that has no value is left out.
@@ -81,21 +82,51 @@ class Estimator(Protocol):
             How many rows each stands for, where rows of one score were counted.
         sides
             Columns beside the score (`evaluation.sides`), where it was learnt with them.
+        total
+            How many rows the estimate is for, where these are a sample of them.
         """
 
     def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:
         """Compare an estimate with the truth; None where the metric has no value."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Variances:
+    """What makes a metric of some rows uncertain.
+
+    Parameters
+    ----------
+    of_labels
+        Which labels turn up, on these rows.
+    of_rows
+        Which rows came.
+    of_curves
+        How well the held-out rows are known.
+    """
+
+    of_labels: float
+    of_rows: float
+    of_curves: float
+
+
 def with_interval(
-    metric: str, value: float, of_labels: float, of_rows: float, of_curves: float, *, rows: float, confidence: float
+    metric: str, value: float, variances: Variances, *, rows: float, total: float, confidence: float
 ) -> Estimated:
-    """A metric with its interval, from the variances that labels, rows and the calibration give it."""
-    variance = of_labels + of_curves
+    """A metric with its interval.
+
+    Parameters
+    ----------
+    rows
+        How many were looked at.
+    total
+        Of how many the metric is estimated: labels of all of them turn up, and which were looked at is chance.
+    """
+    sampled = min(1.0, rows / total)
+    variance = variances.of_labels * sampled + variances.of_rows * (1.0 - sampled) + variances.of_curves
     if metric in SHARES:
         value = min(1.0, max(0.0, value))
-        worth = value * (1.0 - value) / variance if variance > 0 else rows
-        low, high = wilson(value, worth if worth > 0 else rows, confidence=confidence)
+        worth = value * (1.0 - value) / variance if variance > 0 else total
+        low, high = wilson(value, worth if worth > 0 else total, confidence=confidence)
     else:
         reach = normal_quantile(confidence) * math.sqrt(variance)
         low, high = max(0.0, value - reach), value + reach
@@ -105,7 +136,7 @@ def with_interval(
         low=low,
         high=high,
         error=math.sqrt(variance),
-        error_of_mean=math.sqrt(of_rows + of_curves),
+        error_of_mean=math.sqrt(variances.of_rows + variances.of_curves),
     )
 
 

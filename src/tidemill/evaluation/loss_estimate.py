@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import chi_squared_upper
-from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, two_sided, with_interval
+from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, Variances, two_sided, with_interval
 from tidemill.evaluation.smooth import Curve, learn_size
 
 LOSSES = ("mean_absolute_error", "mean_squared_error", "mean_squared_log_error")
@@ -49,6 +49,7 @@ class RegressorEstimator:
         *,
         weights: np.ndarray | None = None,
         sides: np.ndarray | None = None,
+        total: int | None = None,
         confidence: float = 0.95,
     ) -> dict[str, Estimated]:
         """See `Estimator`."""
@@ -56,25 +57,26 @@ class RegressorEstimator:
             return {}
         scores = scores.astype(np.float64)
         count = np.ones(len(scores)) if weights is None else weights.astype(np.float64)
-        return {metric: self._one(metric, scores, count, sides, confidence) for metric in self.curves}
+        found = {metric: self._one(metric, scores, count, sides) for metric in self.curves}
+        rows = float(count.sum())
+        return {
+            metric: with_interval(metric, value, variances, rows=rows, total=total or rows, confidence=confidence)
+            for metric, (value, variances) in found.items()
+        }
 
     def _one(
-        self, metric: str, scores: np.ndarray, weights: np.ndarray, sides: np.ndarray | None, confidence: float
-    ) -> Estimated:
+        self, metric: str, scores: np.ndarray, weights: np.ndarray, sides: np.ndarray | None
+    ) -> tuple[float, Variances]:
         curve, spread = self.curves[metric]
         columns = curve.columns(scores, sides)
         mean = curve.mean(scores, columns)
         n = float(weights.sum())
         value = float(weights @ mean) / n
         gradient = columns.T @ (weights * mean) / n
-        return with_interval(
-            metric,
-            value,
-            float(weights @ np.square(mean)) * spread / n**2,
-            float(weights @ np.square(mean - value)) / n**2,
-            float(gradient @ curve.covariance @ gradient),
-            rows=n,
-            confidence=confidence,
+        return value, Variances(
+            of_labels=float(weights @ np.square(mean)) * spread / n**2,
+            of_rows=float(weights @ np.square(mean - value)) / n**2,
+            of_curves=float(gradient @ curve.covariance @ gradient),
         )
 
     def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:

@@ -39,8 +39,9 @@ class Side:
     def columns(self, values: pa.ChunkedArray) -> np.ndarray:
         """Columns of numbers for some rows."""
         if self.knots is None:
-            found = _texts(values)
-            return np.column_stack([(found == text).astype(np.float64) for text in self.texts])
+            texts, places = _texts(values)
+            at = {text: place for place, text in enumerate(texts)}
+            return np.column_stack([(places == at.get(text, -1)).astype(np.float64) for text in self.texts])
         number = _numbers(values)
         return spline_columns(np.where(np.isfinite(number), number, self.middle), self.knots)
 
@@ -96,10 +97,9 @@ def _side(name: str, values: pa.ChunkedArray) -> Side | None:
         bends = len(knots) == len(KNOTS) and len(np.unique(number[:1_000])) > 5
         return Side(name=name, knots=knots if bends else np.empty(0), middle=float(np.median(number)))
     if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_boolean(kind):
-        texts, counts = np.unique(_texts(values), return_counts=True)
-        most = [str(texts[place]) for place in np.argsort(-counts, kind="stable")[:MOST_VALUES]]
-        often = dict(zip(texts.tolist(), counts.tolist(), strict=True))
-        kept = tuple(text for text in most if LEAST_ROWS <= often[text] < len(values))
+        texts, places = _texts(values)
+        often = sorted(zip(np.bincount(places, minlength=len(texts)).tolist(), texts, strict=True), key=_most_first)
+        kept = tuple(text for rows, text in often[:MOST_VALUES] if LEAST_ROWS <= rows < len(values))
         return Side(name=name, texts=kept) if kept else None
     return None
 
@@ -111,5 +111,17 @@ def _numbers(values: pa.ChunkedArray) -> np.ndarray:
     return found
 
 
-def _texts(values: pa.ChunkedArray) -> np.ndarray:
-    return np.array([str(one) for one in values.to_pylist()])
+def _texts(values: pa.ChunkedArray) -> tuple[list[str], np.ndarray]:
+    """The texts of a column, a missing one as None reads, and which of them each row has.
+
+    Truth values are written as JSON has them: the log of a deployment holds them so.
+    """
+    import pyarrow as pa
+
+    coded = values.cast(pa.string()).fill_null("None").combine_chunks().dictionary_encode()
+    return coded.dictionary.to_pylist(), coded.indices.to_numpy()
+
+
+def _most_first(one: tuple[int, str]) -> tuple[int, str]:
+    rows, text = one
+    return -rows, text

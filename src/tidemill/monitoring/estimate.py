@@ -45,6 +45,8 @@ class Expectation:
         The metric on the held-out rows.
     rows
         How many there are.
+    note
+        What people should know of the estimator.
     """
 
     metric: str
@@ -52,6 +54,7 @@ class Expectation:
     value: float
     variance: float
     rows: int
+    note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -75,27 +78,46 @@ class Believed:
         return self.p_value is not None and self.p_value < CHECK_LEVEL
 
 
-def learn_expectation(
-    labels: Labels, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None
-) -> Expectation | str:
-    """Learn from held-out rows; where they do not suffice, why.
-
-    Parameters
-    ----------
-    y, scores
-        As `evaluation.judge.judge` takes them.
-    """
+def too_few(labels: Labels, y: np.ndarray) -> str:
+    """Why there are not held-out rows enough to estimate anything; '' where there are."""
     if len(y) < LEAST_HELD:
         return f"not enough data: {len(y):,} rows were held out, {LEAST_HELD:,} are needed"
     if labels.classes:
         rarest = int(np.bincount(y.astype(np.int64), minlength=len(labels.classes)).min())
         if rarest < LEAST_OF_CLASS:
             return f"not enough data: a class has {rarest} of the held-out rows, {LEAST_OF_CLASS} are needed"
-    estimator = learn_estimator(labels, y, scores, sides=sides)
+    return ""
+
+
+def learn_expectation(
+    labels: Labels,
+    y: np.ndarray,
+    scores: np.ndarray,
+    *,
+    metric: str,
+    estimator: Estimator | None = None,
+    note: str = "",
+) -> Expectation | str:
+    """What held-out rows lead to expect of a metric; where they do not suffice, why.
+
+    Parameters
+    ----------
+    y, scores
+        As `evaluation.judge.judge` takes them.
+    estimator
+        Learnt from these rows; without it one is learnt from the scores alone.
+    note
+        What people should know of the estimator.
+    """
+    if few := too_few(labels, y):
+        return few
+    estimator = estimator or learn_estimator(labels, y, scores)
     if metric not in estimator.metrics():
         return f"{metric} cannot be estimated without labels; {', '.join(estimator.metrics())} can"
     then = influence(metric, labels, y, scores)
-    return Expectation(metric=metric, estimator=estimator, value=then.value, variance=then.variance, rows=len(y))
+    return Expectation(
+        metric=metric, estimator=estimator, value=then.value, variance=then.variance, rows=len(y), note=note
+    )
 
 
 def measure_estimate(
@@ -104,6 +126,7 @@ def measure_estimate(
     *,
     weights: np.ndarray | None = None,
     sides: np.ndarray | None = None,
+    total: int | None = None,
     believed: Believed,
     margin: float,
     least: int,
@@ -119,6 +142,8 @@ def measure_estimate(
         How many rows each stands for, where rows of one score were counted.
     sides
         Columns beside the score, where held-out rows were learnt from with them.
+    total
+        How many rows the window has, where these are a sample of them.
     believed
         The newest check.
     margin
@@ -128,9 +153,10 @@ def measure_estimate(
     base
         What all figures share: version, slice; its subject is the judged metric.
     """
-    rows = round(float(weights.sum())) if weights is not None else len(scores)
+    looked_at = round(float(weights.sum())) if weights is not None else len(scores)
+    rows = looked_at if total is None else total
     base = replace(base, family="estimate", rows=rows)
-    if not rows:
+    if not looked_at:
         return
     judged = replace(base, test="loss", limit=margin)
     if isinstance(expected, str):
@@ -143,14 +169,15 @@ def measure_estimate(
     if rows < least:
         yield replace(judged, value=None, note=f"not enough data: fewer than {least:,} answers")
         return
-    found = expected.estimator.estimate(scores, weights=weights, sides=sides, confidence=CONFIDENCE)
+    found = expected.estimator.estimate(scores, weights=weights, sides=sides, total=total, confidence=CONFIDENCE)
+    note = "; ".join(filter(None, [believed.note, expected.note]))
     for one in found.values():
         yield replace(
             base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high,
-            note=believed.note,
+            note=note,
         )  # fmt: skip
     if expected.metric in found:
-        yield loss(expected, found[expected.metric], base=replace(judged, note=believed.note))
+        yield loss(expected, found[expected.metric], base=replace(judged, note=note))
     else:
         yield replace(judged, value=None, note=f"{expected.metric} has no value on these rows")
 

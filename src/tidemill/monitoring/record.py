@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -16,7 +15,8 @@ from tidemill.core.names import name_key
 from tidemill.monitoring import words
 from tidemill.monitoring.alert import NOBODY, Alert, Contact, Transition
 from tidemill.monitoring.budget import AT_ONCE, Policy
-from tidemill.monitoring.decide import Decision, decide, keep_windows
+from tidemill.monitoring.decide import decide
+from tidemill.monitoring.history import History, load_history
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.verdict import ONE_SIDED, Key, Verdict
 from tidemill.warehouse.control import alerts as kept
@@ -37,11 +37,18 @@ def record(
     sinks: Mapping[str, SinkSettings],
     clock: Clock,
     contact: Contact = NOBODY,
+    history: History | None = None,
 ) -> list[Transition]:
     """Decide on a window and write down what came of it.
 
     The same figures of the same window again change nothing but the time of writing. Two processes that look at a
     window at once do it one after the other.
+
+    Parameters
+    ----------
+    history
+        What was judged before, where the caller has it: it is brought up to date. Nobody else may have judged since
+        it was read.
 
     Returns
     -------
@@ -50,15 +57,15 @@ def record(
     """
     given = list(measurements)
     with writing(db) as tx:
-        past = _past(tx, deployment)
+        history = history or load_history(tx, deployment)
         since = window.end - policy.cool_down
         rows = {row.number: row for row in kept.list_alerts(tx, deployment=deployment, since=since)}
         alerts = [_alert(row) for row in rows.values()]
-        decision = decide(given, window, past, alerts, policy, floors=floors(tx, deployment))
-        _keep(tx, deployment, window, decision, past, policy)
-        charted = {**past, **{one.key: [one, *_others(past, one)] for one in decision.verdicts}}
+        decision = decide(given, window, history.series, alerts, policy, floors=floors(tx, deployment))
+        history.keep(tx, window, decision.verdicts, policy)
         return [
-            _write(tx, deployment, window, one, rows, charted, sinks, clock, contact) for one in decision.transitions
+            _write(tx, deployment, window, one, rows, history.series, sinks, clock, contact)
+            for one in decision.transitions
         ]
 
 
@@ -78,29 +85,6 @@ def floors(tx: Database | Tx, deployment: str) -> dict[Key, float]:
         if useless:
             found[key] = max(useless)
     return found
-
-
-def _past(tx: Tx, deployment: str) -> dict[Key, list[Verdict]]:
-    past: dict[Key, list[Verdict]] = {}
-    for _, text in kept.load_verdicts(tx, deployment):
-        for one in msgspec.json.decode(text, type=list[Verdict]):
-            past.setdefault(one.key, []).append(one)
-    return past
-
-
-def _keep(
-    tx: Tx, deployment: str, window: Window, decision: Decision, past: Mapping[Key, Sequence[Verdict]], policy: Policy
-) -> None:
-    """Keep the verdicts; what an earlier call said of other figures of the same window stays."""
-    families: dict[str, list[Verdict]] = {}
-    new = {one.key for one in decision.verdicts}
-    before = [one for series in past.values() for one in series if one.window == window and one.key not in new]
-    for one in itertools.chain(decision.verdicts, before):
-        families.setdefault(one.key.family, []).append(one)
-    touched = {one.key.family for one in decision.verdicts}
-    texts = {name: msgspec.json.encode(families[name]).decode() for name in touched}
-    kept.save_verdicts(tx, deployment, (window.start, window.end), texts)
-    kept.forget_verdicts(tx, deployment, touched, keep=keep_windows(policy, window))
 
 
 def _write(
@@ -245,10 +229,6 @@ def _alert(row: AlertRow) -> Alert:
         resolved=row.resolved_at,
         reopened=row.reopened,
     )
-
-
-def _others(past: Mapping[Key, Sequence[Verdict]], now: Verdict) -> list[Verdict]:
-    return [one for one in past.get(now.key, ()) if one.window != now.window]
 
 
 def _chart(transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tidemill.monitoring.deliver import Passed
     from tidemill.monitoring.verdict import Key
     from tidemill.runner.retrain.carry_out import Retrained
-    from tidemill.runner.watch.monitor import Monitored
+    from tidemill.runner.watch.deployment import Monitored
     from tidemill.warehouse.control.alerts import AlertEvent, AlertRow
     from tidemill.warehouse.control.deliveries import SinkState
     from tidemill.warehouse.control.retrain import RetrainRequest

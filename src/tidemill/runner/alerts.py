@@ -7,17 +7,19 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import NotFoundError
-from tidemill.core.names import did_you_mean, name_key
-from tidemill.core.sections import DeploymentSettings, one_deployment
+from tidemill.core.names import did_you_mean
 from tidemill.monitoring.alert import Contact
 from tidemill.monitoring.budget import Policy
 from tidemill.monitoring.deliver import Passed, deliver
 from tidemill.monitoring.record import record
+from tidemill.runner.deploy import deployment_of
 from tidemill.warehouse.control.connection import to_json
 from tidemill.warehouse.control.deliveries import add_deliveries
 
 if TYPE_CHECKING:
+    from tidemill.core.sections import DeploymentSettings
     from tidemill.monitoring.alert import Transition
+    from tidemill.monitoring.history import History
     from tidemill.monitoring.measurement import Measurement, Window
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.control.connection import Tx
@@ -30,6 +32,7 @@ def record_alerts(
     measurements: Iterable[Measurement],
     *,
     tx: Tx | None = None,
+    history: History | None = None,
 ) -> list[Transition]:
     """Decide what the figures of a window mean, and write it down: call it once they are stored.
 
@@ -45,23 +48,30 @@ def record_alerts(
         to agree.
     tx
         A transaction to take part in; else one is made.
+    history
+        What was judged before, where the caller has it (`monitoring.record.record`).
 
     Returns
     -------
     list[Transition]
         What happened to alerts, those that only go on too; ``alert.id`` is the number of ``tidemill.alerts``.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such deployment.
     """
-    settings = stations.settings
-    watched = _deployment(settings.deployments, deployment)
+    settings = deployment_of(stations, deployment)
     return record(
         stations.db if tx is None else tx,
-        deployment,
+        settings.name,
         window,
         measurements,
-        policy=policy_of(watched),
-        sinks=settings.alerts,
+        policy=policy_of(settings),
+        sinks=stations.settings.alerts,
         clock=stations.clock,
-        contact=Contact(owner=watched.monitor.owner, runbook=watched.monitor.runbook),
+        contact=Contact(owner=settings.monitor.owner, runbook=settings.monitor.runbook),
+        history=history,
     )
 
 
@@ -128,8 +138,3 @@ def send_test(stations: Stations, sink: str) -> None:
         add_deliveries(
             tx, alert=None, happening="test", message=to_json(told), sinks={sink: stations.clock.new_id()}, now=now
         )
-
-
-def _deployment(known: Mapping[str, DeploymentSettings], name: str) -> DeploymentSettings:
-    found = next((one for other, one in known.items() if name_key(other) == name_key(name)), None)
-    return found or one_deployment(name, {})

@@ -9,29 +9,26 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.errors import SettingsError, StateError
+from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean, quote_name
 from tidemill.evaluation.calibration import Calibration, calibration_of
 from tidemill.evaluation.estimated import MOST_CHECKED
 from tidemill.evaluation.judge import metric_names
-from tidemill.evaluation.sides import Sides, learn_sides
-from tidemill.monitoring.estimate import Believed, Expectation, learn_expectation, measure_check, measure_estimate
+from tidemill.evaluation.sides import Sides
+from tidemill.monitoring.estimate import Believed, measure_check, measure_estimate
 from tidemill.monitoring.measurement import Measurement
 from tidemill.registry.aliases import resolve
 from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
+from tidemill.runner.expecting import Learnt, learn_expected
 from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.functions.scoring import feature_source, judged_rows, scored_batches
-from tidemill.runner.held_out import held_out_rows
-from tidemill.runner.judging import judged_table
 from tidemill.runner.rows_of import named_rows
-from tidemill.runner.watch.estimate import expectation_of
 from tidemill.serving.gates.case import default_metric
 
 if TYPE_CHECKING:
     from tidemill.registry.versions import LoadedModel
     from tidemill.runner.stations import Stations
-    from tidemill.warehouse.control.models import ModelVersion
 
 Listener = Callable[[str], None]
 LEAST_ROWS = 100
@@ -85,7 +82,9 @@ class EstimateReport:
     rows, of_rows
         How many rows were looked at, and how many there are.
     columns
-        What was read beside the score; none where the held-out rows cannot be read again.
+        What was read beside the score.
+    alone
+        Why nothing was; '' where columns were.
     reliability
         What the version said of its held-out rows and what came true; None for regressors.
     """
@@ -97,6 +96,7 @@ class EstimateReport:
     of_rows: int
     held_rows: int
     columns: tuple[str, ...]
+    alone: str
     metric: str
     state: str
     why: str
@@ -109,7 +109,7 @@ class EstimateReport:
         """Plain data."""
         found = {
             name: getattr(self, name)
-            for name in ("model", "version", "on", "rows", "of_rows", "held_rows", "columns", "metric")
+            for name in ("model", "version", "on", "rows", "of_rows", "held_rows", "columns", "alone", "metric")
         }
         return {
             **found,
@@ -147,8 +147,7 @@ def estimate(stations: Stations, request: EstimateRequest, *, listen: Listener =
             hint=did_you_mean(metric, names) or f"known: {', '.join(names)}",
         )
     listen("scoring the held-out rows")
-    learnt = _learnt(stations, version, model, metric)
-    expected = learnt.expected
+    learnt = learn_expected(stations, model, metric, _columns(facts))
     base = Measurement(family="estimate", subject=metric, test="", value=None, version=model.version)
     believed, check = Believed(note="not checked: give rows with labels to check it by"), None
     if request.check:
@@ -162,18 +161,24 @@ def estimate(stations: Stations, request: EstimateRequest, *, listen: Listener =
     scored = _scores(stations, model, request, learnt.sides)
     found = list(
         measure_estimate(
-            expected, scored.scores, sides=scored.sides, believed=believed, margin=MARGIN, least=LEAST_ROWS, base=base
+            learnt.expected,
+            scored.scores,
+            sides=scored.sides,
+            believed=believed,
+            margin=MARGIN,
+            least=LEAST_ROWS,
+            base=base,
         )
     )
-    return _report(facts, request, metric, learnt, found, check, scored)
+    return _report(facts, request, metric, learnt, found, believed, check, scored)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Learnt:
-    """What held-out rows lead to expect, and the columns beside the score that it reads."""
-
-    expected: Expectation | str
-    sides: Sides | None = None
+def _columns(facts: ModelFacts) -> list[str]:
+    """The raw columns to read beside the score."""
+    if facts.plan.transforms:
+        # A column of TRANSFORM may have the name of a raw one: one pass cannot read both beside the scores.
+        return []
+    return [str(one["name"]) for one in facts.manifest["inputs"]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -185,32 +190,13 @@ class _Scored:
     total: int
 
 
-def _learnt(stations: Stations, version: ModelVersion, model: LoadedModel, metric: str) -> _Learnt:
-    """From scores and columns; from scores alone with a TRANSFORM, or where held-out rows cannot be read again."""
-    facts = ModelFacts(model)
-    if not facts.manifest["rows_eval"] or facts.plan.transforms:
-        # A column of TRANSFORM may have the name of a raw one: one pass cannot read both beside the scores.
-        return _Learnt(expected=expectation_of(facts, metric))
-    try:
-        held = held_out_rows(stations, version)
-    except StateError:
-        return _Learnt(expected=expectation_of(facts, metric))
-    inputs = {str(one["name"]).casefold() for one in facts.manifest["inputs"]}
-    rows = held.table.select([name for name in held.features if name.casefold() in inputs])
-    sides = learn_sides(rows)
-    if sides is None:
-        return _Learnt(expected=expectation_of(facts, metric))
-    y, scores = judged_table(stations, model, held.table)
-    expected = learn_expectation(facts.labels, y, scores, metric=metric, sides=sides.columns(rows))
-    return _Learnt(expected=expected, sides=sides)
-
-
 def _report(
     facts: ModelFacts,
     request: EstimateRequest,
     metric: str,
-    learnt: _Learnt,
+    learnt: Learnt,
     found: list[Measurement],
+    believed: Believed,
     check: Measurement | None,
     scored: _Scored,
 ) -> EstimateReport:
@@ -228,9 +214,10 @@ def _report(
         of_rows=scored.total,
         held_rows=0 if isinstance(learnt.expected, str) else learnt.expected.rows,
         columns=tuple(learnt.sides.names) if learnt.sides else (),
+        alone="" if isinstance(learnt.expected, str) else learnt.expected.note,
         metric=metric,
         state=state,
-        why=note.removeprefix(f"{state}: "),
+        why=believed.note if estimated else note.removeprefix(f"{state}: "),
         metrics={
             one.subject: {"value": one.value, "low": one.low, "high": one.high, "held_out": held.get(one.subject)}
             for one in found
@@ -243,7 +230,7 @@ def _report(
 
 
 def _checked(
-    stations: Stations, model: LoadedModel, request: EstimateRequest, learnt: _Learnt, base: Measurement
+    stations: Stations, model: LoadedModel, request: EstimateRequest, learnt: Learnt, base: Measurement
 ) -> Measurement | None:
     facts = ModelFacts(model)
     label = quote_name(facts.labels.column)

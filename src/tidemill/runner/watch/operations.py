@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from tidemill.monitoring.measurement import Measurement, Window
@@ -17,8 +17,9 @@ from tidemill.monitoring.operations import (
 from tidemill.monitoring.verdict import RECENT
 from tidemill.monitoring.windows import period_before
 from tidemill.runner.alerts import policy_of
+from tidemill.serving.counters import requests_of, totals_in
 from tidemill.warehouse.control.models import get_version
-from tidemill.warehouse.control.monitoring import load_windows, samples_over
+from tidemill.warehouse.control.monitoring import CounterSample, load_windows, samples_over, save_sample
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
@@ -26,6 +27,14 @@ if TYPE_CHECKING:
     from tidemill.runner.watch.facts import Facts
 
 _DAY = timedelta(days=1)
+
+
+def sample_counters(stations: Stations, deployment: str, now: datetime) -> None:
+    """Write down what the servers on this machine counted until now."""
+    folder = stations.store.root.parent / "serve" / "counters"
+    requests, failed = requests_of(totals_in(folder), deployment)
+    if requests:
+        save_sample(stations.db, deployment, CounterSample(at=now, requests=requests, failed=failed))
 
 
 def measure_operations(

@@ -36,12 +36,19 @@ MOST_SLICES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """The labelled answers of one version in a window."""
+    """The labelled answers of one version in a window.
+
+    Parameters
+    ----------
+    sent
+        What callers sent, as the log's JSON; NULL but for a sample, where it was asked for.
+    """
 
     answers: int = 0
     labelled: int = 0
     scored: Scored = field(default_factory=lambda: Scored(y=np.empty(0), scores=np.empty(0)))
     slices: dict[str, np.ndarray] = field(default_factory=dict)
+    sent: pa.ChunkedArray | None = None
 
     def doubt(self, labels: Labels) -> str:
         """Why labels that came say nothing of the others; '' where they do. Often one class is told, or told first."""
@@ -117,7 +124,13 @@ def _slices(found: Outcomes, least: int) -> Iterator[tuple[str, np.ndarray]]:
 
 
 def read_outcomes(
-    session: Session, settings: DeploymentSettings, window: Window, model: LoadedModel, *, slices: Sequence[str]
+    session: Session,
+    settings: DeploymentSettings,
+    window: Window,
+    model: LoadedModel,
+    *,
+    slices: Sequence[str],
+    most_sent: int = 0,
 ) -> Outcomes:
     """The labelled answers of a version in a window.
 
@@ -125,6 +138,8 @@ def read_outcomes(
     ----------
     slices
         Columns among what callers sent.
+    most_sent
+        Of about how many answers to keep all that callers sent.
     """
     facts = ModelFacts(model)
     classes = [text_of(one) for one in facts.labels.classes]
@@ -137,6 +152,9 @@ def read_outcomes(
     step = -(-labelled // MOST_ROWS)
     thinned = f" AND hash(id) % {step} = 0" if step > 1 else ""
     sent = [f"json_extract_string(inputs, {quote_text(_path(column))}) AS s{n}" for n, column in enumerate(slices)]
+    if most_sent:
+        every = step * -(-min(labelled, MOST_ROWS) // most_sent)
+        sent.append(f"CASE WHEN hash(id) % {every} = 0 THEN inputs END AS sent")
     items = ", ".join([*_label_and_scores(classes), *sent])
     rows = session.query(f"SELECT * FROM (SELECT {items} {ours} AND label IS NOT NULL{thinned}) WHERE y IS NOT NULL")
     return _outcomes(rows.read_all(), answers, labelled, classes, slices)
@@ -174,6 +192,7 @@ def _outcomes(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str
             column: np.array([str(one) for one in rows.column(f"s{n}").to_pylist()], dtype=object)[known]
             for n, column in enumerate(slices)
         },
+        sent=rows.column("sent").filter(known) if "sent" in rows.column_names else None,
     )
 
 

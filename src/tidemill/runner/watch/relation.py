@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -58,17 +58,12 @@ def during(window: Window) -> str:
     return f'"at" >= {moment(window.start)} AND "at" < {moment(window.end)}'
 
 
-def answers_table(session: Session, deployment: str, window: Window, inputs: list[Input]) -> Table:
+def answers_table(session: Session, deployment: str, window: Window, inputs: Sequence[Input]) -> Table:
     """What a deployment was sent, and answered, in a window, unpacked and kept for this session."""
     routes = ", ".join(map(quote_text, ANSWERED))
-
-    # Times are read as text and cast: a text that is none is a missing value, not the end of the query.
-    structure = {one.name: "VARCHAR" if one.type == "TIMESTAMP" else one.type for one in inputs}
-    items = [_item(one) for one in inputs]
-    items += [f"prediction AS {PREDICTION}", f"score AS {SCORE}"]
-    parsed = f", from_json(inputs, {quote_text(json.dumps(structure))}) AS tm_sent" if inputs else ""
+    items = [*sent_columns(inputs), f"prediction AS {PREDICTION}", f"score AS {SCORE}"]
     relation = session.materialise(
-        f"SELECT {', '.join(items)} FROM (SELECT prediction, score{parsed} FROM tidemill.predictions"
+        f"SELECT {', '.join(items)} FROM (SELECT prediction, score{sent_item(inputs)} FROM tidemill.predictions"
         f" WHERE deployment = {quote_text(deployment)} AND route IN ({routes}) AND {during(window)})"
     )
     ((rows,),) = session.fetch(f"SELECT count(*) FROM {relation}")
@@ -78,6 +73,18 @@ def answers_table(session: Session, deployment: str, window: Window, inputs: lis
         Column(name=SCORE, type="DOUBLE", kind="number"),
     ]
     return Table(session=session, relation=relation, rows=rows, columns=tuple(columns))
+
+
+def sent_item(inputs: Sequence[Input]) -> str:
+    """What callers sent, unpacked from the log's JSON once for all columns: an item of a SELECT, after a comma."""
+    # Times are read as text and cast: a text that is none is a missing value, not the end of the query.
+    structure = {one.name: "VARCHAR" if one.type == "TIMESTAMP" else one.type for one in inputs}
+    return f", from_json(inputs, {quote_text(json.dumps(structure))}) AS tm_sent" if inputs else ""
+
+
+def sent_columns(inputs: Sequence[Input]) -> list[str]:
+    """The columns of what `sent_item` unpacked."""
+    return [_item(one) for one in inputs]
 
 
 def _item(one: Input) -> str:
