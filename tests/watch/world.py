@@ -81,6 +81,13 @@ class Shop:
                 log.append(encode(_record(id_, moment, inputs, score, version, changes)))
         return ids
 
+    def shadow(self, ids: Sequence[str], rows: Sequence[Mapping[str, Any]], at: datetime, *, version: int) -> None:
+        """Log what a version said in the shadow to requests that were answered."""
+        with closing(LogWriter(self.root / ".tidemill" / "spool", worker="w2", clock=Clock())) as log:
+            for id_, row, score in zip(ids, rows, self._scores(rows), strict=True):
+                inputs = {name: value for name, value in row.items() if name != "bought"}
+                log.append(encode(_record(f"{id_}-shadow", at, inputs, score, version, {"route": "shadow"})))
+
     def label(self, labels: Mapping[str, str], at: datetime) -> None:
         """Tell what came true, by the ids of answers."""
         rows = [LabelRow(id=id_, label=label) for id_, label in labels.items()]

@@ -19,6 +19,7 @@ from tidemill.core.errors import TidemillError, TransientError
 if TYPE_CHECKING:
     from tidemill.project import Project
     from tidemill.runner.watch.deployment import Monitored
+    from tidemill.runner.watch.others import OtherVersion
 
 NICENESS = 10
 """Answers come before figures about them."""
@@ -89,8 +90,18 @@ def _lines(one: Monitored) -> list[str]:
         lines.append(f"{one.deployment}: {count(len(one.labelled), 'window')} got labels")
     if not lines and one.error is None:
         lines.append(f"{one.deployment}: no window is over that was not measured")
+    lines += [f"  {_other(it)}" for it in one.others]
     lines += [f"  alert {it.alert.id} {it.happening}: {it.alert.cause} ({it.alert.severity})" for it in one.happened]
     return [*lines, *(f"  {note}" for note in one.notes)]
+
+
+def _other(one: OtherVersion) -> str:
+    """How a version beside the main one did in a window."""
+    shown = "no value" if one.value is None else f"{one.value:.4g}"
+    between = "" if one.low is None or one.high is None else f" ({one.low:.4g} to {one.high:.4g})"
+    shadow = f", {one.shadow:,} in the shadow" if one.shadow else ""
+    about = f"{one.window.start:%Y-%m-%d %H:%M}, version {one.version} beside the main one"
+    return f"{about}: {one.metric} {shown}{between} on {count(one.labelled, 'labelled answer')}{shadow}"
 
 
 def _say(word: str, facts: dict[str, object], *, as_json: bool) -> None:

@@ -23,6 +23,7 @@ from tidemill.runner.watch.book import Book
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
 from tidemill.runner.watch.operations import measure_operations, sample_counters
+from tidemill.runner.watch.others import OtherVersion, measure_others
 from tidemill.runner.watch.quality import read_outcomes
 from tidemill.runner.watch.versions import Versions
 from tidemill.serving.labels.affected import affected
@@ -63,6 +64,8 @@ class Monitored:
         Windows whose quality was measured because labels had come.
     happened
         Alerts that opened, widened, came back or were resolved.
+    others
+        In the windows that labels came for, how versions beside the main one did.
     """
 
     deployment: str
@@ -73,6 +76,7 @@ class Monitored:
     seconds: float = 0.0
     notes: tuple[str, ...] = ()
     happened: tuple[Transition, ...] = ()
+    others: tuple[OtherVersion, ...] = ()
     error: TidemillError | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -85,6 +89,7 @@ class Monitored:
             "answers": self.rows,
             "seconds": round(self.seconds, 3),
             "alerts": [{"id": one.alert.id, "cause": one.alert.cause, "what": one.happening} for one in self.happened],
+            "versions": [one.as_json() for one in self.others],
             "notes": list(self.notes),
             "error": None if self.error is None else self.error.as_json(),
         }
@@ -101,6 +106,7 @@ class Pass:
     book: Book
     versions: Versions
     measured: set[Window] = field(default_factory=set)
+    others: list[OtherVersion] = field(default_factory=list)
     errors: list[TidemillError] = field(default_factory=list)
 
     @classmethod
@@ -139,6 +145,7 @@ class Pass:
             rows=rows,
             notes=tuple(dict.fromkeys(self.versions.notes)),
             happened=tuple(one for one in self.book.happened if one.happening != "continuing"),
+            others=tuple(self.others),
             error=self.errors[0] if self.errors else None,
         )
 
@@ -248,9 +255,21 @@ class Pass:
         if len(found.scored) and estimating is not None:
             with self._apart("how far estimates are to be believed"):
                 measurements += estimating.check(session, found)
+        others: list[OtherVersion] = []
+        with self._apart("the quality of other versions"):
+            others = measure_others(
+                session,
+                self.settings,
+                window,
+                row.version,
+                judging=self.versions.judging,
+                notes=self.versions.notes,
+            )
+        self.others.extend(others)
         judged = self._mature(maturity, row, found.answers, found.labelled)
         known = replace(row, labelled=found.labelled)
-        self.book.write(window, "quality", measurements, also=lambda tx: save_window(tx, self.settings.name, known))
+        figures = [*measurements, *(figure for one in others for figure in one.figures)]
+        self.book.write(window, "quality", figures, also=lambda tx: save_window(tx, self.settings.name, known))
         fault("monitor.measured")
         if judged:
             # A check says whether estimates are to be believed; that quality was lost, quality itself says.

@@ -155,16 +155,17 @@ def read_outcomes(
     if most_sent:
         every = step * -(-min(labelled, MOST_ROWS) // most_sent)
         sent.append(f"CASE WHEN hash(id) % {every} = 0 THEN inputs END AS sent")
-    items = ", ".join([*_label_and_scores(classes), *sent])
+    items = ", ".join([*label_and_scores(classes), *sent])
     rows = session.query(f"SELECT * FROM (SELECT {items} {ours} AND label IS NOT NULL{thinned}) WHERE y IS NOT NULL")
-    return _outcomes(rows.read_all(), answers, labelled, classes, slices)
+    return outcomes_of(rows.read_all(), answers, labelled, classes, slices)
 
 
 def _path(column: str) -> str:
     return f"$.{json.dumps(column, ensure_ascii=False)}"
 
 
-def _label_and_scores(classes: Sequence[str]) -> list[str]:
+def label_and_scores(classes: Sequence[str]) -> list[str]:
+    """The label as y, NULL where it is no class or no number, and the scores as p0, p1, and so on."""
     if not classes:
         return ["TRY_CAST(label AS DOUBLE) AS y", "score AS p0"]
     places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
@@ -178,7 +179,8 @@ def score_columns(classes: Sequence[str]) -> list[str]:
     return [f"{probabilities}.{quote_name(one)} AS p{place}" for place, one in enumerate(classes)]
 
 
-def _outcomes(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str], slices: Sequence[str]) -> Outcomes:
+def outcomes_of(rows: pa.Table, answers: int, labelled: int, classes: Sequence[str], slices: Sequence[str]) -> Outcomes:
+    """Rows with the columns of `label_and_scores`; those without a score are left out."""
     width = max(1, len(classes))
     scores = np.column_stack([numbers(rows.column(f"p{place}")) for place in range(width)])
     known = np.isfinite(scores).all(axis=1)
