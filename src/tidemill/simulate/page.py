@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import groupby
+
 from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Section, Text, plain
 from tidemill.analysis.documents.html import as_html
 from tidemill.monitoring.chart import chart_svg
 from tidemill.simulate.chart import drawn, scores_svg
-from tidemill.simulate.result import Alerted, Simulation
+from tidemill.simulate.result import Alerted, Happened, Simulation
 
 MOST_ROWS = 200
 MOST_CHARTS = 8
@@ -68,11 +71,10 @@ def _scores(found: Simulation) -> tuple[Block, ...]:
 
 
 def _versions(found: Simulation) -> tuple[Block, ...]:
-    rows = tuple(
-        (f"{one.at:%Y-%m-%d %H:%M}", one.action, one.version, plain(_cut(one.why))) for one in found.trail[:MOST_ROWS]
-    )
+    alike = [list(run) for _, run in groupby(found.trail, key=lambda one: (one.action, one.why))]
+    rows = tuple(_run_of(run) for run in alike[:MOST_ROWS])
     blocks: list[Block] = [Grid(columns=("when", "what", "version", "why"), rows=rows)]
-    left = len(found.trail) - len(rows)
+    left = sum(map(len, alike[MOST_ROWS:]))
     if left > 0:
         blocks.append(Text(text=f"{left:,} more stand in the JSON only."))
     refused = [one for one in found.retrained if one.outcome != "done"]
@@ -80,6 +82,15 @@ def _versions(found: Simulation) -> tuple[Block, ...]:
         told = tuple(f"{one.at:%Y-%m-%d}, {one.outcome}: {plain(_cut(one.why, 300))}" for one in refused[:MOST_ROWS])
         blocks.append(Bullets(items=told))
     return tuple(blocks)
+
+
+def _run_of(run: Sequence[Happened]) -> tuple[str, str, int | str | None, str]:
+    """One row for what happened several times in a row: versions that take over each day are hundreds."""
+    first, last = run[0], run[-1]
+    when, which = f"{first.at:%Y-%m-%d %H:%M}", first.version
+    if len(run) > 1:
+        return f"{when} to {last.at:%Y-%m-%d}", first.action, f"{which} to {last.version}", plain(_cut(first.why))
+    return when, first.action, which, plain(_cut(first.why))
 
 
 def _alerts(alerts: tuple[Alerted, ...]) -> tuple[Block, ...]:

@@ -20,6 +20,9 @@ from tidemill.analysis.documents.document import (
     shown,
 )
 
+_WHEN = re.compile(r"\d{4}-\d\d-\d\d")
+_LONGEST_WHEN = 40
+
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 """What a browser lets the page do: show its own styles, and nothing else."""
 
@@ -50,6 +53,7 @@ th,td{padding:.4rem .9rem .4rem 0;vertical-align:top}
 td:first-child{min-width:6rem;overflow-wrap:anywhere}
 td{border-bottom:1px solid var(--line)}
 .number{text-align:right}
+.when{white-space:nowrap}
 ul{padding-left:1.15rem;margin:.5rem 0}
 li{margin:.3rem 0;overflow-wrap:anywhere}
 pre{background:var(--wash);border:1px solid var(--line);border-radius:8px;padding:.8rem 1rem;overflow-x:auto;
@@ -171,8 +175,7 @@ def _paragraph(text: str) -> str:
 
 
 def _grid(grid: Grid) -> str:
-    numbers = [all(_is_number(row[at]) for row in grid.rows) for at in range(len(grid.columns))]
-    kinds = [' class="number"' if number and grid.rows else "" for number in numbers]
+    kinds = [_kind([row[at] for row in grid.rows]) for at in range(len(grid.columns))]
     caption = f"<caption>{escape(grid.caption)}</caption>" if grid.caption else ""
     head = "".join(f"<th{kind}>{escape(name)}</th>" for name, kind in zip(grid.columns, kinds, strict=True))
     rows = "".join(f"<tr>{_cells(row, kinds)}</tr>\n" for row in grid.rows)
@@ -182,6 +185,15 @@ def _grid(grid: Grid) -> str:
 
 def _cells(row: Sequence[Any], kinds: Sequence[str]) -> str:
     return "".join(f"<td{kind}>{_inline(shown(value))}</td>" for value, kind in zip(row, kinds, strict=True))
+
+
+def _kind(values: Sequence[Any]) -> str:
+    """The class of a column's cells: numbers stand to the right, and no date is broken at its hyphens."""
+    if values and all(map(_is_number, values)):
+        return ' class="number"'
+    if any(isinstance(value, str) and _WHEN.match(value) for value in values):
+        return ' class="when"' if max(len(str(value)) for value in values) <= _LONGEST_WHEN else ""
+    return ""
 
 
 def _is_number(value: object) -> bool:

@@ -1,0 +1,52 @@
+"""The page of a simulation: what happened often is told once."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+from tidemill.simulate.page import as_page
+from tidemill.simulate.result import Happened, Simulation
+from tidemill.simulate.scores import Period, Scores
+
+BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
+DAY = timedelta(days=1)
+
+
+def replayed(deployed: list[float], first: list[float], trail: tuple[Happened, ...] = ()) -> Simulation:
+    scores = [{"deployed": one, "no retraining": two} for one, two in zip(deployed, first, strict=True)]
+    periods = tuple(
+        Period(start=BEGIN + number * DAY, end=BEGIN + (number + 1) * DAY, answers=9, labelled=9, version=1, scores=one)
+        for number, one in enumerate(scores)
+    )
+    totals = {name: {"accuracy": value} for name, value in scores[0].items()}
+    return Simulation(
+        deployment="shop",
+        replayed="visits",
+        grows=True,
+        begin=BEGIN,
+        end=BEGIN + len(periods) * DAY,
+        scores=Scores(metric="accuracy", answers=9, labelled=9, totals=totals, periods=periods),
+        refused=0,
+        refusal="",
+        windows=len(periods),
+        planted=(),
+        alerts=(),
+        retrained=(),
+        trail=trail,
+        notes=(),
+        costs={},
+    )
+
+
+def test_versions_that_take_over_day_after_day_are_one_row() -> None:
+    daily = tuple(
+        Happened(at=BEGIN + number * DAY, action="promote", version=number, why="takes over at once")
+        for number in range(1, 901)
+    )
+
+    page = as_page(replayed([0.8], [0.7], daily))
+
+    assert page.count("takes over at once") == 1
+    assert "2026-01-02 00:00 to 2028-06-19" in page
+    assert "1 to 900" in page
+    assert "stand in the JSON only" not in page
