@@ -51,7 +51,7 @@ def scores_svg(found: Simulation) -> str:
     room = (high - low) * 0.06 or 0.01
     frame = _Frame(begin=periods[0].start, end=periods[-1].end, low=low - room, high=high + room)
     parts = [*_grid(frame)]
-    for name, colour in reversed(list(zip(names, COLOURS, strict=True))):
+    for name, colour in reversed(list(zip(names, COLOURS, strict=False))):
         points = " ".join(
             f"{frame.x(one.start + (one.end - one.start) / 2):.1f},{frame.y(one.scores[name]):.1f}" for one in periods
         )
@@ -99,7 +99,7 @@ def _grid(frame: _Frame) -> list[str]:
 
 def _legend(found: Simulation, names: Sequence[str]) -> list[str]:
     parts, x = [], LEFT
-    for name, colour in zip(names, COLOURS, strict=True):
+    for name, colour in zip(names, COLOURS, strict=False):
         total = found.scores.totals[name].get(found.scores.metric)
         text = name if total is None else f"{name} {total:.4g}"
         parts.append(
