@@ -129,6 +129,17 @@ def test_no_answers_at_all_is_a_figure_and_not_health(shop: Shop) -> None:
     assert silent["note"] == "no answers at all"
 
 
+def test_a_fall_of_traffic_in_the_first_season_is_held_against_the_days_before(shop: Shop) -> None:
+    for day, count in enumerate([60, 60, 60, 3]):
+        shop.answer(shop.visitors(count), BEGIN + day * DAY)
+    shop.monitor(BEGIN + 4 * DAY + HOUR)
+
+    fall, errors = performance(shop, family="traffic")[-1], performance(shop, family="errors")
+    assert (fall["value"], fall["limit"], fall["reference"]) == (pytest.approx(0.95), 0.8, "recent")
+    assert (fall["rows"], fall["reference_rows"]) == (3, 60)
+    assert [one["rows"] for one in errors] == [60, 60, 60, 3]
+
+
 def test_quality_is_that_of_the_labels_that_came_computed_independently(shop: Shop) -> None:
     ids = shop.answer(shop.visitors(500), BEGIN)
     told = {id_: shop.truth[id_] for id_ in ids[:400]}
