@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,6 +11,7 @@ import pytest
 from tests.simulate.conftest import A_DAY, DAYS
 
 from tidemill.cli.main import run_command
+from tidemill.cli.simulate_text import describe
 from tidemill.core.errors import NotFoundError, SettingsError, StateError
 from tidemill.project import Project
 from tidemill.simulate.page import as_page
@@ -102,6 +104,23 @@ def test_what_cannot_be_replayed_is_refused_in_words(
 ) -> None:
     with pytest.raises(error, match=told):
         simulate(shop, asked)
+
+
+def test_a_replay_of_which_the_server_refuses_every_row_ends_with_the_reason(shop: Project) -> None:
+    rows = "SELECT seen_at, bought, pages AS sheets, country FROM visits"
+    with pytest.raises(StateError, match="refused every one of 200 rows: .*pages") as error:
+        simulate(shop, Request(deployment="buyers", replay=rows, time="seen_at"))
+    assert "the query of its CREATE MODEL" in error.value.hint
+
+
+def test_many_refused_rows_are_the_first_thing_that_is_said(learnt: Simulation) -> None:
+    some = replace(learnt, refused=100, refusal="row 1 has no pages")
+    many = replace(learnt, refused=1_000, refusal="row 1 has no pages")
+
+    assert not some.many_refused
+    assert "100 rows refused by the server; the first: row 1 has no pages" in describe(some)
+    assert many.many_refused
+    assert describe(many).startswith("the server refused 1,000 of 2,920 rows; the first: row 1 has no pages")
 
 
 def test_the_command_prints_scores_and_writes_a_page(

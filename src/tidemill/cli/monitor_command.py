@@ -14,7 +14,7 @@ from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.stopping import UntilProcessEnds, stop_event
 from tidemill.cli.words import count
-from tidemill.core.errors import TidemillError, TransientError
+from tidemill.core.errors import SettingsError, TidemillError, TransientError
 
 if TYPE_CHECKING:
     from tidemill.project import Project
@@ -56,6 +56,7 @@ def _follow(opened: Project, names: list[str], *, every_s: float, parent: int | 
     with beating(opened.db, "monitor"):
         while not stop.is_set():
             try:
+                _read_again(opened, as_json=as_json)
                 found = opened.monitor(names)
                 _print([one for one in found if one.windows or one.labelled or one.error], as_json=as_json)
                 told = ""
@@ -64,6 +65,15 @@ def _follow(opened: Project, names: list[str], *, every_s: float, parent: int | 
                     told = error.message
                     _trouble(error, as_json=as_json)
             stop.wait(every_s)
+
+
+def _read_again(opened: Project, *, as_json: bool) -> None:
+    """Settings that were edited count from the next look on; while they are wrong, the old ones do."""
+    try:
+        if opened.read_again():
+            print(json.dumps({"settings": "read again"}) if as_json else "tidemill.toml was edited", flush=True)
+    except SettingsError as error:
+        _trouble(error, as_json=as_json, before="the settings as they were are kept: ")
 
 
 def _print(found: list[Monitored], *, as_json: bool) -> None:

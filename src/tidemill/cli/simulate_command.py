@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Annotated
 
+from click.exceptions import Exit
+
 from tidemill.cli.deployments import DeploymentName
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import write_text
@@ -95,12 +97,14 @@ def simulate(
         write_text(as_page(found), html)
     if as_json:
         print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
-        return
-    from tidemill.cli.simulate_text import describe
+    else:
+        from tidemill.cli.simulate_text import describe
 
-    print(describe(found, colour=wants_colour()))
-    if html is not None:
-        print(f"wrote {html}")
+        print(describe(found, colour=wants_colour()))
+        if html is not None:
+            print(f"wrote {html}")
+    if found.many_refused:
+        raise Exit(1)
 
 
 def _speed(text: str) -> float:

@@ -23,7 +23,8 @@ def describe(found: Simulation, *, colour: bool = False) -> str:
         f"{found.deployment}: {count(scores.answers, 'answer')}, {found.begin:%Y-%m-%d} to {found.end:%Y-%m-%d}, "
         f"{scores.labelled:,} of them with a label"
     )
-    lines = [paint(head, "1", when=colour), *_notes(found), "", *_contestants(scores), "", *_periods(scores)]
+    refused = [paint(line, "31", when=colour) for line in _refused(found)] if found.many_refused else []
+    lines = [*refused, paint(head, "1", when=colour), *_notes(found), "", *_contestants(scores), "", *_periods(scores)]
     lines += ["", *_retrained(found), *_trail(found), *_alerts(found.alerts, colour=colour)]
     return "\n".join([*lines, "", _costs(found)])
 
@@ -32,10 +33,16 @@ def _notes(found: Simulation) -> list[str]:
     notes = [f"planted: {', '.join(found.planted)}"] if found.planted else []
     if not found.grows:
         notes.append("the champion answered as it stands: it is not trained from what was replayed")
-    if found.refused:
-        notes.append(f"{count(found.refused, 'row')} not answered; the first: {found.refusal}")
+    if found.refused and not found.many_refused:
+        notes.append(f"{count(found.refused, 'row')} refused by the server; the first: {found.refusal}")
     return [line for note in [*notes, *found.notes] for line in textwrap.wrap(note, WIDTH, initial_indent="  ",
                                                                               subsequent_indent="    ")]  # fmt: skip
+
+
+def _refused(found: Simulation) -> list[str]:
+    rows = found.refused + found.scores.answers
+    said = f"the server refused {found.refused:,} of {count(rows, 'row')}; the first: {found.refusal}"
+    return textwrap.wrap(said, WIDTH, subsequent_indent="  ")
 
 
 def _contestants(scores: Scores) -> list[str]:

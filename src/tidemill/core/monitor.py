@@ -103,7 +103,8 @@ MONITOR: tuple[Entry, ...] = (
         default=0.01,
         low=0,
         high=1,
-        doc="Largest share of requests that fail, or are answered by the fallback.",
+        doc="Largest share of requests that fail or are answered by the fallback, and of those that are refused "
+        "because their rows are none that the model takes.",
     ),
     Entry(
         name="min_traffic",

@@ -129,6 +129,15 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     return make_settings(given, root=root, text=text, environment=environment)
 
 
+def settings_stamp(root: Path) -> tuple[int, int] | None:
+    """What changes when the file of the settings is edited; None where there is none."""
+    try:
+        found = (root / SETTINGS_FILE).stat()
+    except OSError:
+        return None
+    return found.st_mtime_ns, found.st_size
+
+
 def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: Mapping[str, str]) -> Settings:
     """Check plain values against the table and fill in the defaults."""
     known = {setting.name: setting for setting in SETTINGS}

@@ -106,8 +106,8 @@ FAMILIES: tuple[Family, ...] = (
         name="errors",
         table="performance",
         pages=True,
-        doc="Requests that were not answered, or were answered by the fallback.",
-        next_step="look at the server's log",
+        doc="Requests that were not answered, were answered by the fallback, or were refused for their rows.",
+        next_step="look at the server's log; where rows are refused (refused_share), ask the client what it sends",
     ),
     Family(
         name="traffic",

@@ -243,8 +243,17 @@ def _examples(current: Distribution) -> str:
     return f"such as {', '.join(map(repr, current.examples))}" if current.examples else ""
 
 
+def unknown_names(settings: MonitorSettings, names: Iterable[str]) -> list[tuple[str, str]]:
+    """Columns that the settings watch or ignore and the model does not read: the setting and the name of each."""
+    known = {name.casefold() for name in names}
+    given = [("columns", name) for name in settings.columns] + [("ignore", name) for name in settings.ignore]
+    return [(setting, name) for setting, name in given if name.casefold() not in known]
+
+
 def watched(settings: MonitorSettings, names: Iterable[str]) -> list[str]:
-    """The features that the settings watch."""
-    wanted = {name.casefold() for name in settings.columns}
+    """The features that the settings watch; where they name none that there is, all."""
+    names = list(names)
+    known = {name.casefold() for name in names}
+    wanted = {name.casefold() for name in settings.columns} & known
     ignored = {name.casefold() for name in settings.ignore}
     return [name for name in names if name.casefold() not in ignored and (not wanted or name.casefold() in wanted)]

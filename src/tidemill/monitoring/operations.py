@@ -17,6 +17,7 @@ CONFIDENCE = 0.95
 NONE_AT_ALL = 0.001  # less than this share of the usual traffic is none,
 QUIET = 0.1  # which chance must not have made of traffic of this share
 LEAST_LATE = 3  # windows before, fewer of which are not what is usual
+FAILED, REFUSED = "error_share", "refused_share"
 SLOW_SHARE = 0.01  # a 99th percentile is above its limit when more than this share of the answers is
 
 
@@ -43,13 +44,13 @@ def measure_latency(
     )
 
 
-def measure_errors(settings: MonitorSettings, *, requests: int, failed: int) -> Measurement:
-    """The share of requests that were not answered, or answered by the fallback."""
+def measure_errors(settings: MonitorSettings, *, requests: int, failed: int, subject: str = FAILED) -> Measurement:
+    """The share of requests that were not answered, or answered by the fallback; or of those refused for their rows."""
     share = failed / requests if requests else None
     low, high = (None, None) if share is None else wilson(share, requests, confidence=CONFIDENCE)
     return Measurement(
         family="errors",
-        subject="error_share",
+        subject=subject,
         test="share",
         reference="limit",
         value=share,
@@ -77,6 +78,14 @@ def counted_in(window: Window, samples: Sequence[CounterSample]) -> tuple[int, i
         sum(_share(window, (a.at, a.requests), (b.at, b.requests)) for a, b in pairs),
         sum(_share(window, (a.at, a.failed), (b.at, b.failed)) for a, b in pairs),
     )
+
+
+def refused_in(window: Window, samples: Sequence[CounterSample]) -> int | None:
+    """How many requests of a window were refused for their rows; None where that was not counted."""
+    read = [(one.at, one.refused) for one in samples if one.refused is not None]
+    if len(read) < max(2, len(samples)):
+        return None
+    return sum(_share(window, before, after) for before, after in itertools.pairwise(read))
 
 
 def _share(window: Window, before: tuple[datetime, int], after: tuple[datetime, int]) -> int:

@@ -6,7 +6,7 @@ import contextlib
 from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.errors import BusyError, TidemillError
+from tidemill.core.errors import BusyError, SettingsError, TidemillError
 from tidemill.project.opened import Opened
 
 if TYPE_CHECKING:
@@ -42,7 +42,14 @@ class Answers(Opened):
         """Collect until ``stop`` is set."""
         from tidemill.serving.log.follow import follow
 
-        follow(self._log_places(), stop=stop, report=report, before=lambda: self._take_labels(report))
+        def before() -> None:
+            try:
+                self.read_again()
+            except SettingsError as error:
+                report(error)
+            self._take_labels(report)
+
+        follow(self._log_places(), stop=stop, report=report, before=before)
 
     def label(self, request: LabelRequest, *, listen: Callable[[int], None] = lambda _: None) -> LabelReport:
         """Take in labels from a table, a file or a query: each once, and what is none is put aside.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 from tidemill.core.clock import Clock
 from tidemill.core.names import asset_key
-from tidemill.core.settings import Settings
+from tidemill.core.settings import Settings, read_settings, settings_stamp
 from tidemill.warehouse.control.database import Database, open_database, sqlite_url
 
 if TYPE_CHECKING:
@@ -52,6 +52,26 @@ class Opened:
         self.keep = keep or root / KEEP
         """The folder of everything Tidemill keeps for this project."""
         self._given = frozenset(map(asset_key, given))
+        self._stamp = settings_stamp(root)
+
+    def read_again(self) -> bool:
+        """Take over settings that were edited since they were read, for those who stay; whether any were.
+
+        What was opened stays open: connections, threads, memory and the control database are those of the start.
+
+        Raises
+        ------
+        SettingsError
+            They are wrong now: the old ones are kept, and asked for again once the file is edited again.
+        """
+        stamp = settings_stamp(self.root)
+        if stamp == self._stamp:
+            return False
+        self._stamp = stamp
+        self.settings = read_settings(self.root)
+        for name in ("stations", "statements"):
+            self.__dict__.pop(name, None)
+        return True
 
     def close(self) -> None:
         """Close what was opened."""

@@ -18,7 +18,7 @@ from pathlib import Path
 from tidemill.core.clock import Clock
 from tidemill.core.errors import SettingsError, TransientError
 from tidemill.core.schedules import ScheduleSettings
-from tidemill.core.settings import SETTINGS_FILE, Settings, read_settings
+from tidemill.core.settings import Settings, read_settings, settings_stamp
 from tidemill.schedule.perform import Say, note, wanted
 from tidemill.warehouse.control.database import Database
 
@@ -68,7 +68,7 @@ class Timer:
 
     def run(self, stop: threading.Event) -> int:
         """Look until asked to stop; then end what goes on, and say how many had to be killed."""
-        self._file = _stamp(self.root)
+        self._file = settings_stamp(self.root)
         while not stop.is_set():
             try:
                 self.look()
@@ -130,7 +130,7 @@ class Timer:
 
     def _read_again(self) -> None:
         """Settings that were edited count from now on; while they are wrong, the old ones do."""
-        stamp = _stamp(self.root)
+        stamp = settings_stamp(self.root)
         if stamp == self._file:
             return
         self._file = stamp
@@ -160,11 +160,3 @@ class Timer:
                 self.say("died", {"schedule": key, "slot": child.slot, "why": f"killed after {self.drain_s:g} s"})
         self.children.clear()
         return killed
-
-
-def _stamp(root: Path) -> tuple[int, int] | None:
-    try:
-        found = (root / SETTINGS_FILE).stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

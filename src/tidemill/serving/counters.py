@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from bisect import bisect_left
 from collections.abc import Iterable
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -97,12 +98,20 @@ def totals_in(folder: Path) -> Totals:
     return _sum(one for path in folder.glob("*.json") if (one := _read(path)) is not None)
 
 
-def requests_of(totals: Totals, deployment: str) -> tuple[int, int]:
-    """How many requests a deployment had, and how many of them failed by our fault (5xx)."""
+REFUSED = frozenset({HTTPStatus.BAD_REQUEST, HTTPStatus.REQUEST_ENTITY_TOO_LARGE, HTTPStatus.UNPROCESSABLE_ENTITY})
+"""What a client is answered whose rows are none that the model takes."""
+
+
+def requests_of(totals: Totals, deployment: str) -> tuple[int, int, int]:
+    """How many requests a deployment had, how many failed by our fault (5xx), how many were refused for their rows."""
     found = [
         (status, count) for key, count in totals.requests.items() for name, status in [_pair(key)] if name == deployment
     ]
-    return sum(count for _, count in found), sum(count for status, count in found if status >= 500)
+    return (
+        sum(count for _, count in found),
+        sum(count for status, count in found if status >= HTTPStatus.INTERNAL_SERVER_ERROR),
+        sum(count for status, count in found if status in REFUSED),
+    )
 
 
 def _read(path: Path) -> Totals | None:

@@ -89,6 +89,10 @@ class Door:
     def turn(self) -> None:
         """Do what a server does beside answering: the shadow, the rollout, what was deployed."""
         self._ctx.live.turn()
+        self.count()
+
+    def count(self) -> None:
+        """Write down what was asked and how it ended, for the monitor."""
         self._ctx.counters.save(gauges(self._ctx))
 
     async def _post(self, path: str, body: bytes) -> tuple[int, dict[str, Any]]:

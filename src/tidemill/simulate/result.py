@@ -61,6 +61,10 @@ class Alerted:
     chart: Mapping[str, Any]
 
 
+MANY = 0.1
+"""A greater share of refused rows than this is the first thing to be said of a simulation, and no success."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Simulation:
     """A simulation.
@@ -94,6 +98,11 @@ class Simulation:
     trail: tuple[Happened, ...]
     notes: tuple[str, ...]
     costs: Mapping[str, float]
+
+    @property
+    def many_refused(self) -> bool:
+        """Whether so many rows were refused that the rest says little."""
+        return self.refused > MANY * (self.refused + self.scores.answers)
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""

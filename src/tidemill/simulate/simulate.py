@@ -45,6 +45,9 @@ BETWEEN_TURNS = 256
 BEGINNINGS = frozenset({"deploy", "ask for retraining"})
 """Acts of the audit trail that another one follows, or that are told as requests."""
 
+HOPELESS = 200
+"""Rows refused, and none answered: the replay ends there, for it sends something else than the model takes."""
+
 Listener = Callable[[str], None]
 
 
@@ -63,7 +66,7 @@ def simulate(project: Project, request: Request, listen: Listener = lambda _: No
     SettingsError
         What was asked for cannot be done with these rows.
     StateError
-        The deployment has no champion, or the model cannot be trained anew.
+        The deployment has no champion, the model cannot be trained anew, or the server refuses every row.
     """
     began = perf_counter()
     listen("reading the rows")
@@ -158,6 +161,8 @@ class _Replay:
         begin = self.hands.now
         with self.door:
             self.go_on(watch.window, watch.wait)
+        if self.ledger.refused and not self.ledger.answers:
+            raise self.hopeless()
         answers = self.ledger.arrays(self.truths, self.stream.at, self.stream.known)
         labels = Labels(truths=self.truths, at=self.stream.at, known=self.stream.known)
         scores = measure(
@@ -252,7 +257,9 @@ class _Replay:
         status, answer, body = await self.door.predict(sent)
         if status != HTTPStatus.OK or answer["version"] is None:
             self.ledger.refused += 1
-            self.refusal = self.refusal or str(answer.get("error", answer))[:300]
+            self.refusal = self.refusal or _refusal(answer)
+            if self.ledger.refused >= HOPELESS and not self.ledger.answers:
+                raise self.hopeless()
             return
         said = answer["predictions"][0]
         score = _score(said, self.first.classes)
@@ -273,6 +280,14 @@ class _Replay:
         if self.stream.known[row] != NEVER:
             heapq.heappush(self.waiting, (int(self.stream.known[row]), row, said["id"]))
 
+    def hopeless(self) -> StateError:
+        """Every row is refused: whatever the rest of the replay said would read as if all were well."""
+        return StateError(
+            f"the server refused every one of {self.ledger.refused:,} rows: {self.refusal}",
+            hint="rows are sent as callers send them, with the columns that the model reads: replay the query of its "
+            "CREATE MODEL, with the column of time in it",
+        )
+
     def tell_labels(self) -> None:
         """Send the labels that have become known, in one request."""
         began, now, due = perf_counter(), micros(self.hands.now), []
@@ -286,6 +301,7 @@ class _Replay:
     def look(self) -> None:
         """Collect, and let the monitor look at what is over."""
         with self.timed("monitor"):
+            self.door.count()
             self.copy.project.collect()
             for found in self.copy.project.monitor([self.copy.settings.name]):
                 if found.error is not None:
@@ -310,6 +326,14 @@ def _told(stream: Stream, plants: Mapping[Plant, Usual], random: np.random.Gener
             if plant.during(moment(stream.at[row])):
                 truths[row] = plant.of_value(truth, usual, float(random.random()))
     return truths
+
+
+def _refusal(answer: Mapping[str, Any]) -> str:
+    """What the server said of a row that it did not answer."""
+    error = answer.get("error")
+    if not isinstance(error, dict):
+        return str(answer)[:300]
+    return "; ".join(filter(None, (str(error.get("message", "")), str(error.get("hint") or ""))))[:300]
 
 
 def _score(said: Mapping[str, Any], classes: tuple[Any, ...]) -> float:

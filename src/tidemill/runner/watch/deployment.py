@@ -22,6 +22,7 @@ from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.watch.book import Book
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
+from tidemill.runner.watch.names import wrong_names
 from tidemill.runner.watch.operations import measure_operations, sample_counters
 from tidemill.runner.watch.others import OtherVersion, measure_others
 from tidemill.runner.watch.quality import read_outcomes
@@ -124,6 +125,7 @@ class Pass:
     def run(self, listen: Listener) -> Monitored:
         """Do all there is to do."""
         sample_counters(self.stations, self.settings.name, self.now)
+        wrong = wrong_names(self.stations, self.settings)
         done: list[Window] = []
         count = rows = 0
         # A window that cannot be measured ends this turn of windows, not the pass: the next pass begins with it.
@@ -137,16 +139,18 @@ class Pass:
                 listen(f"{self.settings.name}: {window.start:%Y-%m-%d %H:%M}, {facts.answers:,} answers")
         quality = self._measure_labelled(listen)
         count += self._estimate()
+        errors = [*self.errors, *wrong]
+        notes = [*self.versions.notes, *(one.message for one in errors[1:])]
         return Monitored(
             deployment=self.settings.name,
             labelled=quality,
             windows=tuple(done),
             measurements=count,
             rows=rows,
-            notes=tuple(dict.fromkeys(self.versions.notes)),
+            notes=tuple(dict.fromkeys(notes)),
             happened=tuple(one for one in self.book.happened if one.happening != "continuing"),
             others=tuple(self.others),
-            error=self.errors[0] if self.errors else None,
+            error=errors[0] if errors else None,
         )
 
     @contextmanager

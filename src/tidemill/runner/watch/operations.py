@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.operations import (
+    REFUSED,
     counted_in,
     measure_errors,
     measure_latency,
     measure_staleness,
     measure_traffic,
+    refused_in,
     usual_of_late,
 )
 from tidemill.monitoring.verdict import RECENT
@@ -32,9 +34,10 @@ _DAY = timedelta(days=1)
 def sample_counters(stations: Stations, deployment: str, now: datetime) -> None:
     """Write down what the servers on this machine counted until now."""
     folder = stations.store.root.parent / "serve" / "counters"
-    requests, failed = requests_of(totals_in(folder), deployment)
+    requests, failed, refused = requests_of(totals_in(folder), deployment)
     if requests:
-        save_sample(stations.db, deployment, CounterSample(at=now, requests=requests, failed=failed))
+        sample = CounterSample(at=now, requests=requests, failed=failed, refused=refused)
+        save_sample(stations.db, deployment, sample)
 
 
 def measure_operations(
@@ -42,7 +45,7 @@ def measure_operations(
 ) -> list[Measurement]:
     """The figures of a window that say nothing of what was answered."""
     watch, version = settings.monitor, facts.main_version
-    found = [_traffic(stations, settings, window, facts), _errors(stations, settings, window, facts)]
+    found = [_traffic(stations, settings, window, facts), *_errors(stations, settings, window, facts)]
     if version is not None:
         found.append(
             measure_latency(
@@ -55,13 +58,18 @@ def measure_operations(
     return found
 
 
-def _errors(stations: Stations, settings: DeploymentSettings, window: Window, facts: Facts) -> Measurement:
+def _errors(stations: Stations, settings: DeploymentSettings, window: Window, facts: Facts) -> list[Measurement]:
     """The log knows what was answered, counters know what failed. An answered request has a row or more in the log."""
     samples = samples_over(stations.db, settings.name, window.start, window.end)
     logged = facts.answers + facts.fallbacks
     requests, failed = counted_in(window, samples)
-    answered = min(logged, requests - failed) if requests > failed else logged
-    return measure_errors(settings.monitor, requests=answered + failed, failed=failed + facts.fallbacks)
+    refused = refused_in(window, samples)
+    others = failed + (refused or 0)
+    answered = min(logged, requests - others) if requests > others else logged
+    found = [measure_errors(settings.monitor, requests=answered + failed, failed=failed + facts.fallbacks)]
+    if refused is not None:
+        found.append(measure_errors(settings.monitor, requests=answered + others, failed=refused, subject=REFUSED))
+    return found
 
 
 def _traffic(stations: Stations, settings: DeploymentSettings, window: Window, facts: Facts) -> Measurement:

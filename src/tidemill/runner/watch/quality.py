@@ -36,7 +36,7 @@ MOST_SLICES = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Outcomes:
-    """The labelled answers of one version in a window.
+    """The labelled answers of one version in a window; a slice's column that nobody sent is none.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ def read_outcomes(
         return Outcomes(answers=answers)
     step = -(-labelled // MOST_ROWS)
     thinned = f" AND hash(id) % {step} = 0" if step > 1 else ""
-    sent = [f"json_extract_string(inputs, {quote_text(_path(column))}) AS s{n}" for n, column in enumerate(slices)]
+    sent = [f"json_extract_string(inputs, {quote_text(path_of(column))}) AS s{n}" for n, column in enumerate(slices)]
     if most_sent:
         every = step * -(-min(labelled, MOST_ROWS) // most_sent)
         sent.append(f"CASE WHEN hash(id) % {every} = 0 THEN inputs END AS sent")
@@ -160,7 +160,8 @@ def read_outcomes(
     return outcomes_of(rows.read_all(), answers, labelled, classes, slices)
 
 
-def _path(column: str) -> str:
+def path_of(column: str) -> str:
+    """Where a column stands in what a caller sent."""
     return f"$.{json.dumps(column, ensure_ascii=False)}"
 
 
@@ -193,6 +194,7 @@ def outcomes_of(rows: pa.Table, answers: int, labelled: int, classes: Sequence[s
         slices={
             column: np.array([str(one) for one in rows.column(f"s{n}").to_pylist()], dtype=object)[known]
             for n, column in enumerate(slices)
+            if rows.column(f"s{n}").null_count < rows.num_rows
         },
         sent=rows.column("sent").filter(known) if "sent" in rows.column_names else None,
     )

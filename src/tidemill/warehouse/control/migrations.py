@@ -14,7 +14,7 @@ from tidemill.warehouse.control.schema import create_first_tables, extend_checks
 from tidemill.warehouse.control.schema_alerts import add_contacts, add_muted_figures, create_alert_tables
 from tidemill.warehouse.control.schema_backtests import create_backtest_tables
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
-from tidemill.warehouse.control.schema_monitoring import create_monitoring_tables
+from tidemill.warehouse.control.schema_monitoring import count_refused, create_monitoring_tables
 from tidemill.warehouse.control.schema_rejects import create_rejects_table, mark_newest_rejects
 from tidemill.warehouse.control.schema_retrain import create_retrain_table
 from tidemill.warehouse.control.schema_schedules import create_schedule_tables
@@ -53,6 +53,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=13, name="alert_contacts", apply=add_contacts),
     Migration(number=14, name="troubles", apply=create_troubles),
     Migration(number=15, name="muted_figures", apply=add_muted_figures),
+    Migration(number=16, name="refused_requests", apply=count_refused),
 )
 
 

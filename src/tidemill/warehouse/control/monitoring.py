@@ -204,23 +204,25 @@ def load_distributions(
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CounterSample:
-    """What the counters of the servers said at a time, since they began to count."""
+    """What the counters of the servers said at a time, since they began; None for what was not counted then."""
 
     at: datetime
     requests: int
     failed: int
+    refused: int | None = None
 
 
 def save_sample(db: Database | Tx, deployment: str, sample: CounterSample) -> None:
     """Write down what the counters say now."""
     with writing(db) as tx:
         tx.execute(
-            "INSERT INTO counter_samples (deployment_key, sampled_at, requests, failed)"
-            " VALUES (:key, :at, :requests, :failed) ON CONFLICT (deployment_key, sampled_at) DO NOTHING",
+            "INSERT INTO counter_samples (deployment_key, sampled_at, requests, failed, refused)"
+            " VALUES (:key, :at, :requests, :failed, :refused) ON CONFLICT (deployment_key, sampled_at) DO NOTHING",
             key=name_key(deployment),
             at=time_text(sample.at),
             requests=sample.requests,
             failed=sample.failed,
+            refused=sample.refused,
         )
 
 
@@ -241,4 +243,6 @@ def samples_over(db: Database | Tx, deployment: str, start: datetime, end: datet
 
 
 def _sample(row: Row) -> CounterSample:
-    return CounterSample(at=parse_time(row["sampled_at"]), requests=row["requests"], failed=row["failed"])
+    return CounterSample(
+        at=parse_time(row["sampled_at"]), requests=row["requests"], failed=row["failed"], refused=row["refused"]
+    )

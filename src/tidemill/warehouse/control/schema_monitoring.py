@@ -82,6 +82,11 @@ _SQL = (
 )
 
 
+def count_refused(tx: Tx) -> None:
+    """Count requests that were refused for their rows; NULL in samples of before."""
+    tx.execute("ALTER TABLE counter_samples ADD COLUMN refused BIGINT")
+
+
 def create_monitoring_tables(tx: Tx) -> None:
     """The migration that brings the tables."""
     for statement in _SQL:
