@@ -62,7 +62,7 @@ def test_fault_15_labels_and_their_collector_go_on_whatever_the_clock_says(tmp_p
     write(tmp_path / ".tidemill" / "spool", *(prediction(number) for number in range(4)))
 
     subprocess.run(
-        [sys.executable, "-c", TAKE], cwd=tmp_path, env=os.environ | jumps.environment, check=True, timeout=120
+        [sys.executable, "-c", TAKE], cwd=tmp_path, env=os.environ | jumps.environment, check=True, timeout=300
     )
 
     with open_project(tmp_path) as project:

@@ -75,7 +75,7 @@ def test_fault_14_what_a_stopped_process_did_not_do_another_does_and_it_says_so_
         with open_project(root, clock=AHEAD) as project:
             again(project)
         process.send_signal(signal.SIGCONT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=300)[1]
 
     assert process.returncode == 5, said
     assert "lost the lease" in said
@@ -97,10 +97,10 @@ def test_fault_14_what_a_stopped_process_did_not_do_another_does_and_it_says_so_
 def test_fault_14_a_process_stopped_while_it_writes_to_the_lake_is_named_and_writes_nothing_after(root: Path) -> None:
     with stopped_at(root, "publish.before_guard", "run") as process:
         other = subprocess.run(
-            [sys.executable, "-c", WRITE, str(root)], capture_output=True, text=True, check=False, timeout=60
+            [sys.executable, "-c", WRITE, str(root)], capture_output=True, text=True, check=False, timeout=300
         )
         process.send_signal(signal.SIGCONT)
-        said = process.communicate(timeout=60)[1]
+        said = process.communicate(timeout=300)[1]
 
     assert f"the warehouse is being written by process {process.pid}" in other.stdout
     assert process.returncode == 5, said

@@ -128,7 +128,7 @@ def test_fault_14_a_monitor_that_was_stopped_says_nothing_once_another_has_looke
             two_days.monitor(at + HOUR)
             said = written(two_days)
             process.send_signal(signal.SIGCONT)
-            last_words = process.communicate(timeout=60)[1]
+            last_words = process.communicate(timeout=300)[1]
         finally:
             process.kill()
 
