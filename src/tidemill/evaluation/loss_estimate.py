@@ -11,6 +11,9 @@ from tidemill.core.chance import chi_squared_upper
 from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, Variances, two_sided, with_interval
 from tidemill.evaluation.smooth import Curve, learn_size
 
+_TOLD = 0.01
+"""Of the mean spread of all directions, what one must have to be looked at."""
+
 LOSSES = ("mean_absolute_error", "mean_squared_error", "mean_squared_log_error")
 
 
@@ -97,16 +100,28 @@ class RegressorEstimator:
         )
 
     def _chance(self, metric: str, losses: np.ndarray, scores: np.ndarray, sides: np.ndarray | None) -> float:
-        curve, spread = self.curves[metric]
+        curve, _ = self.curves[metric]
         columns = curve.columns(scores.astype(np.float64), sides)
         mean = curve.mean(scores, columns)
-        # In units of the mean each row tells as much as another; sums in the loss's own unit hang on a few.
-        along = columns[:, : curve.basis.width]
-        missed = along.T @ (losses / mean - 1.0)
+        along = _told_apart(columns[:, : curve.basis.width])
+        # In units of the mean each row tells as much as another; sums in the loss's own unit hang on a few. How far
+        # losses spread around their mean is taken from these rows: it is seldom the same share everywhere.
+        rows = along * (losses / mean - 1.0)[:, None]
         moved = along.T @ columns
-        covariance = along.T @ along * spread + moved @ curve.covariance @ moved.T
+        missed, covariance = rows.sum(axis=0), rows.T @ rows + moved @ curve.covariance @ moved.T
         statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
         return chi_squared_upper(statistic, len(missed))
+
+
+def _told_apart(along: np.ndarray) -> np.ndarray:
+    """The directions of a curve's columns that rows tell apart: shape (n, kept).
+
+    A spline's columns are nearly one another's sums. In the directions that are left the curve stands where its prior
+    holds it, with hardly any variance, and to be off there says nothing: half of all sound windows of the bikes failed.
+    """
+    spread, directions = np.linalg.eigh(along.T @ along / len(along))
+    found: np.ndarray = along @ directions[:, spread > _TOLD * spread.mean()]
+    return found
 
 
 def _row_losses(metric: str, y: np.ndarray, scores: np.ndarray) -> np.ndarray | None:
