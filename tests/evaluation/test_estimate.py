@@ -217,7 +217,8 @@ def test_a_check_of_numbers_seldom_fails_where_the_curve_bends_as_its_prior_lets
         size = 6.0 + 0.2 * predicted + 25.0 * np.sin(predicted / 60.0) ** 2
         return predicted + rng.laplace(0.0, size), predicted
 
-    found, grown = [], []
+    found: list[bool] = []
+    grown: list[bool] = []
     for _ in range(60):
         estimator = learn_estimator(NUMBER, *some(1_500))
         y, scores = some(1_000)
