@@ -124,5 +124,18 @@ def test_a_sink_that_is_down_is_shown_beside_the_alerts(command: RunCommand, ala
     assert "sink file is down since" in command("alerts").out
 
 
+def test_a_test_of_a_sink_that_was_mended_takes_along_what_waits_there(command: RunCommand, alarmed: Path) -> None:
+    right = (alarmed / "tidemill.toml").read_text()
+    (alarmed / "tidemill.toml").write_text('[alerts.file]\nkind = "log"\nfile = "sql/told.jsonl/none"\n')
+    (alarmed / "sql" / "told.jsonl").write_text("a file, not a folder")
+    assert command("alerts", "test", "file").status == 1
+
+    (alarmed / "tidemill.toml").write_text(right)
+
+    assert "file: 3 sent" in command("alerts", "test", "file").out
+    told = [json.loads(line) for line in (alarmed / "told.jsonl").read_text().splitlines()]
+    assert [one["happening"] for one in told] == ["opened", "test", "test"]
+
+
 def test_a_project_without_alerts_says_so(command: RunCommand, project: Path) -> None:
     assert command("alerts").out.strip() == "no open alerts"

@@ -14,7 +14,7 @@ from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.stopping import UntilProcessEnds, stop_event
 from tidemill.cli.words import count
-from tidemill.core.errors import SettingsError, TidemillError, TransientError
+from tidemill.core.errors import BusyError, SettingsError, TidemillError, TransientError
 
 if TYPE_CHECKING:
     from tidemill.project import Project
@@ -63,7 +63,10 @@ def _follow(opened: Project, names: list[str], *, every_s: float, parent: int | 
             except TransientError as error:  # another monitor, a busy database: the next look tries again
                 if error.message != told:
                     told = error.message
-                    _trouble(error, as_json=as_json)
+                    if isinstance(error, BusyError) and not as_json:
+                        print(f"waiting: {error.message}", flush=True)
+                    else:
+                        _trouble(error, as_json=as_json)
             stop.wait(every_s)
 
 

@@ -107,7 +107,7 @@ def parts(rows: Rows) -> str:
 def troubles(rows: Rows) -> str:
     """One line each."""
     if not rows:
-        return "none: each part did what it tried last"
+        return "none that a part tells of"
     lines = [(one["part"], one["about"], _when(one["since"]), one["said"]) for one in rows]
     return text_table(["part", "about", "since (UTC)", "what"], lines, widest=100)
 

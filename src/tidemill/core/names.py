@@ -52,7 +52,7 @@ def asset_key(name: str) -> str:
     return name_key(name).removeprefix("main.")
 
 
-def did_you_mean(name: str, known: Iterable[str]) -> str:
+def did_you_mean(name: str, known: Iterable[str], *, all_of_them: bool = True) -> str:
     """A hint with the nearest known name, or the known names when none is near; empty when nothing is known."""
     names = sorted(set(known))
     if not names:
@@ -62,4 +62,5 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"did you mean {folded[near[0]]}?"
     shown = ", ".join(names[:12])
-    return f"known: {shown}" + (f" and {len(names) - 12} more" if len(names) > 12 else "")
+    more = f" and {len(names) - 12} more" if len(names) > 12 else ""
+    return f"{'known' if all_of_them else 'some that are there'}: {shown}{more}"

@@ -172,6 +172,8 @@ def _median(y: np.ndarray, scores: np.ndarray) -> Influence:
     value = float(size[(n - 1) // 2])
     reach = max(1, int(n ** (2 / 3) / 2))
     low, high = max(0, (n - 1) // 2 - reach), min(n - 1, (n - 1) // 2 + reach)
+    if low == high:  # one row: nothing says how far others would be
+        return Influence(value, np.zeros(n))
     density = (high - low) / n / max(float(size[high] - size[low]), 1e-300)
     rows = ((np.abs(y - scores) > value).astype(np.float64) - 0.5) / density
     return Influence(value, rows - rows.mean())

@@ -14,7 +14,7 @@ from tidemill.monitoring.deliver import Passed, deliver
 from tidemill.monitoring.record import record
 from tidemill.runner.deploy import deployment_of
 from tidemill.warehouse.control.connection import to_json
-from tidemill.warehouse.control.deliveries import add_deliveries
+from tidemill.warehouse.control.deliveries import add_deliveries, hurry
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
@@ -103,7 +103,7 @@ def policy_of(settings: DeploymentSettings) -> Policy:
 
 
 def send_test(stations: Stations, sink: str) -> None:
-    """Put a message into the queue of a sink that says it is a test.
+    """Put a message into the queue of a sink that says it is a test; what waits there after a failure goes with it.
 
     Raises
     ------
@@ -135,6 +135,7 @@ def send_test(stations: Stations, sink: str) -> None:
         "chart": {"title": "", "limit": None, "since": now.isoformat(), "windows": []},
     }
     with stations.db.write() as tx:
+        hurry(tx, sink, now=now)
         add_deliveries(
             tx, alert=None, happening="test", message=to_json(told), sinks={sink: stations.clock.new_id()}, now=now
         )

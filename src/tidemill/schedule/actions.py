@@ -70,9 +70,15 @@ def collect(project: Project, _: ScheduleSettings) -> Done:
 
 def monitor(project: Project, schedule: ScheduleSettings) -> Done:
     """Measure the windows that are over."""
-    found = project.monitor(schedule.select)
+    from tidemill.core.errors import BusyError
+
+    try:
+        found = project.monitor(schedule.select)
+    except BusyError as error:
+        return Done(said=f"a monitor is at work: {error.message}")
     errors = [one.error for one in found if one.error is not None]
-    said = f"{sum(len(one.windows) for one in found)} windows, {sum(one.measurements for one in found)} figures"
+    windows, figures = sum(len(one.windows) for one in found), sum(one.measurements for one in found)
+    said = f"{windows} {'window' if windows == 1 else 'windows'}, {figures} {'figure' if figures == 1 else 'figures'}"
     return Done(said=said, error=errors[0] if errors else None)
 
 

@@ -102,6 +102,16 @@ def claim(db: Database, sink: str, *, now: datetime, until: datetime) -> Deliver
     )
 
 
+def hurry(tx: Tx, sink: str, *, now: datetime) -> None:
+    """Try what failed before again at once: a person has mended the sink, or believes so."""
+    tx.execute(
+        "UPDATE alert_deliveries SET not_before = :now WHERE sink = :sink AND status = 'waiting' AND error IS NOT NULL"
+        " AND not_before > :now",
+        sink=sink,
+        now=time_text(now),
+    )
+
+
 def due_sinks(db: Database, *, now: datetime) -> list[str]:
     """Sinks that may have a message to send."""
     with db.read() as tx:

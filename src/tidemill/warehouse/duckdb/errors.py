@@ -224,7 +224,7 @@ def _unknown(short: str, details: dict[str, Any], asked: Asked, facts: dict[str,
     facts["name"] = name
     if missing == "COLUMN_NOT_FOUND":
         candidates = [part.strip() for part in details.get("candidates", "").split(",") if part.strip()]
-        hint = did_you_mean(name, candidates)
+        hint = did_you_mean(name, candidates, all_of_them=False)  # the engine names a few that are near
         return BindError(f"there is no column {name}", hint=hint, candidates=candidates, **facts)
     if missing == "MISSING_ENTRY" and details.get("type") == "Table":
         beside = _beside(name, list(asked.names()), asked.connections)
