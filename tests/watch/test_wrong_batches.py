@@ -51,6 +51,9 @@ def test_a_batch_of_turned_labels_is_refused_although_it_brings_its_own_judges(s
     assert said["steady"].evidence["gain"] < -0.3
     assert "no answer in the log has a label yet" in said["steady"].summary
     assert shop.project.status()[0].deployment.champion == 1
+    # Nor does it pass because a person types its name.
+    by_hand = shop.project.deploy("buyers", version=2, gates_only=True)
+    assert {gate.gate: gate.status for gate in by_hand.gates}["steady"] == "fail"
 
 
 @pytest.mark.parametrize("labels", ["right", "turned"])

@@ -79,7 +79,6 @@ def deploy(
     why: str = "",
     override: str = "",
     gates_only: bool = False,
-    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> Deployed:
     """Let a version through its gates, and begin its rollout.
@@ -95,8 +94,6 @@ def deploy(
         A reason to go on although a gate does not pass: it is kept with the version for good.
     gates_only
         Ask the gates, change nothing.
-    requested
-        A request for retraining brought the version: nobody looked at what it was trained on.
 
     Raises
     ------
@@ -120,7 +117,6 @@ def deploy(
         model=settings.model,
         version=chosen.version,
         champion=champion,
-        requested=requested,
         listen=listen,
     )
     failed = [gate for gate in gates if gate.status != "pass"]

@@ -13,6 +13,7 @@ from tidemill.runner.gate_parts import Collector
 from tidemill.serving.gates.case import Case, Files, Missing
 from tidemill.serving.gates.table import judge_case
 from tidemill.warehouse.control.models import ModelVersion, get_version
+from tidemill.warehouse.control.retrain import came_of_a_request
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
@@ -27,7 +28,6 @@ def run_gates(
     model: str,
     version: int,
     champion: int | None,
-    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> list[GateResult]:
     """Judge a version by every gate, in the order of `serving.gates.table.GATES`.
@@ -36,8 +36,6 @@ def run_gates(
     ----------
     champion
         The version it is held against; None where there is none.
-    requested
-        A request for retraining brought it.
     listen
         Is told what is being done.
 
@@ -48,9 +46,7 @@ def run_gates(
     SettingsError
         The settings name a column or a metric that there is not.
     """
-    case = collect(
-        stations, settings, model=model, version=version, champion=champion, requested=requested, listen=listen
-    )
+    case = collect(stations, settings, model=model, version=version, champion=champion, listen=listen)
     return judge_case(case)
 
 
@@ -61,7 +57,6 @@ def collect(
     model: str,
     version: int,
     champion: int | None,
-    requested: bool = False,
     listen: Callable[[str], None] = lambda _: None,
 ) -> Case:
     """Everything the gates judge a version by.
@@ -79,6 +74,8 @@ def collect(
     files = _files(stations, found)
     if files.problems:
         return _damaged(settings, files, champion=champion)
+    # Nobody looked at what such a version was trained on, whoever deploys it in the end.
+    requested = came_of_a_request(stations.db, settings.name, version)
     return Collector(stations, settings, found, other, listen, requested).case(files)
 
 

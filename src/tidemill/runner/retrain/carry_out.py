@@ -168,9 +168,7 @@ class _Carrier:
         self.listen(f"{request.deployment}: asking the gates about version {newest.version}")
         why = f"request {request.number}: {', '.join(request.causes)}"
         try:
-            made = deploy(
-                self.stations, request.deployment, version=newest.version, who="retrain", why=why, requested=True
-            )
+            made = deploy(self.stations, request.deployment, version=newest.version, who="retrain", why=why)
         except GateError as error:
             # What was asked for was done; that the gates stand in the way is an answer, not a failure of the command.
             return self._end(request, status="refused", said=error.message)

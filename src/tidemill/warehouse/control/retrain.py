@@ -172,6 +172,17 @@ def note_version(db: Database | Tx, number: int, *, run_id: str | None, version:
         )
 
 
+def came_of_a_request(db: Database | Tx, deployment: str, version: int) -> bool:
+    """Whether a version was trained because somebody, or something, asked for one."""
+    with reading(db) as tx:
+        found = tx.row(
+            "SELECT 1 FROM retrain_requests WHERE deployment = :deployment AND version = :version LIMIT 1",
+            deployment=deployment,
+            version=version,
+        )
+    return found is not None
+
+
 def put_back(db: Database | Tx, number: int, *, said: str, not_before: datetime | None) -> RetrainRequest:
     """Let a request wait, and say for what."""
     with writing(db) as tx:
