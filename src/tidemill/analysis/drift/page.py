@@ -67,7 +67,7 @@ def _panels(report: DriftReport) -> tuple[Block, ...]:
 
 
 def _panel(column: ColumnDrift) -> Panel:
-    notes = []
+    notes = ["Its values are hidden: personal data, as declared."] if column.hidden else []
     if column.current.examples and column.value("new_values"):
         shown = ", ".join(f"`{plain(_cut(text))}`" for text in column.current.examples)
         notes.append(f"New values, such as {shown}.")
@@ -85,7 +85,7 @@ def _panel(column: ColumnDrift) -> Panel:
         kind=", ".join(column.moved) or "has not moved",
         facts=tuple(facts),
         notes=tuple(notes),
-        blocks=(_figure(column),),
+        blocks=() if column.hidden and column.kind != "text" else (_figure(column),),
     )
 
 

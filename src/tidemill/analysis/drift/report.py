@@ -32,6 +32,8 @@ class ColumnDrift:
         Every distance, in the order of `core.distances.DISTANCES`.
     level
         The p-value below which a distance of this column is no chance.
+    hidden
+        Whether both distributions are shown without their values: they are personal data.
     """
 
     name: str
@@ -39,6 +41,7 @@ class ColumnDrift:
     current: Distribution
     found: tuple[Measured, ...]
     level: float
+    hidden: bool = False
 
     @property
     def kind(self) -> str:
@@ -173,12 +176,15 @@ def make_report(
     found = [(name, compare(learnt[name], one)) for name, one in counted.items()]
     tests = sum(len(distances) for _, distances in found)
     columns = [
-        ColumnDrift(
-            name=name,
-            reference=without_values(learnt[name]) if name_key(name) in hidden else learnt[name],
-            current=without_values(counted[name]) if name_key(name) in hidden else counted[name],
-            found=distances,
-            level=LEVEL / max(1, tests),
+        _shown(
+            ColumnDrift(
+                name=name,
+                reference=learnt[name],
+                current=counted[name],
+                found=distances,
+                level=LEVEL / max(1, tests),
+                hidden=name_key(name) in hidden,
+            )
         )
         for name, distances in found
     ]
@@ -195,6 +201,12 @@ def make_report(
             name for key, name in shared.items() if old[key].kind not in KINDS and new[key].kind not in KINDS
         ),
     )
+
+
+def _shown(column: ColumnDrift) -> ColumnDrift:
+    if not column.hidden:
+        return column
+    return replace(column, reference=without_values(column.reference), current=without_values(column.current))
 
 
 def timed(report: DriftReport, seconds: float) -> DriftReport:
