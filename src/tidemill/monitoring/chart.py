@@ -67,8 +67,8 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
         y = HEIGHT - FOOT - limit / largest * room
         parts.append(
             f'<line x1="0" y1="{y:.1f}" x2="{WIDTH:.0f}" y2="{y:.1f}" stroke="#333333" stroke-dasharray="4 3"/>'
-            f'<text x="2" y="{y - 4:.1f}" font-size="11" fill="#333333" stroke="#ffffff" stroke-width="3"'
-            f' paint-order="stroke">{limit:.4g}: less does not matter</text>'
+            f'<text x="{WIDTH:.0f}" y="14" font-size="11" fill="#333333" text-anchor="end">'
+            f"dashed: {limit:.4g}, less does not matter</text>"
         )
     if windows:
         first, last = _moment(_start(windows[0])), _moment(_start(windows[-1]))
