@@ -12,7 +12,7 @@ from html import escape
 from tidemill.analysis.documents.ticks import ticks
 
 WIDTH, HEIGHT = 360.0, 260.0
-LEFT, RIGHT, TOP, BOTTOM = 62.0, 12.0, 12.0, 40.0
+LEFT, RIGHT, TOP, BOTTOM = 74.0, 12.0, 12.0, 40.0
 
 Points = Sequence[tuple[float, float]]
 
