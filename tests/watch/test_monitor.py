@@ -85,6 +85,21 @@ def test_what_is_as_in_training_is_within_its_limits_and_what_moved_is_named(sho
     assert new["note"] == "such as 'BE'"
 
 
+def test_no_figure_tells_a_value_of_personal_data(shop: Shop) -> None:
+    settings = (shop.root / "tidemill.toml").read_text()
+    hidden = "".join(f"\n[tables.visits.columns.{name}]\npii = 'other'\n" for name in ("country", "seconds"))
+    (shop.root / "tidemill.toml").write_text(f"{settings}{hidden}")
+    shop.reopen()
+    shop.answer(shop.visitors(300, country=lambda column: ["BE" if n % 3 else old for n, old in column]), BEGIN)
+    shop.monitor(BEGIN + DAY + HOUR)
+
+    notes = {(row["family"], row["column"]): row["note"] for row in drift(shop) if row["reference"] != "previous"}
+
+    assert notes["new_category", "country"] == ""
+    assert notes["contract", "seconds"] == ""
+    assert notes["contract", "pages"].startswith("training had ")
+
+
 def test_features_have_the_weight_the_model_gives_them(shop: Shop) -> None:
     shop.answer(shop.visitors(200), BEGIN)
     shop.monitor(BEGIN + DAY + HOUR)

@@ -7,7 +7,7 @@ shown beside it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -15,6 +15,7 @@ from tidemill.core.chance import binomial_upper, wilson
 from tidemill.core.distances import Measured, compare
 from tidemill.core.distribution import Distribution, comparable
 from tidemill.core.monitor import MonitorSettings
+from tidemill.core.names import name_key
 from tidemill.monitoring.measurement import Measurement
 
 CONFIDENCE = 0.95
@@ -40,6 +41,8 @@ class Reference:
         How much of the model hangs on each feature; they add up to 1.
     sources
         The upstream table of each feature, where one is known.
+    hidden
+        The keys of the features of personal data: no figure tells a value of them.
     """
 
     version: int
@@ -48,6 +51,7 @@ class Reference:
     answers_span: timedelta | None = None
     weights: Mapping[str, float] = field(default_factory=dict)
     sources: Mapping[str, str] = field(default_factory=dict)
+    hidden: Collection[str] = ()
 
 
 def shape_to_count(reference: Reference) -> dict[str, Distribution]:
@@ -103,7 +107,10 @@ def _feature(
         weight=reference.weights.get(name, 0.0),
         source=reference.sources.get(name, ""),
     )
-    yield from _outside(settings, base, trained, current)
+    hidden = name_key(name) in reference.hidden
+    yield from _outside(settings, base, trained, current, hidden=hidden)
+    if hidden:
+        current = replace(current, examples=())
     if trained.kind == "number":
         current = _narrowed(current)
         previous = _as_deviating(trained, _narrowed(previous)) if previous is not None else None
@@ -184,7 +191,7 @@ def _figure(base: Measurement, one: Measured, before: Distribution, current: Dis
 
 
 def _outside(
-    settings: MonitorSettings, base: Measurement, trained: Distribution, current: Distribution
+    settings: MonitorSettings, base: Measurement, trained: Distribution, current: Distribution, *, hidden: bool
 ) -> Iterator[Measurement]:
     """The share of numbers far outside training's range: another unit, a default, a mistake."""
     if trained.kind != "number" or not trained.edges or not current.filled:
@@ -203,7 +210,7 @@ def _outside(
         p_value=binomial_upper(outside, current.filled, max(settings.max_outside, 1e-6)),
         rows=current.filled,
         reference_rows=trained.filled,
-        note=f"training had {trained.low:.6g} to {trained.high:.6g}",
+        note="" if hidden else f"training had {trained.low:.6g} to {trained.high:.6g}",
     )
 
 

@@ -18,8 +18,14 @@ if TYPE_CHECKING:
     from tidemill.warehouse.control.models import ModelVersion
 
 
-def reference_of(version: ModelVersion, model: LoadedModel) -> Reference | None:
-    """The reference of a version; None for one that was trained before baselines were kept."""
+def reference_of(version: ModelVersion, model: LoadedModel, *, hidden: frozenset[str]) -> Reference | None:
+    """The reference of a version; None for one that was trained before baselines were kept.
+
+    Parameters
+    ----------
+    hidden
+        The keys of columns of personal data.
+    """
     baseline = read_baseline(model)
     if baseline is None:
         return None
@@ -30,6 +36,7 @@ def reference_of(version: ModelVersion, model: LoadedModel) -> Reference | None:
         answers_span=baseline.held_out_span,
         weights=importances(model),
         sources=dict.fromkeys(baseline.inputs, _source(version)),
+        hidden=hidden,
     )
 
 

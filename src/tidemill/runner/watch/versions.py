@@ -5,10 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from tidemill.core.columns import hidden_names
+from tidemill.registry.lineage import read_lineage
+from tidemill.runner.column_notes import notes_of
 from tidemill.runner.watch.estimate import Estimating, learn_estimating
 from tidemill.runner.watch.quality import Judging, learn_judging
 from tidemill.runner.watch.reference import reference_of
-from tidemill.warehouse.control.models import get_version
+from tidemill.warehouse.control.models import ModelVersion, get_version
 
 if TYPE_CHECKING:
     from tidemill.core.sections import DeploymentSettings
@@ -45,7 +48,8 @@ class Versions:
         """What a version's windows are compared with; None, and a note, where nothing was kept of its training."""
         if version not in self._references:
             row = get_version(self.stations.db, self.settings.model, version)
-            found = self._references[version] = reference_of(row, self.model(version))
+            found = reference_of(row, self.model(version), hidden=_hidden(self.stations, row))
+            self._references[version] = found
             if found is None:
                 self.notes.append(
                     f"version {version} was trained by a Tidemill that kept no baseline: what came in is compared"
@@ -64,3 +68,8 @@ class Versions:
         if version not in self._estimating:
             self._estimating[version] = learn_estimating(self.stations, self.settings, self.model(version))
         return self._estimating[version]
+
+
+def _hidden(stations: Stations, version: ModelVersion) -> frozenset[str]:
+    """The keys of the columns that hold personal data in any table that training read."""
+    return hidden_names(*(notes_of(stations, table) for table in read_lineage(version.lineage).tables))
