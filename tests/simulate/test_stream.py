@@ -8,11 +8,11 @@ import numpy as np
 import pytest
 from tests.simulate.conftest import A_DAY, DAYS
 
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, StateError
 from tidemill.project import Project
 from tidemill.simulate.plants import Usual, read_plant
 from tidemill.simulate.request import Request, read_delay, read_every
-from tidemill.simulate.stream import NEVER, open_stream, plant_in
+from tidemill.simulate.stream import NEVER, open_stream, plant_in, usual_of
 
 
 def asked(**changes: object) -> Request:
@@ -52,6 +52,14 @@ def test_a_delay_that_ends_before_it_begins_is_refused() -> None:
     assert read_delay("").high == timedelta(0)
     with pytest.raises(SettingsError, match="ends before it begins"):
         read_delay("3 days..1 day")
+
+
+@pytest.mark.parametrize("when", ["2030-01-01", "2013-01-01:2013-02-01"])
+def test_a_trouble_in_which_no_row_falls_is_refused(shop: Project, when: str) -> None:
+    stream = open_stream(shop, asked(), label="bought")
+    with pytest.raises(StateError, match="no row is asked about") as caught:
+        usual_of(stream, read_plant(f"scale:pages:100:{when}"))
+    assert "from 2026-01-" in str(caught.value.hint)
 
 
 def test_a_flipped_label_changes_nothing_of_what_is_sent() -> None:

@@ -47,8 +47,8 @@ COLUMN: tuple[Entry, ...] = (
         default="",
         choices=("", *PII),
         doc="The kind of personal data it holds. Its values are hidden in samples of failing rows, in tidemill.rejects,"
-        " in profiles, in comparisons by tidemill drift, and in what the monitor and its alerts tell. Queries show them as"
-        " they are.",
+        " in profiles, in comparisons by tidemill drift, and in what the monitor and its alerts tell. Queries show them"
+        " as they are.",
     ),
 )
 

@@ -164,12 +164,19 @@ def usual_of(stream: Stream, plant: Plant) -> Usual:
     NotFoundError
         There is no such column, or it is the label.
     StateError
-        It has no numbers, and the trouble needs some.
+        It has no numbers, and the trouble needs some; or no row is asked about while it lasts.
     """
     import pyarrow as pa
     import pyarrow.compute as pc
 
     name = _column(stream.rows, plant.column)
+    asked = stream.at[stream.begin :]
+    if not ((asked >= micros(plant.begin)) & (asked < (micros(plant.end) if plant.end else NEVER))).any():
+        first, last = (f"{moment(at):%Y-%m-%d %H:%M}" for at in (asked[0], asked[-1]))
+        raise StateError(
+            f"{plant.kind.name} of {plant.column} would change nothing: no row is asked about while it lasts",
+            hint=f"rows are asked about from {first} to {last}",
+        )
     if plant.kind.of_label != (name == stream.label):
         wanted = f"the label {stream.label}" if plant.kind.of_label else "a column that is sent, which the label is not"
         raise StateError(f"{plant.kind.name} is done to {wanted}; got {plant.column}")
