@@ -106,7 +106,7 @@ def _retrained(found: Simulation) -> list[str]:
     )
     causes = ", ".join(dict.fromkeys(cause for one in done for cause in one.causes))
     seconds = sum(one.seconds for one in done) / len(done)
-    lines = [f"asked for a new version {len(done):,} times ({causes}): {counted}; {seconds:.2f} s each"]
+    lines = [f"asked for a new version {count(len(done), 'time')} ({causes}): {counted}; {seconds:.2f} s each"]
     reasons = [one for one in done if one.outcome != "done"]
     lines += [_cut(f"  {one.at:%Y-%m-%d}: {one.outcome}: {one.why}") for one in reasons[:3]]
     return lines
