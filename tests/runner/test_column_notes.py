@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from tidemill.analysis.drift.page import as_page
+from tidemill.analysis.profile.page import as_page as profile_page
 from tidemill.cli.drift_text import describe as describe_drift
 from tidemill.cli.profile_text import describe
 from tidemill.core.errors import ContractError, OptionError, SettingsError, SourceError
@@ -169,6 +170,17 @@ def test_a_profile_sets_what_is_declared_against_what_it_suspects(make: Make) ->
         ("id", "is declared to hold personal data (identifier)"),
         ("email", "may hold personal data"),
     }
+
+
+def test_the_page_of_a_profile_draws_shapes_of_declared_texts_and_no_values(make: Make) -> None:
+    people = "".join(f"{i},{name}{i}@example.org,NL\n" for i, name in enumerate(["ann", "bob", "cy"] * 20))
+    project = make("email OPTIONS (pii = 'email')", rows=f"id,email,country\n{people}")
+    project.run()
+
+    page = profile_page(project.profile("people"))
+
+    assert "Shapes" in page
+    assert "example.org" not in page
 
 
 def test_a_comparison_shows_no_value_of_personal_data(make: Make) -> None:

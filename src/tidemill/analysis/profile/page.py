@@ -182,7 +182,7 @@ def _drawn(column: ColumnProfile) -> tuple[Bullets | Grid | Figure, ...]:
         tail = " in the sample" if "top" in column.sampled else ""
         bars = [(_cut(value.value), float(value.rows)) for value in facts["top"]]
         found.append(_bars(f"Most frequent{tail}", bars))
-    if facts.get("patterns") and column.distinct > len(facts["top"]):
+    if facts.get("patterns") and column.distinct > len(facts.get("top", ())):
         bars = [(_cut(value.value), float(value.rows)) for value in facts["patterns"][:5]]
         found.append(_bars("Shapes", bars))
     if facts.get("weekdays") and facts.get("granularity") not in ("month", "year"):
