@@ -337,6 +337,9 @@ def test_either_database_keeps_schedules_slots_and_who_is_up(control_url: str) -
         with beating(db, "server"):
             assert list_troubles(db) != []  # it came back, and may die again
         assert list_troubles(db) == []
+        with pytest.raises(BrokenPipeError), beating(db, "server"):
+            raise BrokenPipeError  # whoever listened to it is gone, and it is well
+        assert list_troubles(db) == []
 
         note(db, [], moment)
         assert records.since_when(db) == {}

@@ -188,7 +188,8 @@ def test_a_silent_part_is_told_from_a_killed_one() -> None:
 
 
 def test_watching_prints_the_page_again_until_ctrl_c(root: Path) -> None:
-    words = [*COMMAND, "status", "--watch", "--project", str(root)]
+    # Tests that are started in the background ignore SIGINT, and what they start does.
+    words = ["env", "--default-signal=INT", *COMMAND, "status", "--watch", "--project", str(root)]
     with subprocess.Popen(words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         heads = 0

@@ -109,7 +109,7 @@ def label_schema(model: OnlineModel, *, key: str) -> Json:
     """Labels of predictions."""
     written = [*model.classes, *(text_of(one) for one in model.classes if not isinstance(one, str))]
     value: Json = {"enum": written} if model.classes else {"type": "number"}
-    properties: Json = {"id": {"type": "string"}, "label": value, "time": _SCALARS["timestamp"]}
+    properties: Json = {"id": {"type": "string", "minLength": 1}, "label": value, "time": _SCALARS["timestamp"]}
     properties["known_at"] = _SCALARS["timestamp"]
     row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
     if key and name_key(key) == "id":

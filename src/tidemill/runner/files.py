@@ -109,6 +109,10 @@ class FileReads:
             return self.attempt(make)
         return made
 
+    def close(self) -> None:
+        """Let copies of files go at once; without it they go with this object."""
+        self._scratch.close()
+
     def require_same(self) -> None:
         """Refuse to go on with rows of a file that was written, moved or removed while it was read.
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tidemill.warehouse.duckdb.locks import claim_new, give_up, unclaimed
@@ -14,20 +14,31 @@ SCRATCH = ".tidemill/scratch"
 
 
 class Scratch:
-    """A folder for copies of a project's files: made when first asked for, gone when this object is."""
+    """A folder for copies of a project's files: made when first asked for, gone when it is closed or nobody has it.
+
+    An error that was mended can stay with all that its frames hold until the collector comes by: who knows when it is
+    done closes it.
+    """
 
     def __init__(self, root: Path) -> None:
         self._base = root / SCRATCH
         self._path: Path | None = None
+        self._give_up: Callable[[], object] | None = None
 
     def folder(self, name: str) -> Path:
         """A folder in it."""
         if self._path is None:
             self._path, handle = claim_new(self._base)
-            weakref.finalize(self, give_up, self._path, handle)
+            self._give_up = weakref.finalize(self, give_up, self._path, handle)
         folder = self._path / name
         folder.mkdir(parents=True, exist_ok=True)
         return folder
+
+    def close(self) -> None:
+        """Remove it, with what is in it."""
+        if self._give_up is not None:
+            self._give_up()
+        self._path = self._give_up = None
 
 
 def left_copies(root: Path, *, older_than_s: float) -> dict[str, int]:

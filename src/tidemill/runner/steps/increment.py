@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -32,8 +33,10 @@ def build_incremental(
     engine = job.stations.warehouse.dialect
     types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
     known = load_assets(job.stations.db).get(asset_key(step.asset))
-    with job.session() as session:
-        files = FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"], types=types)
+    with (
+        job.session() as session,
+        closing(FileReads(job.stations, session, max_bad_rows=options.values["max_bad_rows"], types=types)) as files,
+    ):
         at_work = IncrementalStep(
             step=step,
             statement=statement,

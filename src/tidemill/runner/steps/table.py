@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -38,15 +39,18 @@ def build_table(step: Step, statement: CreateTable, job: Job) -> Outcome:
         rule = replace(rule, hidden=hidden_in(statement, job.stations.settings.tables))
         return build_incremental(step, statement, job, rule, options=options)
     types = types_of(statement.columns, statement.source, engine) if takes_all(statement.query) else {}
-    with job.session() as session:
-        files = FileReads(
-            job.stations,
-            session,
-            max_bad_rows=options.values["max_bad_rows"],
-            planned=job.origin == "file",
-            types=types,
-        )
-
+    with (
+        job.session() as session,
+        closing(
+            FileReads(
+                job.stations,
+                session,
+                max_bad_rows=options.values["max_bad_rows"],
+                planned=job.origin == "file",
+                types=types,
+            )
+        ) as files,
+    ):
         bound: list[OpenQuery] = []
 
         def query() -> OpenQuery:
@@ -76,11 +80,15 @@ def load_data(step: Step, statement: LoadData, job: Job) -> Outcome:
     """Load files into a table."""
     engine = job.stations.warehouse.dialect
     read = load_read(statement)
-    with job.session() as session:
-        types = types_of(statement.columns, statement.source, engine)
-        files = FileReads(
-            job.stations, session, max_bad_rows=load_limit(statement), planned=job.origin == "file", types=types
-        )
+    types = types_of(statement.columns, statement.source, engine)
+    with (
+        job.session() as session,
+        closing(
+            FileReads(
+                job.stations, session, max_bad_rows=load_limit(statement), planned=job.origin == "file", types=types
+            )
+        ) as files,
+    ):
 
         def query() -> OpenQuery:
             sql = files.sql(read)

@@ -68,6 +68,8 @@ def beating(db: Database, part: str, *, about: str = "") -> Iterator[None]:
     ended = ""
     try:
         yield
+    except BrokenPipeError:  # whoever listened, `tidemill up` or a pager, is gone: the part itself is well
+        raise
     except Exception as error:
         said = error.message if isinstance(error, TidemillError) else f"{type(error).__name__}: {error}"
         ended = f"it ended by an error: {said}"
