@@ -124,7 +124,8 @@ class Scorer:
                 yield batch, score(batch)
             return
         working: deque[tuple[pa.RecordBatch, Future[np.ndarray]]] = deque()
-        with ThreadPoolExecutor(self.threads) as pool:
+        pool = ThreadPoolExecutor(self.threads)
+        try:
             for batch in read():
                 working.append((batch, pool.submit(score, batch)))
                 if len(working) > self.threads:
@@ -133,6 +134,10 @@ class Scorer:
             while working:
                 done, future = working.popleft()
                 yield done, future.result()
+        finally:
+            # Not `with`, which waits: a stream that nobody reads on is ended by the collector, which may come by where
+            # a thread is being started and holds the lock that waiting for another one needs.
+            pool.shutdown(wait=False)
 
     def _engine(self, *, many: bool) -> Engine:
         if self.graph is None:

@@ -6,7 +6,6 @@ import contextlib
 import gzip
 import zlib
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import IO, cast
 
@@ -63,13 +62,9 @@ def _open(path: Path) -> IO[bytes]:
 
 
 def blocks(file: IO[bytes], size: int) -> Iterator[bytes]:
-    """The bytes of a file, so many at a time; the next are read, and unpacked, while these are worked on."""
-    with ThreadPoolExecutor(max_workers=1) as ahead:
-        block = file.read(size)
-        while block:
-            following = ahead.submit(file.read, size)
-            yield block
-            block = following.result()
+    """The bytes of a file, so many at a time."""
+    while block := file.read(size):
+        yield block
 
 
 def what_it_is(head: bytes) -> str:
