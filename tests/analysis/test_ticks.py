@@ -47,4 +47,4 @@ def test_the_name_of_an_axis_stands_beside_its_labels() -> None:
     assert ">0.7125<" not in picture
     assert [f">{number}<" in picture for number in ("0", "1", "2", "0.5", "1.5")] == [True, True, True, False, False]
     # The turned name reaches to 17 from the left, and six letters of 11 px need 36 before the labels' end.
-    assert 'x="56.0"' in picture
+    assert 'x="68.0"' in picture
