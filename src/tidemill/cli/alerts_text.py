@@ -9,7 +9,8 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tidemill.cli.words import count, paint, wants_colour
+from tidemill.cli.words import paint, wants_colour
+from tidemill.core.words import count
 from tidemill.monitoring.chart import chart_lines
 from tidemill.monitoring.words import contact_lines, evidence_line, explained_line
 from tidemill.runner.result import text_table

@@ -10,8 +10,8 @@ from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument
-from tidemill.cli.words import count
 from tidemill.core.errors import ContractError
+from tidemill.core.words import count
 from tidemill.runner.check import CheckReport, TableReport
 
 

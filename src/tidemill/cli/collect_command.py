@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import option
 from tidemill.cli.stopping import UntilProcessEnds, stop_event
-from tidemill.cli.words import count
 from tidemill.core.errors import TidemillError
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.serving.log.collect import Collected

@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 
 from tidemill.analysis.drift.report import ColumnDrift, DriftReport, head_lines, told_p
-from tidemill.cli.words import count, duration, paint
+from tidemill.cli.words import duration, paint
+from tidemill.core.words import count
 
 WIDTH = 100
 NAME = 24

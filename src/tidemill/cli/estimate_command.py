@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
-from tidemill.cli.words import columns_of_text, count
+from tidemill.cli.words import columns_of_text
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.runner.estimate import EstimateReport

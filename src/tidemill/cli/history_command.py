@@ -9,8 +9,8 @@ from typing import Annotated
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument
-from tidemill.cli.words import count
 from tidemill.core.errors import NotFoundError
+from tidemill.core.words import count
 from tidemill.project import Project
 from tidemill.runner.result import text_table
 from tidemill.warehouse.protocol import TableVersion

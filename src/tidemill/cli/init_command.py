@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 from tidemill.cli.parameters import argument, option
-from tidemill.cli.words import count
+from tidemill.core.words import count
 from tidemill.new_project import NewProject, create_project
 from tidemill.sources.choose import Choice
 

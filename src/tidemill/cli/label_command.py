@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
-from tidemill.cli.words import count
 from tidemill.core.who import current_user
+from tidemill.core.words import count
 from tidemill.runner.label_columns import LabelRequest
 
 if TYPE_CHECKING:

@@ -10,7 +10,8 @@ from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
-from tidemill.cli.words import columns_of_text, count, duration
+from tidemill.cli.words import columns_of_text, duration
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.runner.maintain import Act, Maintained

@@ -13,8 +13,8 @@ from click.exceptions import Exit
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.stopping import UntilProcessEnds, stop_event
-from tidemill.cli.words import count
 from tidemill.core.errors import BusyError, SettingsError, TidemillError, TransientError
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.project import Project

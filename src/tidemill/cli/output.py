@@ -17,9 +17,9 @@ from enum import StrEnum
 from pathlib import Path
 from typing import IO, Any
 
-from tidemill.cli.words import count
 from tidemill.core.csv_cells import harmless
 from tidemill.core.errors import SettingsError, SourceError, SpaceError
+from tidemill.core.words import count
 from tidemill.runner.result import Result, cut, show, text_table
 
 

@@ -8,7 +8,8 @@ from typing import Annotated
 
 from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
 from tidemill.cli.parameters import option
-from tidemill.cli.words import columns_of_text, count
+from tidemill.cli.words import columns_of_text
+from tidemill.core.words import count
 from tidemill.planner.plan import Plan
 
 

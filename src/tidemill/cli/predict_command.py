@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
-from tidemill.cli.words import count, duration
+from tidemill.cli.words import duration
 from tidemill.core.who import current_user
+from tidemill.core.words import count
 from tidemill.runner.batch.request import CHUNK_ROWS, BatchRequest
 
 if TYPE_CHECKING:

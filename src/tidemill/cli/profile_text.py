@@ -14,7 +14,8 @@ from tidemill.analysis.profile.words import (
     summary,
     type_word,
 )
-from tidemill.cli.words import count, duration, paint
+from tidemill.cli.words import duration, paint
+from tidemill.core.words import count
 
 WIDTH = 100
 NAME = 24

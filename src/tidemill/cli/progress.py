@@ -11,7 +11,8 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Protocol, Self
 
-from tidemill.cli.words import count, duration, paint, wants_colour
+from tidemill.cli.words import duration, paint, wants_colour
+from tidemill.core.words import count
 from tidemill.runner.events import Event, RunFinished, RunStarted, RunWarned, StepFinished, StepProgress, StepStarted
 from tidemill.runner.report import RunReport, StepReport
 

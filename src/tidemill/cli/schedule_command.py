@@ -15,7 +15,8 @@ from click.exceptions import Exit
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.stopping import UntilProcessEnds, stop_event, stopped_as_by_ctrl_c
-from tidemill.cli.words import count, duration
+from tidemill.cli.words import duration
+from tidemill.core.words import count
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:

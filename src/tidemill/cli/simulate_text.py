@@ -6,7 +6,8 @@ import textwrap
 from collections.abc import Sequence
 from itertools import groupby
 
-from tidemill.cli.words import columns_of_text, count, duration, paint
+from tidemill.cli.words import columns_of_text, duration, paint
+from tidemill.core.words import count
 from tidemill.simulate.result import Alerted, Simulation
 from tidemill.simulate.scores import DEPLOYED, Period, Scores
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tidemill.cli.words import count, duration, paint, wants_colour
+from tidemill.cli.words import duration, paint, wants_colour
+from tidemill.core.words import count
 from tidemill.runner.result import text_table
 
 Rows = list[dict[str, Any]]

@@ -7,7 +7,8 @@ from typing import Any
 from xml.sax.saxutils import escape, quoteattr
 
 from tidemill.cli.output import plain
-from tidemill.cli.words import columns_of_text, count, paint
+from tidemill.cli.words import columns_of_text, paint
+from tidemill.core.words import count
 from tidemill.runner.result import cut, show
 from tidemill.runner.unit_tests.compare import Difference, same
 from tidemill.runner.unit_tests.result import TestResult

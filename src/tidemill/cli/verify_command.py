@@ -11,8 +11,8 @@ from click.exceptions import Exit
 
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument
-from tidemill.cli.words import count
 from tidemill.core.errors import CorruptError
+from tidemill.core.words import count
 
 
 def verify(

@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from tidemill.cli.words import columns_of_text, count, duration
+from tidemill.cli.words import columns_of_text, duration
+from tidemill.core.words import count
 from tidemill.registry.compare import Change, Comparison, FeatureShift
 from tidemill.registry.describe import Description
 from tidemill.registry.retention import Verdict

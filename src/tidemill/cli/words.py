@@ -1,15 +1,10 @@
-"""Small words and shapes the commands share: counts, durations, columns of text, colour."""
+"""Small words and shapes the commands share: durations, columns of text, colour."""
 
 from __future__ import annotations
 
 import os
 import sys
 from collections.abc import Sequence
-
-
-def count(number: int, what: str) -> str:
-    """A number with its noun: ``1 step``, ``7,043 rows``."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def duration(seconds: float) -> str:

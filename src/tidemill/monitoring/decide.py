@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
+from tidemill.core.words import count
 from tidemill.monitoring import budget, causes
 from tidemill.monitoring.alert import Alert, Transition, Trouble
 from tidemill.monitoring.budget import Policy
@@ -287,9 +288,8 @@ def _goes_on(alert: Alert, looked: _Looked) -> Transition:
         return Transition(happening="resolved", alert=over, reason="its figures are not measured any more")
     quiet = looked.quiet(alert.keys)
     if quiet >= looked.policy.quiet(alert.reopened):
-        windows = "window" if quiet == 1 else "windows"
         over = replace(alert, resolved=next(iter(looked.loud(alert.keys))).end)
-        return Transition(happening="resolved", alert=over, reason=f"{quiet} {windows} without a breach")
+        return Transition(happening="resolved", alert=over, reason=f"{count(quiet, 'window')} without a breach")
     evidence = [
         one
         for key in alert.keys

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from tidemill.runner.stations import Stations
     from tidemill.sql.statements import Statement, Summary
+    from tidemill.warehouse.control.assets import Asset
     from tidemill.warehouse.protocol import Column, Warehouse
 
 KINDS = ("table", "load", "view")
@@ -32,22 +33,42 @@ def noted(summary: Summary) -> dict[str, ColumnNote]:
 
 def notes_of(stations: Stations, name: str) -> dict[str, ColumnNote]:
     """What the statements as they are now and the settings say of a table's columns, by their keys."""
+    return notes_of_each(stations, [name])[name]
+
+
+def notes_of_each(stations: Stations, names: Sequence[str]) -> dict[str, dict[str, ColumnNote]]:
+    """The same of several tables, by the names given: the project's statements are looked at once, if at all."""
     from tidemill.runner.statements import ProjectStatements
     from tidemill.warehouse.control.assets import load_assets
 
-    asset = load_assets(stations.db).get(asset_key(name))
-    if asset is not None and asset.origin == "sql" and asset.statement:
-        from tidemill.sql.parse import parse_text
-        from tidemill.sql.summarise import summarise
+    assets = load_assets(stations.db)
+    project: Sequence[Summary] | None = None
+    found: dict[str, dict[str, ColumnNote]] = {}
+    for name in names:
+        asset = assets.get(asset_key(name))
+        if asset is not None and asset.origin == "sql" and asset.statement:
+            found[name] = _notes(_typed(asset), name, stations.settings.tables)
+            continue
+        if project is None:
+            project = ProjectStatements(stations.root, stations.settings.dialect, stations.db).summaries()
+        found[name] = _notes(project, name, stations.settings.tables)
+    return found
 
-        summaries = [summarise(one, 0) for one in parse_text(asset.statement, file="<sql>", dialect=asset.dialect)]
-    else:
-        summaries = ProjectStatements(stations.root, stations.settings.dialect, stations.db).summaries()
+
+def _typed(asset: Asset) -> list[Summary]:
+    """The statement of a table that was made by hand, not by a file of the project."""
+    from tidemill.sql.parse import parse_text
+    from tidemill.sql.summarise import summarise
+
+    return [summarise(one, 0) for one in parse_text(asset.statement, file="<sql>", dialect=asset.dialect)]
+
+
+def _notes(summaries: Sequence[Summary], name: str, settings: Notes) -> dict[str, ColumnNote]:
     found: dict[str, ColumnNote] = {}
     for summary in summaries:
         if asset_key(summary.name) == asset_key(name):
             found |= noted(summary)
-    for key, note in stations.settings.tables.get(asset_key(name), {}).items():
+    for key, note in settings.get(asset_key(name), {}).items():
         before = found[key].said if key in found else {}
         found[key] = replace(note, said={**before, **note.said})
     return found

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
+from tidemill.core.columns import hidden_names
 from tidemill.runner.rows_of import (
     NamedRows,
     named_rows,
@@ -64,6 +65,6 @@ def _made(reference: NamedRows, current: NamedRows, *, clock: Clock, listen: Lis
 
     started = clock.monotonic()
     names = (reference.name, current.name)
-    hidden = reference.hidden | current.hidden
+    hidden = hidden_names(reference.declared(), current.declared())
     found = make_report(reference.look(), current.look(), names=names, hidden=hidden, listen=listen)
     return timed(found, clock.monotonic() - started)

@@ -43,6 +43,10 @@ class Parts(Protocol):
         """The version, as SQL scores with it."""
 
     @property
+    def champion(self) -> LoadedModel | None:
+        """The version it is held against."""
+
+    @property
     def labels(self) -> Labels:
         """The label's column and classes."""
 
@@ -70,14 +74,14 @@ class Parts(Protocol):
 
 def champion_part(of: Parts) -> Champion | Missing | None:
     """The champion's answers to the rows the version was judged on, or the version's to the champion's."""
-    if of.other is None:
+    if of.other is None or of.champion is None:
         return None
     held, scored, other = of.held, of.scored, of.other
     if isinstance(held, Missing):
         return held
     if isinstance(scored, Missing):
         return scored
-    loaded = _comparable(of, other)
+    loaded = _comparable(of, of.champion)
     if isinstance(loaded, Missing):
         return loaded
     if all(spelled(held.table.column_names, name) for name in inputs_of_model(loaded)):
@@ -91,10 +95,10 @@ def with_steady(of: Parts, case: Case) -> Case:
     Production's labelled answers are read only where the champion's own rows speak against the version.
     """
     other = of.other
-    if other is None or not is_asked(case):
+    if other is None or of.champion is None or not is_asked(case):
         return case
     of.listen("scoring the champion's held-out rows")
-    loaded = _comparable(of, other)
+    loaded = _comparable(of, of.champion)
     least = case.settings.min_rows
     case = replace(
         case,
@@ -108,12 +112,11 @@ def with_steady(of: Parts, case: Case) -> Case:
     return replace(case, answered=or_missing(lambda: _on_answers(of, loaded, other)))
 
 
-def _comparable(of: Parts, other: ModelVersion) -> LoadedModel | Missing:
-    loaded = of.stations.load_model(other.name, other.version)
-    classes = labels_of_model(loaded).classes
+def _comparable(of: Parts, champion: LoadedModel) -> LoadedModel | Missing:
+    classes = labels_of_model(champion).classes
     if bool(classes) != bool(of.labels.classes):
-        return Missing(f"version {other.version} predicts {'classes' if classes else 'numbers'}")
-    return loaded
+        return Missing(f"version {champion.version} predicts {'classes' if classes else 'numbers'}")
+    return champion
 
 
 def _on_own_rows(of: Parts, loaded: LoadedModel, other: ModelVersion, held: HeldOut, scored: Scored) -> Champion:

@@ -92,6 +92,11 @@ class Collector:
         return self.stations.load_model(self.version.name, self.version.version)
 
     @cached_property
+    def champion(self) -> LoadedModel | None:
+        """The version it is held against."""
+        return None if self.other is None else self.stations.load_model(self.other.name, self.other.version)
+
+    @cached_property
     def labels(self) -> Labels:
         """The label's column and classes."""
         return labels_of_model(self.loaded)
@@ -128,7 +133,7 @@ class Collector:
 
     def contract(self) -> Contract:
         """What the version reads, what today's tables give, what callers send."""
-        champion = None if self.other is None else self.stations.load_model(self.other.name, self.other.version)
+        champion = self.champion
         source: Mapping[str, str] | Missing
         broken = ""
         try:

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from tidemill.core.clock import Clock
-from tidemill.core.columns import ColumnNote
-from tidemill.runner.column_notes import notes_of
 from tidemill.runner.rows_of import NamedRows, rows_of_file, rows_of_query, rows_of_table, without_project
 
 if TYPE_CHECKING:
@@ -19,8 +16,6 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
 
 Listener = Callable[[str], None]
-Declared = Mapping[str, ColumnNote]
-NOTHING: Declared = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +46,12 @@ def profile(stations: Stations, request: ProfileRequest, *, listen: Listener) ->
     NotFoundError
         There is no such table or view.
     """
-    declared = {} if request.query else notes_of(stations, request.name)
     with stations.session() as session:
         if request.query:
             rows = rows_of_query(stations, session, request.query, dialect=request.dialect)
         else:
             rows = rows_of_table(stations, session, request.name)
-        return _made(rows, request, clock=stations.clock, declared=declared, listen=listen)
+        return _made(rows, request, clock=stations.clock, listen=listen)
 
 
 def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | None, listen: Listener) -> Profile:
@@ -73,9 +67,7 @@ def profile_file(path: Path, request: ProfileRequest, *, settings: Settings | No
         return _made(rows_of_file(session, path), request, clock=Clock(), listen=listen)
 
 
-def _made(
-    rows: NamedRows, request: ProfileRequest, *, clock: Clock, declared: Declared = NOTHING, listen: Listener
-) -> Profile:
+def _made(rows: NamedRows, request: ProfileRequest, *, clock: Clock, listen: Listener) -> Profile:
     from tidemill.analysis.profile.make import make_profile
 
     started, now = clock.monotonic(), clock.now()
@@ -85,7 +77,7 @@ def _made(
         now=now,
         label=request.label,
         notes=rows.notes,
-        declared=declared,
+        declared=rows.declared(),
         listen=listen,
     )
     return replace(found, seconds=clock.monotonic() - started)

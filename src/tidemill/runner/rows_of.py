@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.core.columns import hidden_names
+from tidemill.core.columns import ColumnNote
 from tidemill.core.errors import NotFoundError, SettingsError
 from tidemill.core.names import asset_key, did_you_mean, quote_path
 from tidemill.core.source_tables import find_source
@@ -37,14 +37,14 @@ class NamedRows:
         Opens them: a stored table is counted where it is, anything else is copied once.
     notes
         How a file was read.
-    hidden
-        The keys of the columns whose values are personal data.
+    declared
+        Gives what the project says of the columns of a table, by their keys.
     """
 
     name: str
     look: Callable[[], Table]
     notes: tuple[str, ...] = ()
-    hidden: frozenset[str] = frozenset()
+    declared: Callable[[], Mapping[str, ColumnNote]] = dict
 
 
 def is_file(name: str) -> bool:
@@ -88,7 +88,7 @@ def rows_of_table(stations: Stations, session: Session, name: str) -> NamedRows:
         rows = _opened(session, text, name=name, stored=True)
     else:
         rows = rows_of_query(stations, session, text, dialect="duckdb", name=name)
-    return replace(rows, hidden=hidden_names(notes_of(stations, name)))
+    return replace(rows, declared=lambda: notes_of(stations, name))
 
 
 def rows_of_query(stations: Stations, session: Session, text: str, *, dialect: str = "", name: str = "") -> NamedRows:

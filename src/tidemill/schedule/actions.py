@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import ContractError, CorruptError, TidemillError
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.core.schedules import ScheduleSettings
@@ -78,7 +79,7 @@ def monitor(project: Project, schedule: ScheduleSettings) -> Done:
         return Done(said=f"a monitor is at work: {error.message}")
     errors = [one.error for one in found if one.error is not None]
     windows, figures = sum(len(one.windows) for one in found), sum(one.measurements for one in found)
-    said = f"{windows} {'window' if windows == 1 else 'windows'}, {figures} {'figure' if figures == 1 else 'figures'}"
+    said = f"{count(windows, 'window')}, {count(figures, 'figure')}"
     return Done(said=said, error=errors[0] if errors else None)
 
 

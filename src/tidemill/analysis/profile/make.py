@@ -18,7 +18,7 @@ from tidemill.analysis.profile.draft import Draft
 from tidemill.analysis.profile.hide import hidden
 from tidemill.analysis.profile.keys import count_duplicates, find_keys
 from tidemill.analysis.profile.label import find_label, label_leaks
-from tidemill.analysis.profile.notices import count_of, look_at
+from tidemill.analysis.profile.notices import look_at
 from tidemill.analysis.profile.number_facts import read_numbers, suspect_cards
 from tidemill.analysis.profile.result import Association, ColumnProfile, Leak, Notice, Profile, Value
 from tidemill.analysis.profile.statistics import exact, scan
@@ -28,6 +28,7 @@ from tidemill.analysis.profile.words import MEASURE_WORDS
 from tidemill.analysis.table import Sample, Table, draw_sample
 from tidemill.core.columns import ColumnNote
 from tidemill.core.names import name_key, quote_name
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     import numpy as np
@@ -218,7 +219,7 @@ def _of_table(
         found.append(Notice(name="empty", text="the table has no rows"))
     if duplicates:
         repeat = "repeats another one" if duplicates == 1 else "repeat another one"
-        found.append(Notice(name="duplicates", text=f"{count_of(duplicates, 'row')} {repeat}"))
+        found.append(Notice(name="duplicates", text=f"{count(duplicates, 'row')} {repeat}"))
     found += [
         Notice(name="leak", column=name, text=f"gives the label away: {leak.why}")
         for leak in leaks

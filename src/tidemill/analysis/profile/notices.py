@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from tidemill.analysis.profile.personal import masked
 from tidemill.analysis.profile.result import ColumnProfile, Notice, Value
 from tidemill.core.columns import HIDDEN
+from tidemill.core.words import count
 
 MOSTLY = 0.95
 MANY_NULLS = 0.5
@@ -45,11 +46,6 @@ def share(part: float, whole: float) -> str:
     if percent < 0.1:
         return "under 0.1 %"
     return "over 99.9 %" if percent > 99.9 else f"{percent:.1f} %" if percent < 10 else f"{percent:.0f} %"
-
-
-def count_of(number: int, what: str) -> str:
-    """A number of things."""
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def shown(column: ColumnProfile, value: object) -> str:
@@ -127,7 +123,7 @@ def _many_zeros(column: ColumnProfile) -> str:
 def _nan(column: ColumnProfile) -> str:
     found = int(column.facts.get("nan") or 0)
     return (
-        f"has NaN in {count_of(found, 'row')}: the engine sorts it above all numbers; NULL is what is missing"
+        f"has NaN in {count(found, 'row')}: the engine sorts it above all numbers; NULL is what is missing"
         if found
         else ""
     )
@@ -135,7 +131,7 @@ def _nan(column: ColumnProfile) -> str:
 
 def _infinite(column: ColumnProfile) -> str:
     found = int(column.facts.get("infinite") or 0)
-    return f"is infinite in {count_of(found, 'row')}" if found else ""
+    return f"is infinite in {count(found, 'row')}" if found else ""
 
 
 def _not_exact(column: ColumnProfile) -> str:
@@ -174,27 +170,27 @@ def _mixed_dates(column: ColumnProfile) -> str:
     if len(formats) < 2 or _dates_as_text(column):
         return ""
     found = sorted(formats.items(), key=lambda item: -item[1])[:3]
-    return "holds dates in several formats: " + ", ".join(f"{form} ({count_of(rows, 'row')})" for form, rows in found)
+    return "holds dates in several formats: " + ", ".join(f"{form} ({count(rows, 'row')})" for form, rows in found)
 
 
 def _missing_words(column: ColumnProfile) -> str:
     found: tuple[Value, ...] = column.facts.get("missing_words", ())
     if not found or sum(value.rows for value in found) == column.filled:
         return ""
-    listed = ", ".join(f"{value.value!r} ({count_of(value.rows, 'row')})" for value in found[:3])
+    listed = ", ".join(f"{value.value!r} ({count(value.rows, 'row')})" for value in found[:3])
     return f"has words that may stand for a missing value: {listed}"
 
 
 def _blank(column: ColumnProfile) -> str:
     empty, blank = int(column.facts.get("empty") or 0), int(column.facts.get("blank") or 0)
-    parts = [f"an empty text in {count_of(empty, 'row')}"] if empty else []
-    parts += [f"nothing but blanks in {count_of(blank, 'row')}"] if blank else []
+    parts = [f"an empty text in {count(empty, 'row')}"] if empty else []
+    parts += [f"nothing but blanks in {count(blank, 'row')}"] if blank else []
     return f"has {' and '.join(parts)}: is that a missing value?" if parts else ""
 
 
 def _padded(column: ColumnProfile) -> str:
     found = int(column.facts.get("padded") or 0)
-    return f"has blanks before or behind the text in {count_of(found, 'row')}" if found else ""
+    return f"has blanks before or behind the text in {count(found, 'row')}" if found else ""
 
 
 def _variants(column: ColumnProfile) -> str:
@@ -220,7 +216,7 @@ def _sentinel(column: ColumnProfile) -> str:
         lone = value == -1 and column.facts.get("negatives") == often
         if lone or (abs(value) >= LEAST_SENTINEL and abs(value - middle) > AWAY * max(reach, 1e-9)):
             where = " of the sample" if "top" in column.sampled else ""
-            return f"has the value {value} in {count_of(often, 'row')}{where}, which people write for a missing one"
+            return f"has the value {value} in {count(often, 'row')}{where}, which people write for a missing one"
     return ""
 
 
@@ -236,7 +232,7 @@ def _sentinel_dates(column: ColumnProfile) -> str:
 
 def _future(column: ColumnProfile) -> str:
     found = int(column.facts.get("future") or 0)
-    return f"lies in the future in {count_of(found, 'row')}, until {str(column.facts['max'])[:10]}" if found else ""
+    return f"lies in the future in {count(found, 'row')}, until {str(column.facts['max'])[:10]}" if found else ""
 
 
 def _gaps(column: ColumnProfile) -> str:
@@ -245,9 +241,9 @@ def _gaps(column: ColumnProfile) -> str:
         return ""
     longest = gaps["longest"]
     if longest["units"] == 1:
-        return f"has no row on {count_of(gaps['missing'], gaps['unit'])} of {gaps['of']:,}"
+        return f"has no row on {count(gaps['missing'], gaps['unit'])} of {gaps['of']:,}"
     return (
-        f"has no row in {count_of(gaps['missing'], gaps['unit'])} of {gaps['of']:,}; the longest gap is "
+        f"has no row in {count(gaps['missing'], gaps['unit'])} of {gaps['of']:,}; the longest gap is "
         f"{longest['from']} to {longest['to']}"
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 from tidemill.analysis.documents.charts import bar_chart, heat_chart, histogram_chart
 from tidemill.analysis.documents.document import Block, Bullets, Document, Figure, Grid, Panel, Section, Text, plain
 from tidemill.analysis.documents.html import as_html
-from tidemill.analysis.profile.notices import count_of, share
+from tidemill.analysis.profile.notices import share
 from tidemill.analysis.profile.result import ColumnProfile, Histogram, Profile
 from tidemill.analysis.profile.times import as_time
 from tidemill.analysis.profile.words import (
@@ -21,6 +21,7 @@ from tidemill.analysis.profile.words import (
     summary,
     type_word,
 )
+from tidemill.core.words import count
 
 MOST_PANELS = 300
 MOST_LISTED = 500
@@ -196,8 +197,8 @@ def _drawn(column: ColumnProfile) -> tuple[Bullets | Grid | Figure, ...]:
 def _histogram(column: ColumnProfile, histogram: Histogram) -> Figure:
     times = column.kind in ("date", "time")
     labels = [as_time(edge) if times else number(edge) for edge in histogram.edges]
-    outside = [f"{count_of(histogram.below, 'row')} below"] if histogram.below else []
-    outside += [f"{count_of(histogram.above, 'row')} above"] if histogram.above else []
+    outside = [f"{count(histogram.below, 'row')} below"] if histogram.below else []
+    outside += [f"{count(histogram.above, 'row')} above"] if histogram.above else []
     title = "Distribution" + (f" (not drawn: {', '.join(outside)})" if outside else "")
     svg = histogram_chart(f"Distribution of {column.name}", histogram.edges, histogram.counts, labels)
     return Figure(title=title, svg=svg, grid=_grid(list(zip(labels, map(float, histogram.counts), strict=False))))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
@@ -57,7 +58,7 @@ class Sample:
     total: int
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, kw_only=True)
 class Estimating:
     """What a version's held-out rows lead to expect, learnt once a pass.
 
@@ -113,17 +114,22 @@ class Estimating:
         y, scores, sides = self._labelled(session, found)
         yield from measure_check(self.learnt.expected, y, scores, sides=sides, least=watch.min_rows, base=self.base)
         if labels.classes:
-            # How far scores can be believed is asked of them alone.
-            enough = not isinstance(self.learnt.expected, str)
-            alone = learn_estimator(labels, *self.facts.evaluation()) if enough else None
             yield from measure_calibration(
-                alone if isinstance(alone, ClassifierEstimator) else None,
+                self._scores_alone,
                 found.scored.y,
                 found.scored.scores,
                 margin=watch.quality_margin,
                 least=watch.min_rows,
                 base=self.base,
             )
+
+    @cached_property
+    def _scores_alone(self) -> ClassifierEstimator | None:
+        """What scores mean without the columns beside them: how far they can be believed is asked of them alone."""
+        if isinstance(self.learnt.expected, str):
+            return None
+        found = learn_estimator(self.facts.labels, *self.facts.evaluation())
+        return found if isinstance(found, ClassifierEstimator) else None
 
     def _answers(self, window: Window) -> str:
         routes = ", ".join(map(quote_text, ANSWERED))

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.columns import hidden_names
 from tidemill.registry.lineage import read_lineage
-from tidemill.runner.column_notes import notes_of
+from tidemill.runner.column_notes import notes_of_each
 from tidemill.runner.watch.estimate import Estimating, learn_estimating
 from tidemill.runner.watch.quality import Judging, learn_judging
 from tidemill.runner.watch.reference import reference_of
@@ -72,4 +72,5 @@ class Versions:
 
 def _hidden(stations: Stations, version: ModelVersion) -> frozenset[str]:
     """The keys of the columns that hold personal data in any table that training read."""
-    return hidden_names(*(notes_of(stations, table) for table in read_lineage(version.lineage).tables))
+    tables = list(read_lineage(version.lineage).tables)
+    return hidden_names(*notes_of_each(stations, tables).values())
