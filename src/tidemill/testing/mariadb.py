@@ -50,6 +50,8 @@ def mariadb_server() -> Iterator[Mariadb]:
         as_user = ["runuser", "-u", "mysql", "--"]
     data, socket, port = folder / "data", folder / "socket", free_port()
     base = ["--no-defaults", f"--datadir={data}"]
+    # A server that starts deletes the temporary tables it finds, so two must not share the folder they lie in.
+    apart = {**os.environ, "TMPDIR": str(folder)}
     log = (folder / "log").open("wb")
     process: subprocess.Popen[bytes] | None = None
 
@@ -69,10 +71,13 @@ def mariadb_server() -> Iterator[Mariadb]:
 
     try:
         command = [*as_user, install, *base, "--auth-root-authentication-method=normal", "--skip-test-db"]
-        subprocess.run(command, cwd=folder, stdout=log, stderr=log, check=True)  # noqa: S603
+        made = subprocess.run(command, cwd=folder, env=apart, stdout=log, stderr=log, check=False)  # noqa: S603
+        if made.returncode:
+            raise RuntimeError(_did_not("make its tables", folder / "log"))
         fast = ["--innodb-flush-log-at-trx-commit=0", "--skip-log-bin", "--innodb-buffer-pool-size=32M"]
         place = [f"--socket={socket}", f"--port={port}", "--bind-address=127.0.0.1", f"--pid-file={folder / 'pid'}"]
-        process = subprocess.Popen([*as_user, server, *base, *place, *fast], cwd=folder, stdout=log, stderr=log)  # noqa: S603
+        command = [*as_user, server, *base, *place, *fast]
+        process = subprocess.Popen(command, cwd=folder, env=apart, stdout=log, stderr=log)  # noqa: S603
         _wait(execute, process, folder / "log")
         yield Mariadb(port=port, execute=execute)
     finally:
@@ -90,7 +95,11 @@ def _wait(execute: Callable[..., str], process: subprocess.Popen[bytes], log: Pa
             execute("SELECT 1")
         except RuntimeError:
             if process.poll() is not None or time.monotonic() > deadline:
-                raise RuntimeError(f"MariaDB did not start:\n{log.read_text(errors='replace')}") from None
+                raise RuntimeError(_did_not("start", log)) from None
             time.sleep(0.05)
         else:
             return
+
+
+def _did_not(what: str, log: Path) -> str:
+    return f"MariaDB did not {what}:\n{log.read_text(errors='replace')}"
