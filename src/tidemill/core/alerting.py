@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import Any
 
 from tidemill.core.entries import Entry, Place, section_values
-from tidemill.core.errors import SettingsError
+from tidemill.core.errors import SettingsError, Where
 from tidemill.core.names import did_you_mean
 from tidemill.core.secrets import hidden_place, is_variable
 
@@ -50,7 +50,7 @@ HAPPENINGS = ("opened", "widened", "reopened", "resolved")
 
 SINK: tuple[Entry, ...] = (
     Entry(name="kind", default="", doc="Which kind of place it is: one of those below; it must be said."),
-    Entry(name="deployments", default=(), doc="Only alerts of these deployments; all when left out."),
+    Entry(name="deployments", default=(), doc="Only alerts of these deployments, which must exist; all when left out."),
     Entry(name="send", default=HAPPENINGS, doc="What is sent: opened, widened, reopened, resolved."),
     Entry(
         name="timeout_seconds",
@@ -157,6 +157,7 @@ class SinkSettings:
     password_file: str
     sender: str
     to: tuple[str, ...]
+    deployments_at: Where | None = None
 
 
 def alerting_settings(path: str, values: Mapping[str, Any], place: Place) -> AlertingSettings:
@@ -213,7 +214,7 @@ def _sink(name: str, given: Any, place: Place) -> SinkSettings:
             hint=did_you_mean(unknown[0], HAPPENINGS) or f"known: {', '.join(HAPPENINGS)}",
         )
     _check_secrets(path, values, place)
-    return SinkSettings(name=name, **values)
+    return SinkSettings(name=name, deployments_at=place(f"{path}.deployments"), **values)
 
 
 def _check_secrets(path: str, values: Mapping[str, Any], place: Place) -> None:

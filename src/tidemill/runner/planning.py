@@ -19,6 +19,7 @@ from tidemill.planner.state import State
 from tidemill.runner.column_notes import require_columns, require_notes
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.metric_settings import declared_types, require_metrics
+from tidemill.runner.sink_deployments import require_deployments
 from tidemill.runner.source_states import Looker
 from tidemill.runner.statements import ProjectStatements
 from tidemill.runner.watermarks import HowFar, how_far
@@ -64,6 +65,7 @@ def plan_project(
     if site.settings.tables:
         require_notes(summaries, site.settings.tables)
     require_metrics(site.settings.deployments.values(), declared_types(summaries))
+    require_deployments(site.settings.alerts.values(), site.settings.deployments, summaries, site.db)
     state = _state(site, summaries)
     plan = make_plan(summaries, state, selectors=selectors, full_refresh=full_refresh)
     for step in plan.steps:
