@@ -259,7 +259,7 @@ def selects(project: Project) -> Iterator[Finding]:
 
     settings = project.settings
     schedules = settings.schedules.values()
-    for error in wrong_selects(schedules, project.statements.summaries, settings.deployments, project.db):
+    for error in wrong_selects(schedules, project.statements, settings.deployments, project.db):
         yield Finding(check="schedules", status="bad", detail=_placed(error), hint=error.hint)
 
 

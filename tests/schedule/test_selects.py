@@ -84,7 +84,8 @@ select = ["taste", "num*"]
     )
     (root / "sql" / "taste.sql").write_text(
         "CREATE MODEL taste OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['y'],"
-        " data_split_method = 'NO_SPLIT') AS SELECT range AS x, range * 2 AS y FROM range(60)"
+        " data_split_method = 'NO_SPLIT', train_time_col = 'day')"
+        " AS SELECT DATE '2026-01-01' + range::INT AS day, range AS x, range * 2 AS y FROM range(60)"
     )
     with open_project(root) as project:
         project.run()
@@ -96,3 +97,37 @@ select = ["taste", "num*"]
         ("schedules.a.select: no deployment is named tast (tidemill.toml:5:1)", "did you mean taste?"),
         ("schedules.b.select: no model is named num* (tidemill.toml:9:1)", "known: taste"),
     ]
+
+
+BACKTEST = """
+[schedules.worth]
+cron = "@yearly"
+do = "backtest"
+select = ["taste"]
+"""
+TASTE = "CREATE MODEL taste OPTIONS (model_type = 'LINEAR_REG', input_label_cols = ['y'], {}) AS SELECT * FROM rows"
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ("data_split_method = 'NO_SPLIT'", True),
+        ("data_split_method = 'SEQ', data_split_col = 'day'", False),
+        ("train_time_col = 'day'", False),
+        ("train_time = 'day'", False),  # is for a plan to tell
+    ],
+)
+def test_a_backtest_of_a_model_whose_rows_have_no_time_is_told_before_its_slot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], options: str, told: bool
+) -> None:
+    root = write_project(tmp_path / "p", BACKTEST)
+    (root / "sql" / "taste.sql").write_text(TASTE.format(options))
+
+    assert (run_command(["schedule", "--next=1", "--project", str(root)]) != 0) is told
+
+    said = "schedules.worth.select: nothing says which column of model taste is the time of a row"
+    err = capsys.readouterr().err
+    assert (said in err) is told
+    assert ("tidemill.toml:5:1" in err and "add TRAIN_TIME_COL" in err) is told
+    with open_project(root) as project:
+        assert any(said in one.detail for one in doctor_project.selects(project)) is told

@@ -43,7 +43,7 @@ def schedule(
         from tidemill.schedule.perform import chosen
 
         asked = chosen(opened, names or [])
-        wrong = wrong_selects(asked, opened.statements.summaries, opened.settings.deployments, opened.db)
+        wrong = wrong_selects(asked, opened.statements, opened.settings.deployments, opened.db)
         # One that names nothing keeps no other from its time.
         for error in () if next_ or once else wrong:
             print(f"warning: {error.message}; {error.hint}", file=sys.stderr, flush=True)

@@ -30,6 +30,8 @@ class Action:
         What ``select`` names; '' where there is nothing to choose.
     needs_select
         Whether it is done to nothing, not to everything, when ``select`` is left out: so it must be given.
+    needs_time
+        Whether each model it is done to must say which column is the time of a row.
     also
         Settings that say something to this action alone.
     """
@@ -38,6 +40,7 @@ class Action:
     doc: str
     selects: Literal["", "assets", "deployments", "models"] = ""
     needs_select: bool = False
+    needs_time: bool = False
     also: tuple[str, ...] = ()
 
 
@@ -67,6 +70,7 @@ ACTIONS: tuple[Action, ...] = (
         "after, as `tidemill backtest` does; `tidemill.backtests` keeps the figures.",
         selects="models",
         needs_select=True,
+        needs_time=True,
         also=("every",),
     ),
     Action(name="verify", doc="Check every file against its digest, as `tidemill verify` does."),

@@ -1,9 +1,9 @@
-"""Whether what a schedule names is there: seen before its time comes."""
+"""Whether what a schedule names is there, and can be done: seen before its time comes."""
 
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SettingsError, TidemillError
@@ -13,13 +13,13 @@ from tidemill.warehouse.control.deployments import list_deployments
 from tidemill.warehouse.control.models import list_models
 
 if TYPE_CHECKING:
-    from tidemill.sql.statements import Summary
+    from tidemill.runner.statements import ProjectStatements
     from tidemill.warehouse.control.database import Database
 
 
 def wrong_selects(
     schedules: Iterable[ScheduleSettings],
-    summaries: Callable[[], Sequence[Summary]],
+    statements: ProjectStatements,
     deployments: Iterable[str],
     db: Database,
 ) -> list[SettingsError]:
@@ -33,7 +33,7 @@ def wrong_selects(
         Those of the settings; what was deployed without a section of its own may be named too.
     """
     try:
-        assets = list(summaries())
+        assets = statements.summaries()
     except TidemillError:
         return []
     known = {
@@ -41,17 +41,19 @@ def wrong_selects(
         "models": [*(one.name for one in assets if one.kind == "model"), *(one.name for one in list_models(db))],
         "deployments": [*deployments, *(one.name for one in list_deployments(db))],
     }
-    selects = {action.name: action.selects for action in ACTIONS}
-    return [
-        error
-        for one in schedules
-        if (what := selects[one.do])
-        for selector in one.select
-        if (error := _wrong(one, selector, what, known[what])) is not None
-    ]
+    actions = {action.name: action for action in ACTIONS}
+    wrong = []
+    for one in schedules:
+        action = actions[one.do]
+        for selector in one.select if action.selects else ():
+            error = _unknown(one, selector, action.selects, known[action.selects])
+            if error is None and action.needs_time:
+                error = _untimed(one, selector, statements, db)
+            wrong += [] if error is None else [error]
+    return wrong
 
 
-def _wrong(one: ScheduleSettings, selector: str, what: str, known: Sequence[str]) -> SettingsError | None:
+def _unknown(one: ScheduleSettings, selector: str, what: str, known: Sequence[str]) -> SettingsError | None:
     wanted = asset_key(selector)
     if what == "assets":
         wanted = wanted.removeprefix("+").removesuffix("+")
@@ -62,3 +64,22 @@ def _wrong(one: ScheduleSettings, selector: str, what: str, known: Sequence[str]
         return None
     message = f"schedules.{one.name}.select: no {what.removesuffix('s')} is named {selector}"
     return SettingsError(message, where=one.select_at, hint=did_you_mean(wanted, known))
+
+
+def _untimed(one: ScheduleSettings, model: str, statements: ProjectStatements, db: Database) -> SettingsError | None:
+    """What is wrong with a model whose rows have no time; a statement that is wrong otherwise, a plan tells of."""
+    from tidemill.runner.backtest.keep import statement_of
+    from tidemill.runner.backtest.walk import time_of
+    from tidemill.sql.options import check_create_model
+
+    try:
+        timed = time_of(check_create_model(statement_of(db, statements, model)[0]))
+    except TidemillError:
+        return None
+    if timed:
+        return None
+    return SettingsError(
+        f"schedules.{one.name}.select: nothing says which column of model {model} is the time of a row",
+        where=one.select_at,
+        hint=f"add TRAIN_TIME_COL = 'its name' to OPTIONS of {model}, and the column to the query",
+    )

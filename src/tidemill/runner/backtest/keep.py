@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from tidemill.runner.backtest.walk import Asked
     from tidemill.runner.stations import Stations
     from tidemill.sql.statements import Query
+    from tidemill.warehouse.control.database import Database
 
 
 def backtest_and_keep(
@@ -32,7 +33,7 @@ def backtest_and_keep(
     NotFoundError
         No statement makes such a model.
     """
-    statement, views = _statement(stations, statements, asked.model)
+    statement, views = statement_of(stations.db, statements, asked.model)
     found = backtest(stations, statement, views, asked, listen=listen)
     facts = {
         **found.as_json(),
@@ -48,21 +49,28 @@ def backtest_and_keep(
     return replace(found, number=number)
 
 
-def _statement(
-    stations: Stations, statements: ProjectStatements, model: str
+def statement_of(
+    db: Database, statements: ProjectStatements, model: str
 ) -> tuple[CreateModel, Mapping[str, Query]]:
+    """The statement of a model, by the project's files or as it was made last, and the views that it may read.
+
+    Raises
+    ------
+    NotFoundError
+        No statement makes such a model.
+    """
     summaries = statements.summaries()
     for summary in summaries:
         if summary.kind == "model" and asset_key(summary.name) == asset_key(model):
             statement = statements.statement(summary.file, summary.ordinal)
             assert isinstance(statement, CreateModel)  # noqa: S101 - its summary says so
             return statement, Views(statements, summaries)
-    made = [one.name for one in list_models(stations.db)]
+    made = [one.name for one in list_models(db)]
     if asset_key(model) not in map(asset_key, made):
         known = [summary.name for summary in summaries if summary.kind == "model"]
         raise NotFoundError(f"no statement makes a model {model}", hint=did_you_mean(model, [*known, *made]))
     from tidemill.registry.lineage import read_lineage
     from tidemill.runner.pinned import recorded_statement, recorded_views
 
-    lineage = read_lineage(get_version(stations.db, model).lineage)
+    lineage = read_lineage(get_version(db, model).lineage)
     return recorded_statement(lineage, f"model {model}"), recorded_views(lineage)

@@ -115,7 +115,7 @@ def _task(
     from tidemill.training.task import TrainTask
 
     changed = {
-        "train_time_col": asked.time or checked.values.get("train_time_col") or _sorted_by(checked),
+        "train_time_col": asked.time or time_of(checked),
         "train_known_col": asked.known or checked.values.get("train_known_col"),
         "train_window": asked.window or checked.values.get("train_window") or "all",
         "train_half_life": asked.half_life or checked.values.get("train_half_life"),
@@ -156,10 +156,11 @@ def _task(
     )
 
 
-def _sorted_by(checked: CheckedOptions) -> str:
-    """The column that a split in order goes by is the time of a row."""
+def time_of(checked: CheckedOptions) -> str:
+    """The column that is the time of a row by a model's options, also the one that a split in order goes by; or ''."""
+    named = str(checked.values.get("train_time_col") or "")
     by_order = checked.values.get("data_split_method") == "SEQ"
-    return str(checked.values.get("data_split_col") or "") if by_order else ""
+    return named or (str(checked.values.get("data_split_col") or "") if by_order else "")
 
 
 @dataclass(slots=True, kw_only=True)
