@@ -14,13 +14,18 @@ BODIES_BEYOND_A_SCHEMA = "positive_data_acceptance,negative_data_rejection"
 """Where the schema is the protocol's, it does not say which columns a model takes."""
 
 
-COLUMNS_OF_ONE_LENGTH = """
+BEYOND_ANY_SCHEMA = """
 [[operations]]
 include-path-regex = "/predict$"
 [operations.checks.positive_data_acceptance]
 expected-statuses = ["2xx", 400, 401, 403, 404, 409, 429, "5xx"]
+[[operations]]
+include-path-regex = "/labels$"
+[operations.checks.positive_data_acceptance]
+expected-statuses = ["2xx", 401, 403, 404, 409, 422, 429, "5xx"]
 """
-"""No schema can say that all columns hold as many values as one another, so 400 is a right answer."""
+"""No schema can say that all columns hold as many values as one another, so 400 is a right answer; nor that a time of a
+label has come, so 422 is one."""
 
 
 def check(schema: str, folder: Path, *arguments: str) -> None:
@@ -42,7 +47,7 @@ def check(schema: str, folder: Path, *arguments: str) -> None:
     ids=["plain by its edges", "plain at random", "tensors and MLflow"],
 )
 def test_schemathesis_finds_nothing_against_our_openapi(server: Server, tmp_path: Path, arguments: str) -> None:
-    (tmp_path / "schemathesis.toml").write_text(COLUMNS_OF_ONE_LENGTH, encoding="utf-8")
+    (tmp_path / "schemathesis.toml").write_text(BEYOND_ANY_SCHEMA, encoding="utf-8")
 
     check(f"{server.address}/openapi.json", tmp_path, *arguments.split())
 

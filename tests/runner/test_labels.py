@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.serving.log.conftest import prediction, write
 
+from tidemill.core.clock import Clock
 from tidemill.core.errors import BindError, NotFoundError, SettingsError, TidemillError
 from tidemill.project import Project, open_project
 from tidemill.runner.label_columns import LabelRequest
@@ -86,6 +88,23 @@ def test_what_is_no_label_is_put_aside_with_its_number_and_reason(project: Proje
     ]
     assert rows(project, "SELECT prediction_id, reason FROM tidemill.parked_labels") == [
         ("nobody", "no prediction has this id")
+    ]
+
+
+def test_what_comes_true_later_than_tomorrow_is_put_aside_and_hides_nothing_that_comes_after_it(shop: Path) -> None:
+    head = "customer,at,label,updated_at\n"
+    soon = "k1,2026-10-06,left,2026-10-06T08:00:00\n"  # without a zone: it may be today somewhere
+    late = "k2,2026-10-01,left,2027-01-01T00:00:00\nk3,2126-10-01,left,2026-10-05T08:00:00\n"
+    clock = Clock(now=lambda: datetime(2026, 10, 5, 12, tzinfo=UTC))
+    with open_project(shop, clock=clock) as project:
+        found = deliver(project, head + soon + late, known="updated_at")
+        mended = deliver(project, f"{head}{soon}k2,2026-10-01,left,2026-10-05T11:00:00\n", known="updated_at")
+
+    assert (counts(found), counts(mended)) == ((1, 0, 2), (1, 1, 0))
+    assert [row.reason for row in found.refused] == [
+        f"label {number} has a {name} that lies in the future (here it is 2026-10-05 12:00 UTC: tell a label once it"
+        " came true)"
+        for number, name in ((2, "known_at"), (3, "time"))
     ]
 
 

@@ -27,6 +27,7 @@ async def labels(ctx: Context, request: Request) -> Response:
     now_ns = ctx.now_ns()
     rules = LabelRules(
         key=settings.key,
+        now=ctx.clock.now(),
         numbers=model is not None and not model.classes,
         classes=frozenset(map(text_of, model.classes)) if model is not None else frozenset(),
     )

@@ -48,11 +48,12 @@ class LabelRequest:
 
 
 def rules_of(stations: Stations, settings: DeploymentSettings) -> LabelRules:
-    """The champion's classes; any plain value where no version answers, or the model is gone."""
+    """The champion's classes and the time it is; any plain value where no version answers, or the model is gone."""
     label = _label_of(stations, settings)
     classes = label.get("classes") or ()
     return LabelRules(
         key=settings.key,
+        now=stations.clock.now(),
         numbers=bool(label) and not classes,
         classes=frozenset(map(text_of, classes)),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -21,6 +21,9 @@ from tidemill.serving.log.texts import text_of
 #: What `tidemill.api.ids` makes, with the number of the row where there were several.
 PREDICTION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}(-[0-9]{1,9})?")
 
+AHEAD = timedelta(days=1)
+"""A time may lie so far ahead: one without a zone is taken for UTC, and zones are hours apart."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelRules:
@@ -30,6 +33,8 @@ class LabelRules:
     ----------
     key
         The column that names the entity; '' where labels come by id alone.
+    now
+        When the labels came: nothing comes true, or is known, after it was told.
     numbers
         Whether the model predicts a number.
     classes
@@ -37,6 +42,7 @@ class LabelRules:
     """
 
     key: str
+    now: datetime
     numbers: bool = False
     classes: frozenset[str] = frozenset()
 
@@ -104,10 +110,17 @@ class LabelRules:
             return None
         try:
             time = given if isinstance(given, datetime) else datetime.fromisoformat(_iso(given))
-        except (TypeError, ValueError):
+            utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+        except (TypeError, ValueError, OverflowError):
             raise InputError(
                 f"label {number} has a {name} that is none", hint="give ISO text: 2024-02-29T13:45:00Z", row=number
             ) from None
+        if utc - self.now > AHEAD:
+            raise InputError(
+                f"label {number} has a {name} that lies in the future",
+                hint=f"here it is {self.now:%Y-%m-%d %H:%M} UTC: tell a label once it came true",
+                row=number,
+            )
         return time.isoformat()
 
 
