@@ -121,7 +121,9 @@ BUILDS: dict[str, SystemTable] = {
     ),
     "rejects": SystemTable(
         about="Rows of files that were not loaded: where they stand, why, and their text. Of each table those of"
-        " its newest load; of a table that takes in file after file, of each file's newest load.",
+        " its newest load; of a table that takes in file after file, of each file's newest load. `line` is the line of"
+        " the file, a header counted. Labels that were refused are here too, with their source as `file`: they may come"
+        " from a table or a query, so their `line` is the number of the row among those that were read.",
         columns=_REJECTS,
         sql=_REJECTED.format("WHERE newest = 1"),
     ),
