@@ -22,7 +22,13 @@ from tidemill.simulate.simulate import simulate
 
 
 @pytest.fixture(scope="module")
-def learnt(shop: Project) -> Simulation:
+def heard() -> list[str]:
+    """What was told while `learnt` was made."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def learnt(shop: Project, heard: list[str]) -> Simulation:
     """The whole replay, trained anew every five days, labels a day late."""
     asked = Request(
         deployment="buyers",
@@ -31,7 +37,17 @@ def learnt(shop: Project) -> Simulation:
         delay=read_delay("1 day"),
         retrain_every=timedelta(days=5),
     )
-    return simulate(shop, asked)
+    return simulate(shop, asked, heard.append)
+
+
+def test_a_replay_says_how_far_it_is_and_what_takes_long(learnt: Simulation, heard: list[str]) -> None:
+    rows = learnt.scores.answers
+    assert heard[:2] == ["reading the rows", "training on the history"]
+    assert heard[-1] == "scoring the answers"
+    assert any(told.endswith(f": row {rows:,} of {rows:,}") for told in heard)
+    assert sum(told.endswith("; the monitor looks") for told in heard) == learnt.windows
+    assert any(told.startswith("buyers: training ") for told in heard)
+    assert len(heard) > 100
 
 
 def test_a_replay_answers_every_row_behind_the_history(learnt: Simulation) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping
+from collections.abc import Callable, MutableMapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from time import perf_counter
@@ -62,11 +62,11 @@ class Learning:
         why = f"every {show_duration(every)}"
         self.copy.project.request_retraining(self.copy.settings.name, who=WHO, why=why)
 
-    def carry_out(self, now: datetime) -> None:
+    def carry_out(self, now: datetime, listen: Callable[[str], None]) -> None:
         """Carry out what was asked for and need not wait, on the rows whose labels have come."""
         began = perf_counter()
         rows = self.grow(now)
-        for one in self.copy.project.retrain_due():
+        for one in self.copy.project.retrain_due(listen=listen):
             request = one.request
             if request.finished_at is not None:
                 self.done.append(

@@ -163,6 +163,7 @@ class _Replay:
             self.go_on(watch.window, watch.wait)
         if self.ledger.refused and not self.ledger.answers:
             raise self.hopeless()
+        self.listen("scoring the answers")
         answers = self.ledger.arrays(self.truths, self.stream.at, self.stream.known)
         labels = Labels(truths=self.truths, at=self.stream.at, known=self.stream.known)
         scores = measure(
@@ -209,20 +210,24 @@ class _Replay:
             end = window_of(min([*times, look, *([learn] if learn else [])]), step).end
             row = self.answer_until(row, micros(end))
             self.hands.move(end)
+            self.tell(row)
             self.tell_labels()
             if self.door.deployment.standing.trial:
                 self.door.turn()
             looks, learns = self.hands.now >= look, learn is not None and self.hands.now >= learn
             if looks:
+                self.tell(row, "the monitor looks")
                 self.look()
                 look = window_of(self.hands.now - wait, window).end + wait
             if learn is not None and learns:
+                self.tell(row, "training" if self.request.at_once else "")
                 self.learn()
                 learn = self.learning.next_after(learn)
             if (looks or learns) and self.learning.wanted and not self.request.at_once:
-                self.learning.carry_out(self.hands.now)
+                self.learning.carry_out(self.hands.now, self.listen)
                 self.door.turn()
         self.hands.move(look)
+        self.tell(row, "the monitor looks")
         self.look()
 
     def answer_until(self, row: int, end: int) -> int:
@@ -308,7 +313,12 @@ class _Replay:
                     raise found.error
                 self.windows += len(found.windows)
                 self.notes += found.notes
-        self.listen(f"{self.hands.now:%Y-%m-%d}, {len(self.ledger.answers):,} answers")
+
+    def tell(self, row: int, doing: str = "") -> None:
+        """Say how far the replay is, and what it is at where that takes longer."""
+        first = self.stream.begin
+        far = f"{self.hands.now:%Y-%m-%d %H:%M}: row {row - first:,} of {len(self.stream.at) - first:,}"
+        self.listen(f"{far}; {doing}" if doing else far)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:
