@@ -182,6 +182,11 @@ class _Looked:
         return self._twin(one) <= level
 
     def _lasting(self, key: Key, level: float) -> bool:
+        """Whether a figure differs from training through a whole season.
+
+        Where training spans a season and windows do not, that is the season: each month differs from a whole year. It
+        could be told by counting all windows of a season as one, which nobody does.
+        """
         season = _season(self.policy, self.window)
         series = [one for one in self.known[key] if one.p is not None][:season]
         beyond = sum(1 for one in series if one.p is not None and one.p <= level)
