@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.finding import Finding
 from tidemill.core.openlineage import KEY_VARIABLE
 from tidemill.core.secrets import VARIABLE
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.core.errors import TidemillError
@@ -241,6 +242,29 @@ def upkeep(project: Project) -> Iterator[Finding]:
         yield Finding(check="upkeep", status="warning", detail=f"there is work: {what}", hint="tidemill maintain")
 
 
+def erasures(project: Project) -> Iterator[Finding]:
+    """Erasures that are not proved in the time that was promised, and those of a backup that was put back."""
+    from tidemill.runner.erasure_book import Site, restored_entries
+
+    now = project.clock.now()
+    late = [one for one in project.erasures() if one.status == "open" and one.due_at < now]
+    for one in late:
+        yield Finding(
+            check="erasures",
+            status="bad",
+            detail=f"erasure {one.number} is due since {one.due_at:%Y-%m-%d}: {'; '.join(one.waiting) or 'not begun'}",
+            hint="tidemill maintain ends it; tidemill erase --now waits for nobody who is reading",
+        )
+    again = restored_entries(Site(root=project.root, settings=project.settings, db=project.db))
+    if again:
+        yield Finding(
+            check="erasures",
+            status="bad",
+            detail=f"a backup brought back whom {count(len(again), 'erasure')} of the ledger took out",
+            hint="tidemill maintain takes them out again, and so do run and serve before they begin",
+        )
+
+
 def scheduler(project: Project) -> Iterator[Finding]:
     """Schedules that are due, and that no scheduler comes to."""
     for one in project.overview()["schedules"]:
@@ -282,6 +306,7 @@ CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (
     spool,
     scheduler,
     upkeep,
+    erasures,
     selects,
 )
 

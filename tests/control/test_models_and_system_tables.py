@@ -194,6 +194,8 @@ def test_every_system_table_has_its_types_when_it_is_empty(db: Database) -> None
         "deployment_versions",
         "deployments",
         "drift",
+        "erased_versions",
+        "erasures",
         "gates",
         "label_deliveries",
         "metrics",

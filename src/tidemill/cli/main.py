@@ -56,6 +56,7 @@ COMMANDS: dict[str, str] = {
     "schedule": "Do what is due by the clock, once or for as long as this runs.",
     "export": "Ship a deployment as a container image or manifests; write a project's CI.",
     "maintain": "Merge small files, forget old snapshots, free what nothing names.",
+    "erase": "Take a person's rows out of everything that is kept.",
     "doctor": "Check this machine and this project.",
     "label": "Take in labels from a table, a file or a query.",
     "collect": "Carry the prediction log into the lake.",

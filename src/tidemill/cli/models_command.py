@@ -94,7 +94,15 @@ def _list(project: Project, name: str | None, *, every: bool, as_json: bool) -> 
     for row in judged:
         metrics.setdefault((row["model"], row["version"]), {})[row["metric"]] = row["value"]
     found = [{**_decoded(row), "metrics": metrics.get((row["name"], row["version"]), {})} for row in rows]
-    print(_json(found) if as_json else describe_models(found, every=every))
+    if as_json:
+        print(_json(found))
+        return
+    print(describe_models(found, every=every))
+    shown = {(row["name"], row["version"]) for row in found}
+    for flag in project.flagged():
+        if (flag.model, flag.version) in shown:
+            which = f"{flag.model} version {flag.version}"
+            print(f"{which} was trained on rows that were erased since (erasure {flag.number})")
 
 
 def _set_alias(project: Project, name: str, given: str, *, why: str) -> None:
@@ -128,7 +136,9 @@ def _retrain(project: Project, name: str, version: str | None, *, as_json: bool)
         print(_json(facts))
         return
     print(f"{row.name} version {row.version}: {row.digest}\ntrained again:     {trained.digest}")
-    print("the same to the last bit" if same else "not the same: libraries, threads or the machine may differ")
+    erased = project.describe(name, version).erased
+    other = "rows it read were erased since" if erased else "libraries, threads or the machine may differ"
+    print("the same to the last bit" if same else f"not the same: {other}")
 
 
 def _prune(

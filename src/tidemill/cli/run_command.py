@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
@@ -12,6 +13,7 @@ from click.exceptions import Exit
 from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
 from tidemill.cli.parameters import option
 from tidemill.cli.progress import JsonLog, Listener, Silent, follow, summary
+from tidemill.core.words import count
 
 
 class Log(StrEnum):
@@ -39,6 +41,8 @@ def run(
     """Run, and leave with the status of the first failure."""
     listener: Listener = JsonLog() if log is Log.json else Silent() if as_json else follow()
     with entered(project) as opened, listener:
+        if again := opened.erase_restored():
+            print(f"a backup was put back: {count(again, 'erasure')} of the ledger carried out again", file=sys.stderr)
         report = opened.run(
             selectors or (),
             full_refresh=full_refresh,

@@ -26,6 +26,7 @@ from tidemill.cli.options import (
 from tidemill.cli.parameters import option
 from tidemill.cli.stopping import UntilProcessEnds, ended_with
 from tidemill.core.errors import SettingsError
+from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.project import Project
@@ -58,6 +59,8 @@ def serve(
 
     with open_project(project) as opened:
         root, settings, clock = opened.root, opened.settings, opened.clock
+        if again := opened.erase_restored():
+            _tell("erased again", {"erasures": again}, as_json)
         existing = list_tokens(opened.db)  # a project that nothing was done in gets its control database here
         tokens_file = os.environ.get(TOKENS_FILE, "")
         _check_files(certfile, keyfile, tokens_file)
@@ -127,6 +130,8 @@ def _lines(word: str, facts: dict[str, Any]) -> list[str]:
         return ["No token exists yet. This one is an administrator's, and is not shown again:", f"  {facts['token']}"]
     if word == "ready":
         return [f"serving at {facts['address']} (interface: {facts['address']}/docs)", *_curl(facts)]
+    if word == "erased again":
+        return [f"a backup was put back: {count(facts['erasures'], 'erasure')} of the ledger carried out again"]
     if word == "draining":
         return [f"{facts['signal']}: ending the requests in work"]
     return [f"{facts['child']} died ({facts['why']}): starting it again in {facts['pause_s']:g} s"]

@@ -15,6 +15,7 @@ from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
     from tidemill.registry.decisions import Decisions
+    from tidemill.warehouse.control.erasures import Flag
 
 _MOST_FEATURES = 8
 _MOST_VALUES = 6
@@ -47,9 +48,14 @@ def describe(one: Description) -> str:
         for gate in deployment.gates:
             over = f"; overridden by {gate.overridden_by}: {gate.override_reason}" if gate.overridden_by else ""
             facts.append(("gate", f"{gate.gate}: {gate.status}, {gate.summary}{over}"))
+    facts += [("erased since", _erased(flag)) for flag in one.erased]
     facts += [("warning", text) for text in row.warnings]
     head = f"{row.name} version {row.version}{': ' if known else ''}{', '.join(known)}"
     return "\n".join([head, *columns_of_text(facts, widest=12), "", lineage.statement.strip()])
+
+
+def _erased(flag: Flag) -> str:
+    return f"rows of {', '.join(flag.tables)} that it was trained on (erasure {flag.number}, {flag.asked_at:%Y-%m-%d})"
 
 
 def _read(one: Description) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 from tidemill.core.alerting import SinkSettings, sink_settings
 from tidemill.core.columns import Notes, table_notes
 from tidemill.core.connections import ConnectionSettings, connection_settings
+from tidemill.core.erase import EraseSettings, erase_settings
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.maintain import MaintainSettings, maintain_settings
 from tidemill.core.names import did_you_mean
@@ -76,7 +77,7 @@ SETTINGS: tuple[Setting, ...] = (
 )
 
 
-SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "tables", "schedules", "alerts")
+SECTIONS = ("server", "deployments", "connections", "openlineage", "maintain", "erase", "tables", "schedules", "alerts")
 """Tables of the file; their rows stand in `core.sections` and in the modules of `core` that are called as they are."""
 
 
@@ -100,6 +101,7 @@ class Settings:
     openlineage: OpenLineageSettings
     connections: Mapping[str, ConnectionSettings]
     maintain: MaintainSettings
+    erase: EraseSettings
     schedules: Mapping[str, ScheduleSettings]
     alerts: Mapping[str, SinkSettings]
     tables: Notes
@@ -161,6 +163,7 @@ def make_settings(given: dict[str, Any], *, root: Path, text: str, environment: 
         openlineage=openlineage_settings(given.get("openlineage", {}), lambda path: _place(text, path)),
         connections=connection_settings(given.get("connections", {}), lambda path: _place(text, path), environment),
         maintain=maintain_settings(given.get("maintain", {}), lambda path: _place(text, path)),
+        erase=erase_settings(given.get("erase", {}), lambda path: _place(text, path)),
         schedules=schedule_settings(given.get("schedules", {}), lambda path: _place(text, path)),
         alerts=sink_settings(given.get("alerts", {}), lambda path: _place(text, path)),
         tables=table_notes(given.get("tables", {}), lambda path: _place(text, path)),

@@ -11,8 +11,11 @@ if TYPE_CHECKING:
     from tidemill.analysis.drift.report import DriftReport
     from tidemill.analysis.profile.result import Profile
     from tidemill.column_lineage.graph import ColumnGraph, ColumnRef
+    from tidemill.governance.subject import Value
     from tidemill.runner.column_lineage import ProjectKnows
+    from tidemill.runner.erase.request import Asked, Looked
     from tidemill.runner.maintain import Act, Maintained
+    from tidemill.warehouse.control.erasures import Erasure, Flag
     from tidemill.warehouse.protocol import Problem, TableVersion
 
 
@@ -48,6 +51,79 @@ class Tables(Opened):
         from tidemill.runner.maintain import maintain
 
         return maintain(self.stations, tables=tables, dry_run=dry_run, listen=listen)
+
+    def erase(
+        self,
+        values: Sequence[Value],
+        *,
+        why: str = "",
+        now: bool = False,
+        wait_s: float = 0.0,
+        listen: Callable[[str], None] = lambda _: None,
+    ) -> Asked:
+        """Erase somebody's rows from every version of every table, the log and the texts that quote them.
+
+        Parameters
+        ----------
+        values
+            Values of columns that name the person; a row with any of them goes.
+        now
+            Remove files that queries may still be reading, instead of waiting ``grace_hours``.
+        wait_s
+            How long to wait for a run that goes on; the erasure is carried out when it ends.
+        listen
+            Told what is being done.
+
+        Raises
+        ------
+        NotFoundError
+            A column is in no table.
+        """
+        from tidemill.runner.erase.request import erase
+
+        return erase(self.stations, values, why=why, now=now, wait_s=wait_s, listen=listen)
+
+    def look_for(self, values: Sequence[Value]) -> Looked:
+        """What is kept of somebody: rows by table, versions trained on them, texts; nothing is changed."""
+        from tidemill.runner.erase.request import look_at
+
+        return look_at(self.stations, values)
+
+    def erasures(self) -> list[Erasure]:
+        """Every erasure that was asked for here, oldest first."""
+        from tidemill.warehouse.control.erasures import list_erasures
+
+        return list_erasures(self.db)
+
+    def flagged(self) -> list[Flag]:
+        """Versions of models that were trained on rows which were erased since."""
+        from tidemill.warehouse.control.erasures import flagged
+
+        return flagged(self.db)
+
+    def end_erasures(self, *, now: bool = False, listen: Callable[[str], None] = lambda _: None) -> list[Erasure]:
+        """Carry out what is open, and look whether it is proved by now."""
+        from tidemill.runner.erase.carry_out import carry_out
+
+        return carry_out(self.stations, now=now, listen=listen)
+
+    def forgive(self, number: int) -> Erasure:
+        """Let somebody come in again who was erased; what is gone stays gone."""
+        from tidemill.runner.erase.request import forgive
+
+        return forgive(self.stations, number)
+
+    def erase_restored(self, *, listen: Callable[[str], None] = lambda _: None) -> int:
+        """Erase again whom a backup brought back, by the ledger; how many erasures that were. Mostly none.
+
+        Raises
+        ------
+        BusyError
+            Another process changes the project: nobody may be served before that is done.
+        """
+        from tidemill.runner.erase.again import erase_restored
+
+        return erase_restored(self.site, listen=listen)
 
     def profile(
         self, name: str = "", *, query: str = "", label: str = "", listen: Callable[[str], None] = lambda _: None

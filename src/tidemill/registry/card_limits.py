@@ -37,6 +37,12 @@ def _figures(facts: CardFacts) -> Iterator[str]:
         named = _listed([f"{part.column} = {part.value}" for part in small])
         yield f"Too few rows to judge it on: {named}."
     yield from row.warnings
+    if facts.description.erased:
+        tables = sorted({table for flag in facts.description.erased for table in flag.tables})
+        yield (
+            f"It was trained on rows of {_listed(tables)} that were erased since: trained again from the same "
+            "snapshot, it would not be the same."
+        )
 
 
 def _time(facts: CardFacts) -> Iterator[str]:

@@ -17,6 +17,7 @@ from tidemill.warehouse.control import metrics, models
 from tidemill.warehouse.control.aliases import list_aliases
 from tidemill.warehouse.control.database import Database, Tx
 from tidemill.warehouse.control.deployments import GateResult, deployed_versions, list_deployments, load_gates
+from tidemill.warehouse.control.erasures import Flag, flagged
 from tidemill.warehouse.control.models import ModelVersion
 
 
@@ -43,6 +44,8 @@ class Description:
         The options that the statement names.
     metrics
         On the rows it was judged on in training.
+    erased
+        Erasures of people whose rows it was trained on.
     """
 
     row: ModelVersion
@@ -52,6 +55,7 @@ class Description:
     current: bool
     aliases: tuple[str, ...]
     deployments: tuple[InDeployment, ...]
+    erased: tuple[Flag, ...] = ()
 
     @property
     def given(self) -> dict[str, Any]:
@@ -108,6 +112,7 @@ class Description:
             "given": sorted(self.given),
             "split": self.manifest.get("split", {}),
             "warnings": list(row.warnings),
+            "erased": [{"erasure": one.number, "tables": list(one.tables)} for one in self.erased],
             "lineage": {**lineage.as_json(), "pinned": lineage.pinned},
         }  # fmt: skip
 
@@ -129,6 +134,7 @@ def describe_version(db: Database, store: ArtifactStore, name: str, version: int
         current = {asset_key(model.name): model.version for model in models.list_models(tx)}
         aliases = tuple(one.alias for one in list_aliases(tx, row.name) if one.version == row.version)
         deployments = _in_deployments(tx, row)
+        erased = tuple(one for one in flagged(tx, row.name) if one.version == row.version)
     return Description(
         row=row,
         lineage=read_lineage(row.lineage),
@@ -137,6 +143,7 @@ def describe_version(db: Database, store: ArtifactStore, name: str, version: int
         current=current.get(key) == row.version,
         aliases=aliases,
         deployments=deployments,
+        erased=erased,
     )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import asset_key
+from tidemill.runner.erase.again import erase_restored, erase_waiting
 from tidemill.runner.planning import Site, plan_project
 from tidemill.runner.report import RunReport
 
@@ -26,12 +27,13 @@ def build(
     listen: Callable[[Event], None] = lambda _: None,
 ) -> RunReport:
     """Do what the plan lists: see `Project.run`."""
+    erase_restored(site)
     plan, _ = plan_project(site, selectors, full_refresh=full_refresh)
     if not plan.changed:
         return RunReport(run_id="", status="nothing", unchanged=len(plan.steps))
     from tidemill.runner.claim import claimed_run
 
-    return claimed_run(
+    report = claimed_run(
         site.stations(),
         lambda: _prepare(site, selectors, full_refresh=full_refresh, forget_gone_files=forget_gone_files),
         selectors=selectors,
@@ -39,6 +41,8 @@ def build(
         wait_s=wait_s,
         listen=listen,
     )
+    erase_waiting(site)
+    return report
 
 
 def build_model(site: Site, model: str) -> RunReport:

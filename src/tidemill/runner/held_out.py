@@ -17,6 +17,7 @@ from tidemill.core.errors import CorruptError
 from tidemill.core.rows import Rows, rows_of_table
 from tidemill.registry.lineage import read_lineage
 from tidemill.runner.pinned import pinned_training
+from tidemill.warehouse.control.erasures import flagged
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -135,7 +136,8 @@ def reopened(stations: Stations, version: ModelVersion) -> Iterator[Reopened]:
         The recorded snapshot gives another number of rows than it was trained and judged on.
     """
     with pinned_training(stations, version) as pinned:
-        rows, split = _split(pinned.task, version)
+        rows, split = _split(pinned.task)
+        _require_same_rows(stations, version, split)
         yield Reopened(version=version, rows=rows, split=split, snapshot=pinned.lineage.snapshot)
 
 
@@ -190,21 +192,31 @@ def sample_rows(stations: Stations, version: ModelVersion, count: int) -> pa.Tab
     return held_out_rows(stations, version).sample(count)
 
 
-def _split(task: TrainTask, version: ModelVersion) -> tuple[TrainingRows, Split]:
+def _split(task: TrainTask) -> tuple[TrainingRows, Split]:
     """The rows of a training in their order, and which of them train."""
     from tidemill.training.labels import learn_label
     from tidemill.training.source import open_rows
     from tidemill.training.split import split_rows
 
     rows = open_rows(task)
-    rows, split = split_rows(rows, learn_label(rows).rows)
-    if (split.rows_train, split.rows_eval) != (version.rows_train, version.rows_eval):
+    return split_rows(rows, learn_label(rows).rows)
+
+
+def _require_same_rows(stations: Stations, version: ModelVersion, split: Split) -> None:
+    """Refuse rows that are not those of the training; of a version that read rows which were erased, fewer will do.
+
+    A row stays on its side when others go, but for the few at the border.
+    """
+    if (split.rows_train, split.rows_eval) == (version.rows_train, version.rows_eval):
+        return
+    fewer = split.rows_train + split.rows_eval <= version.rows_train + version.rows_eval
+    erased = any(flag.version == version.version for flag in flagged(stations.db, version.name))
+    if not (fewer and erased):
         raise CorruptError(
             f"model {version.name} version {version.version} was trained on {version.rows_train:,} rows and judged "
             f"on {version.rows_eval:,}; its recorded snapshot gives {split.rows_train:,} and {split.rows_eval:,}",
             hint="a query that reads the time of day or RANDOM() gives other rows each time; train the model again",
         )
-    return rows, split
 
 
 def _hashes(batches: Iterable[pa.RecordBatch]) -> np.ndarray:

@@ -17,9 +17,10 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import NotFoundError, TidemillError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.who import current_user
+from tidemill.core.words import count
 from tidemill.registry import versions
 from tidemill.registry.snapshots import snapshots_in_use
-from tidemill.runner.maintain_policy import SnapshotVerdict, snapshot_verdicts
+from tidemill.runner.maintain_policy import LEASE, SnapshotVerdict, snapshot_verdicts
 from tidemill.runner.scratch import left_copies, sweep_copies
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.database import parse_time, writing
@@ -34,8 +35,6 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.upkeep import Compaction
 
-LEASE = "maintain"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Act:
@@ -44,7 +43,7 @@ class Act:
     Parameters
     ----------
     action
-        expire, clean up, sweep, compact, vacuum, or forget runs, slots, rejects or digests.
+        erase, expire, clean up, sweep, compact, vacuum, or forget runs, slots, rejects or digests.
     object
         What it was done to.
     detail
@@ -130,15 +129,41 @@ def maintain(
         There is no table of a name.
     """
     only = _known(stations, tables)
+    erased = _erase(stations, dry_run=dry_run, listen=listen) if not only else []
     if dry_run:
-        return _work(stations, lambda: None, only, dry_run=True, listen=listen)
+        return _with(erased, _work(stations, lambda: None, only, dry_run=True, listen=listen))
     with held(stations.db, LEASE, this_process()) as lease:
-        done = _work(stations, lambda: require(stations.db, lease), only, dry_run=False, listen=listen)
+        done = _with(erased, _work(stations, lambda: require(stations.db, lease), only, dry_run=False, listen=listen))
         if done.acts:
             with writing(stations.db) as tx:
                 evidence = {"acts": [f"{act.action} {act.object}: {act.detail}" for act in done.acts]}
                 audit.append(tx, who=current_user(), action="maintain", object="lake", evidence=evidence)
     return done
+
+
+def _with(acts: list[Act], done: Maintained) -> Maintained:
+    return replace(done, acts=(*acts, *done.acts))
+
+
+def _erase(stations: Stations, *, dry_run: bool, listen: Callable[[Act], None]) -> list[Act]:
+    """Go on with the erasures that are not proved yet: what they wait for may be over."""
+    from tidemill.runner.erase.carry_out import carry_out
+    from tidemill.runner.erasure_book import open_entries, site_of
+
+    entries = open_entries(site_of(stations))
+    if not entries:
+        return []
+    begun = time.perf_counter()
+    what = count(len(entries), "erasure")
+    try:
+        left = {text for one in ([] if dry_run else carry_out(stations, entries)) for text in one.waiting}
+        detail = f"{what} to end" if dry_run else f"{what} proved" if not left else f"{what}: {'; '.join(sorted(left))}"
+        act = Act(action="erase", object="people", detail=detail, waits=dry_run or bool(left))
+    except TidemillError as error:
+        act = Act(action="erase", object="people", detail=f"not done: {error.message}", error=error)
+    act = replace(act, seconds=time.perf_counter() - begun)
+    listen(act)
+    return [act]
 
 
 def _known(stations: Stations, tables: Sequence[str]) -> frozenset[str]:

@@ -10,6 +10,9 @@ from tidemill.core.maintain import MaintainSettings
 from tidemill.core.names import name_key
 from tidemill.warehouse.upkeep import Snapshot
 
+LEASE = "maintain"
+"""Held by the one process that looks after the lake's files."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotVerdict:

@@ -18,6 +18,7 @@ from tidemill.core.columns import COLUMN
 from tidemill.core.connections import CONNECTION
 from tidemill.core.connections import KINDS as SOURCE_KINDS
 from tidemill.core.entries import Entry
+from tidemill.core.erase import ERASE
 from tidemill.core.errors import TidemillError
 from tidemill.core.maintain import MAINTAIN
 from tidemill.core.openlineage import OPENLINEAGE
@@ -71,6 +72,7 @@ def _sections() -> Iterator[str]:
         "connections.NAME": CONNECTION,
         "openlineage": OPENLINEAGE,
         "maintain": MAINTAIN,
+        "erase": ERASE,
         "schedules.NAME": SCHEDULE,
         "alerts.NAME": SINK,
         "tables.NAME.columns.COLUMN": COLUMN,
@@ -119,6 +121,7 @@ ABOUT_SECTIONS = {
     "tables.NAME.columns.COLUMN": "One section for each column that there is something to say of. Column OPTIONS "
     "say the same in SQL; see [how to describe your columns](../how-to/describe-your-columns.md).",
     "maintain": "What `tidemill maintain` keeps, and what it finds worth doing.",
+    "erase": "Where `tidemill erase` remembers whom it erased, and how long it may take.",
     "server": "How `tidemill serve` listens, and what it refuses.",
     "deployments.NAME": "One section for each deployment: a name that requests use, and the model that answers.",
     "deployments.NAME.gates": "What a version must show before it takes traffic.",

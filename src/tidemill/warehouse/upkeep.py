@@ -5,10 +5,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from tidemill.warehouse.files import DataFile
 
@@ -66,8 +66,41 @@ class Freed:
     waiting_bytes: int = 0
 
 
+Condition: TypeAlias = "Callable[[str, Sequence[str]], str]"
+"""Engine SQL that is true of the rows that are meant, by the name of a table ('' where it is not known) and the columns
+that its files have; '' where none can be."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holding:
+    """A data file that has rows which were looked for.
+
+    Parameters
+    ----------
+    table
+        Whose rows it has; '' where its place does not say.
+    path
+        Relative to the warehouse.
+    begin, end
+        The snapshots that read it are those from ``begin`` on and before ``end`` (None: up to the newest).
+    read
+        Whether a snapshot reads it. Others wait for their removal, or are left from a killed process.
+    """
+
+    table: str
+    path: str
+    rows: int
+    begin: int = 0
+    end: int | None = None
+    read: bool = True
+
+    def shows_at(self, snapshot: int) -> bool:
+        """Whether a snapshot reads the file."""
+        return self.read and self.begin <= snapshot and (self.end is None or snapshot < self.end)
+
+
 class Upkeep(Protocol):
-    """Everything that changes files but no row of any snapshot that is kept."""
+    """Everything that changes files but no row of any snapshot that is kept; all but `erase`."""
 
     def snapshots(self) -> list[Snapshot]:
         """Every snapshot that can be read, oldest first."""
@@ -98,8 +131,31 @@ class Upkeep(Protocol):
     def clean_up(self, *, older_than_s: float, dry_run: bool = False) -> Freed:
         """Remove the files that no snapshot reads since ``older_than_s``."""
 
+    def holding(self, condition: Condition) -> list[Holding]:
+        """Every data file on disk that has rows of which a condition is true, whether a snapshot reads it or not."""
+
+    def erase(self, held: Sequence[Holding], condition: Condition, *, erasure: str, guard: Callable[[], None]) -> None:
+        """Take the rows of which a condition is true out of every snapshot, as if they had never been.
+
+        All snapshots stay readable. The files that had the rows wait for `clean_up`. Nobody may be reading a table
+        twice that must be the same both times.
+
+        Parameters
+        ----------
+        held
+            The files that have the rows, as `holding` found them: no others are looked at.
+
+        Raises
+        ------
+        ConflictError
+            Somebody changed a table meanwhile: nothing was erased.
+        """
+
     def orphans(self, *, older_than_s: float) -> dict[str, int]:
         """Files that `Warehouse.sweep` would remove, and their bytes."""
 
     def vacuum(self, *, dry_run: bool = False) -> int:
         """Give back what the catalogue does not use; the bytes won, 0 when it is not worth it or it is in use."""
+
+    def rewrite_catalogue(self) -> bool:
+        """Write the catalogue anew, so that nothing of what was deleted is left in it; False when it is in use."""

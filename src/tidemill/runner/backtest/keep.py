@@ -49,9 +49,7 @@ def backtest_and_keep(
     return replace(found, number=number)
 
 
-def statement_of(
-    db: Database, statements: ProjectStatements, model: str
-) -> tuple[CreateModel, Mapping[str, Query]]:
+def statement_of(db: Database, statements: ProjectStatements, model: str) -> tuple[CreateModel, Mapping[str, Query]]:
     """The statement of a model, by the project's files or as it was made last, and the views that it may read.
 
     Raises

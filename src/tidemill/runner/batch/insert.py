@@ -15,6 +15,7 @@ from tidemill.core.names import asset_key, did_you_mean, name_key, quote_name
 from tidemill.core.who import current_user
 from tidemill.registry.aliases import resolve
 from tidemill.registry.lineage import name_of
+from tidemill.runner.erased_rows import without_erased
 from tidemill.runner.files import FileReads
 from tidemill.runner.shape import start_of
 from tidemill.runner.steps.job import Job, Outcome, bind
@@ -92,6 +93,7 @@ def insert(step: Step, statement: InsertInto, job: Job) -> Outcome:
 def _add(step: Step, job: Job, session: Session, sql: str, opened: OpenQuery) -> tuple[TableVersion, int]:
     warehouse = job.stations.warehouse
     attempt = f"{job.run_id}-{step.ordinal}"
+    sql, _ = without_erased(job.stations, session, sql, opened.relations)
     staged = warehouse.stage(session, sql, opened.relations, table=step.asset, attempt=attempt)
     try:
         landed = warehouse.append(staged, run_id=job.run_id, step=step.name, guard=job.guard)

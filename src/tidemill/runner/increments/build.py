@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.names import quote_name, quote_path
 from tidemill.runner.column_notes import require_columns
+from tidemill.runner.erased_rows import without_erased
 from tidemill.runner.increments.checks import Again, check_increment
 from tidemill.runner.increments.deletions import at_once, deleted_later, deletions, too_many, without_gone
 from tidemill.runner.increments.deltas import (
@@ -103,7 +104,7 @@ class IncrementalStep:
         """Build the table from all there is; ``base`` is its version until now, ``before`` the state of that."""
         warehouse = self.stations.warehouse
         files = self.opening.files({})
-        query = self.opening.open(files)
+        query, left_out = self._without_erased(self.opening.open(files))
         if self.statement.layout:
             names = [column.name for column in self.session.columns(query.sql, query.relations)]
             require_keys(self.statement.layout, names, table=self.step.asset)
@@ -123,7 +124,7 @@ class IncrementalStep:
         except BaseException:
             warehouse.discard(staged)
             raise
-        warnings = (*self._warnings(files, nulls), *notes)
+        warnings = (*self._warnings(files, nulls), *notes, *left_out)
         of_files = files.notes if files is not None else ()
         return Built(landed=landed, rows=staged.rows, checked=checked, warnings=warnings, notes=of_files)
 
@@ -135,6 +136,7 @@ class IncrementalStep:
             return Built(landed=base, rows=0, notes=files.notes)
         there = self.stations.warehouse.columns(table, base.version)
         query, older = self.opening.open_increment(files, there)
+        query, left_out = self._without_erased(query)
         fresh = session.columns(query.sql, query.relations)
         read = list(files.read) if files is not None else []
         matched = match(table, there, fresh, adds_columns=self.rule.adds_columns, files=read)
@@ -154,9 +156,13 @@ class IncrementalStep:
             news = rows if files is not None else self._news_without_key(rows, shape, measures, there, low)
         gone = deletions(session, news, shape)
         built = self._merge(news, shape, measures, base, state=self._state(watermark, files, gone))
-        warnings = (*self._warnings(files, nulls), *self._forgotten(news, shape))
+        warnings = (*self._warnings(files, nulls), *self._forgotten(news, shape), *left_out)
         of_files = (*files.notes, *older) if files is not None else ()
         return replace(built, warnings=warnings, notes=of_files)
+
+    def _without_erased(self, query: OpenQuery) -> tuple[OpenQuery, tuple[str, ...]]:
+        sql, left_out = without_erased(self.stations, self.session, query.sql, query.relations)
+        return replace(query, sql=sql), left_out
 
     def _read(self, query: OpenQuery, matched: Matched, low: str) -> tuple[str, str]:
         """Read the new rows, from a value on; where they are kept, as they were read and as rows of the table."""

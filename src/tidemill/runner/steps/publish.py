@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.runner.checking import Checked, check_rows
 from tidemill.runner.column_notes import hidden_in, require_columns
+from tidemill.runner.erased_rows import without_erased
 from tidemill.runner.steps.job import Job, Outcome, asset_of
 from tidemill.sources.bad_rows import BadRowsError, without_values
 from tidemill.warehouse.control.assets import save_asset
@@ -35,10 +36,13 @@ def publish(
     """Stage, audit, publish: nobody sees rows that break an enforced constraint."""
     warehouse = job.stations.warehouse
 
+    left_out: list[str] = []
+
     def stage() -> Staged:
         opened = query()
         attempt = f"{job.run_id}-{step.ordinal}"
-        return warehouse.stage(session, opened.sql, opened.relations, table=step.asset, attempt=attempt)
+        sql, left_out[:] = without_erased(job.stations, session, opened.sql, opened.relations)
+        return warehouse.stage(session, sql, opened.relations, table=step.asset, attempt=attempt)
 
     hidden = hidden_in(statement, job.stations.settings.tables)
     staged = kept_apart(step, job, files, stage, hidden=hidden)
@@ -59,7 +63,7 @@ def publish(
         checked.save(tx, version=landed.version)
         save_step_rejects(tx, step, job, files, whole=not add, hidden=hidden)
 
-    warnings = (*files.warnings, *checked.warnings)
+    warnings = (*files.warnings, *left_out, *checked.warnings)
     return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
 
 

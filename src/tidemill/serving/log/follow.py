@@ -13,7 +13,7 @@ from pathlib import Path
 
 from tidemill.core.clock import Clock
 from tidemill.core.errors import ConflictError, TidemillError, TransientError
-from tidemill.serving.log.collect import Collected, Collector
+from tidemill.serving.log.collect import GRACE_S, Collected, Collector
 from tidemill.serving.log.outcomes import evaluate_outcomes
 from tidemill.serving.log.spool import segments
 from tidemill.serving.log.tables import TABLES, log_views
@@ -44,8 +44,13 @@ class LogPlaces:
     clock: Clock
 
 
-def collect_once(places: LogPlaces, *, wait_s: float = 10.0) -> Collected:
+def collect_once(places: LogPlaces, *, wait_s: float = 10.0, grace_s: float = GRACE_S) -> Collected:
     """Carry all over that waits in the spool now.
+
+    Parameters
+    ----------
+    grace_s
+        How old a segment must be that is done with, to be removed: queries that began before may be reading it.
 
     Raises
     ------
@@ -53,7 +58,7 @@ def collect_once(places: LogPlaces, *, wait_s: float = 10.0) -> Collected:
         Another collector is at work.
     """
     with held(places.db, LEASE, this_process(), wait_s=wait_s) as lease:
-        collected = _collector(places, lambda: require(places.db, lease)).collect()
+        collected = _collector(places, lambda: require(places.db, lease), grace_s=grace_s).collect()
     count_outcomes(places)
     return collected
 
@@ -160,5 +165,5 @@ class _Turns:
         self.next_count = now + max(OUTCOMES_EVERY_S, (now - begun) / OUTCOMES_SHARE)
 
 
-def _collector(places: LogPlaces, guard: Callable[[], None]) -> Collector:
-    return Collector(places.warehouse, places.spool, clock=places.clock, guard=guard)
+def _collector(places: LogPlaces, guard: Callable[[], None], *, grace_s: float = GRACE_S) -> Collector:
+    return Collector(places.warehouse, places.spool, clock=places.clock, guard=guard, grace_s=grace_s)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,11 +15,12 @@ from tidemill.core.errors import TransientError
 
 @dataclass(slots=True)
 class Segment:
-    """A file that is being written; ``end`` is where its last whole record ends."""
+    """A file that is being written since ``began``; ``end`` is where its last whole record ends."""
 
     handle: int
     path: Path
     end: int = 0
+    began: float = field(default_factory=time.monotonic)
 
 
 @dataclass(slots=True)

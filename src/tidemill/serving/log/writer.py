@@ -12,6 +12,7 @@ import errno
 import fcntl
 import os
 import threading
+import time
 from pathlib import Path
 
 from tidemill.core.clock import Clock
@@ -21,6 +22,7 @@ from tidemill.serving.log.records import framed
 from tidemill.serving.log.waiting import Segment, Syncing, Waiter, attempt, not_synced, sync_folder, tell
 
 SEGMENT_BYTES = 64 << 20
+SEGMENT_S = 3600.0
 SYNC_EVERY_S = 1.0
 SUFFIX = ".seg"
 
@@ -38,6 +40,8 @@ class LogWriter:
         The worker's name. With an id of this start it begins the names of its segments, so no two processes share one.
     segment_bytes
         A segment that has reached this size is followed by the next.
+    segment_s
+        One that is so old, too: what is erased from the log must not wait until a quiet server has filled a segment.
     sync_every_s
         How long records may wait for an fsync that nobody asked for.
     """
@@ -49,6 +53,7 @@ class LogWriter:
         worker: str,
         clock: Clock,
         segment_bytes: int = SEGMENT_BYTES,
+        segment_s: float = SEGMENT_S,
         sync_every_s: float = SYNC_EVERY_S,
     ) -> None:
         self.folder = folder
@@ -57,6 +62,7 @@ class LogWriter:
         self.last_failure = ""
         self._name = f"{worker}-{clock.new_id()}"
         self._segment_bytes = segment_bytes
+        self._segment_s = segment_s
         self._sync_every_s = sync_every_s
         self._faulty = VARIABLE in os.environ  # asked once: a look at the environment takes longer than the rest
         self._lock = threading.Lock()
@@ -195,8 +201,11 @@ class LogWriter:
 
     def _sync_loop(self) -> None:
         while True:
-            self._wake.wait()
+            if not self._wake.wait(self._segment_s / 4):
+                self._let_go_of_old()
+                continue
             self._urgent.wait(self._sync_every_s)
+            self._let_go_of_old()
             with self._lock:
                 self._wake.clear()
                 self._urgent.clear()
@@ -205,6 +214,15 @@ class LogWriter:
             self._sync_once()
             if closing:
                 return
+
+    def _let_go_of_old(self) -> None:
+        """Write no more to a segment that has records and is old; the next record begins another."""
+        with self._lock:
+            segment = self._segment
+            if segment is None or not segment.end or time.monotonic() - segment.began < self._segment_s:
+                return
+            self._give_up(segment)
+            self._wake.set()
 
     def _sync_once(self) -> None:
         """Sync what was appended up to now, and tell all who wait for it."""

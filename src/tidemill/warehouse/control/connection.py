@@ -118,8 +118,8 @@ class Backend(Protocol):
     def problems(self, connection: Any) -> list[str]:
         """What an integrity check finds wrong."""
 
-    def tidy(self, connection: Any, *, dry_run: bool) -> int:
-        """Give unused pages back, where that is ours to do; the bytes won."""
+    def tidy(self, connection: Any, *, dry_run: bool, everything: bool) -> int:
+        """Give unused pages back, where that is ours to do, or ``everything`` that was deleted; the bytes won."""
 
     def translate(self, error: Exception) -> TidemillError:
         """One of our errors for one of the driver's."""
@@ -251,10 +251,16 @@ class Database:
         with self._connection() as connection:
             return self._backend.problems(connection)
 
-    def tidy(self, *, dry_run: bool = False) -> int:
-        """Give unused pages back and renew what the planner knows (SQLite only); the bytes won."""
+    def tidy(self, *, dry_run: bool = False, everything: bool = False) -> int:
+        """Give unused pages back and renew what the planner knows (SQLite only); the bytes won.
+
+        Parameters
+        ----------
+        everything
+            Write the file anew even where that wins little: nothing of what was deleted is left in it.
+        """
         with self._connection() as connection:
-            return self._backend.tidy(connection, dry_run=dry_run)
+            return self._backend.tidy(connection, dry_run=dry_run, everything=everything)
 
     def close(self) -> None:
         """Close every connection; calling it again does nothing."""

@@ -13,6 +13,7 @@ from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables, extend_checks
 from tidemill.warehouse.control.schema_alerts import add_contacts, add_muted_figures, create_alert_tables
 from tidemill.warehouse.control.schema_backtests import create_backtest_tables
+from tidemill.warehouse.control.schema_erasures import create_erasures
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
 from tidemill.warehouse.control.schema_monitoring import count_refused, create_monitoring_tables
 from tidemill.warehouse.control.schema_rejects import create_rejects_table, mark_newest_rejects
@@ -54,6 +55,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=14, name="troubles", apply=create_troubles),
     Migration(number=15, name="muted_figures", apply=add_muted_figures),
     Migration(number=16, name="refused_requests", apply=count_refused),
+    Migration(number=17, name="erasures", apply=create_erasures),
 )
 
 

@@ -117,8 +117,10 @@ class PostgresqlBackend:
         """Nothing: PostgreSQL checks its pages itself."""
         return []
 
-    def tidy(self, connection: Any, *, dry_run: bool) -> int:  # noqa: ARG002
-        """Nothing: PostgreSQL's autovacuum does it."""
+    def tidy(self, connection: Any, *, dry_run: bool, everything: bool) -> int:
+        """Nothing: PostgreSQL's autovacuum does it; only ``everything`` that was deleted is given back at once."""
+        if everything and not dry_run:
+            connection.execute("VACUUM")
         return 0
 
     def translate(self, error: Exception) -> TidemillError:

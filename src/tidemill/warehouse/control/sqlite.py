@@ -110,15 +110,15 @@ class SqliteBackend:
         found = [row[0] for row in connection.execute("PRAGMA integrity_check")]
         return [] if found == ["ok"] else found
 
-    def tidy(self, connection: Any, *, dry_run: bool) -> int:
-        """Give unused pages back where it is worth it; the bytes won."""
+    def tidy(self, connection: Any, *, dry_run: bool, everything: bool) -> int:
+        """Give unused pages back where it is worth it, or in any case; the bytes won."""
         pages, size, total = (connection.execute(f"PRAGMA {name}").fetchone()[0] for name in _PAGES)
         free = int(pages * size)
         if free < WORTH_BYTES and pages < WORTH_SHARE * total:
             free = 0
         if not dry_run:
             connection.execute("PRAGMA optimize").fetchall()
-            if free:
+            if free or everything:
                 connection.execute("VACUUM")
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
         return free

@@ -36,6 +36,9 @@ FACTS = "tidemill_commit"
 
 _FACTS = f"SELECT version, created_at, message, note FROM {FACTS} ORDER BY version"
 
+REWRITTEN = '"rewritten":true'
+"""In the note of a commit before which notes of earlier ones were written anew (see `erase`)."""
+
 Note = tuple[int, str, str, str]
 """A commit as it is read: version, time, message and the JSON note."""
 
@@ -181,7 +184,11 @@ class Commits:
             return []
         with self._lock:
             known, forgotten = list(self._known), self._forgotten
-        for row in self.newer(_last(known)):
+        news = self.newer(_last(known))
+        if known and any(REWRITTEN in row[3] for row in news):
+            self.forget()  # another process has changed notes that we know
+            return self.all()
+        for row in news:
             known.append(_commit(row, known))
         with self._lock:
             # Of two threads that looked at once, the one that looked later is believed; none from before `forget`.
@@ -208,7 +215,7 @@ class Commits:
         """What was committed after a version, oldest first; after 0 it is everything."""
         read = read_catalogue(self._engine, _COMMITS.format(last=int(last)))
         alive: list[Note] = [(row[0], row[1], row[3], row[4]) for row in read]
-        if last or not _has_facts(self._engine):
+        if last or not has_facts(self._engine):
             return alive
         # In this order: a snapshot that is expired between the two is in both, and never in neither.
         facts: list[Note] = [(row[0], row[1], row[2], row[3]) for row in read_catalogue(self._engine, _FACTS)]
@@ -265,6 +272,7 @@ def note(
     effect: Effect | None = None,
     state: Mapping[str, Any] | None = None,
     whole: tuple[int, int, int] | None = None,
+    rewritten: bool = False,
 ) -> str:
     """The JSON that a commit carries: the files it adds, with their digests, and what it did to rows before them.
 
@@ -273,6 +281,8 @@ def note(
     whole
         Rows and bytes of the table, and the rows that this commit brought, when the note says all of the table: the
         commits before it may be gone.
+    rewritten
+        Whether notes of earlier commits were changed.
     """
     facts: dict[str, Any] = {
         "action": action,
@@ -290,10 +300,13 @@ def note(
         facts["state"] = state
     if whole is not None:
         facts["whole"] = whole
+    if rewritten:
+        facts["rewritten"] = True
     return json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
 
 
-def _has_facts(engine: Engine) -> bool:
+def has_facts(engine: Engine) -> bool:
+    """Whether notes of expired snapshots are kept."""
     sql = f"SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = '{FACTS}'"
     return bool(read_catalogue(engine, sql, by_sqlite=True))
 

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
 from tidemill.core.errors import ConflictError
 from tidemill.core.names import name_key
-from tidemill.warehouse.duckdb import cleanup, compact, expire, vacuum
+from tidemill.warehouse.duckdb import cleanup, compact, erase, expire, vacuum
 from tidemill.warehouse.duckdb.commits import Commit, Commits, read_catalogue
 from tidemill.warehouse.duckdb.engine import CATALOGUE, Engine
+from tidemill.warehouse.duckdb.holding import holding
 from tidemill.warehouse.duckdb.places import Places
 from tidemill.warehouse.duckdb.publish import Change, is_system
 from tidemill.warehouse.duckdb.session import DuckSession
@@ -19,7 +20,7 @@ from tidemill.warehouse.duckdb.shown import alive
 from tidemill.warehouse.duckdb.sweep import orphans
 from tidemill.warehouse.duckdb.verify import changed_files
 from tidemill.warehouse.protocol import DataFile
-from tidemill.warehouse.upkeep import Compaction, Freed, Snapshot
+from tidemill.warehouse.upkeep import Compaction, Condition, Freed, Holding, Snapshot
 
 STEP = "compact"
 
@@ -129,6 +130,24 @@ class LakeUpkeep:
                 expire.expire(self._engine, self._commits, wanted[start : start + expire.AT_ONCE])
         return freed
 
+    def holding(self, condition: Condition) -> list[Holding]:
+        """Every data file on disk that has rows of which a condition is true."""
+        if not self._exists:
+            return []
+        with self._lake.translated():
+            return holding(self._engine, condition)
+
+    def erase(self, held: Sequence[Holding], condition: Condition, *, erasure: str, guard: Callable[[], None]) -> None:
+        """Take the rows of which a condition is true out of every snapshot."""
+        if not any(one.read for one in held):
+            return
+        lake = self._lake
+        with lake.translated(), lake.staging(erasure, "erased") as folder:
+            made = erase.plan(self._engine, held, condition, folder)
+            with lake.alone():
+                guard()
+                erase.carry_out(self._engine, self._commits, made, erasure=erasure)
+
     def clean_up(self, *, older_than_s: float, dry_run: bool = False) -> Freed:
         """Remove the files that no snapshot reads since ``older_than_s``."""
         if not self._exists:
@@ -157,6 +176,13 @@ class LakeUpkeep:
             return free
         with self._lake.translated(), self._lake.alone():
             return vacuum.vacuum(self._lake.places.catalogue)
+
+    def rewrite_catalogue(self) -> bool:
+        """Write the catalogue anew, so that nothing of what was deleted is left in it; False when it is in use."""
+        if not self._exists:
+            return True
+        with self._lake.translated(), self._lake.alone():
+            return vacuum.rewrite(self._lake.places.catalogue)
 
     def _pragma(self, name: str) -> int:
         sql = f"SELECT * FROM sqlite_query('{CATALOGUE}', 'PRAGMA {name}')"

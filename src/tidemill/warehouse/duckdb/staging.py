@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 # fast as any. Level 1 of zstd costs a third less than the default 3 and is as small. A smaller limit of dictionaries is
 # faster on numbers, and makes texts of 15,000 values three times as large. One file keeps the query's order (several do
 # not, DuckDB writes them side by side); it is read in parallel all the same, by row groups.
-_FORMAT = (
+FORMAT = (
     "FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1, PARQUET_VERSION v2, ROW_GROUP_SIZE 122880, RETURN_STATS"
 )
 
@@ -134,7 +134,7 @@ def _copy(session: DuckSession, cursor: DuckDBPyConnection, sql: str, path: Path
     if casts:
         query = f"COPY (SELECT * REPLACE ({', '.join(casts)}) FROM (\n{bare(sql)}\n))"
     fault("stage.before_copy")
-    found = cursor.execute(f"{query} TO {quote_text(str(path))} ({_FORMAT})").fetchall()
+    found = cursor.execute(f"{query} TO {quote_text(str(path))} ({FORMAT})").fetchall()
     return sum(int(row[1]) for row in found)
 
 

@@ -24,12 +24,17 @@ TIMEOUT_S = 600.0
 
 def vacuum(path: Path) -> int:
     """Vacuum a SQLite file and take its WAL in, in a process of its own; the bytes won, 0 when it is in use."""
-    fault("vacuum.before")
     before = _size(path)
+    return max(0, before - _size(path)) if rewrite(path) else 0
+
+
+def rewrite(path: Path) -> bool:
+    """Vacuum a SQLite file, whether it is worth it or not; False when it is in use."""
+    fault("vacuum.before")
     command = [sys.executable, "-m", __name__, str(path)]
     done = subprocess.run(command, capture_output=True, check=False, timeout=TIMEOUT_S)  # noqa: S603 - ours
     fault("vacuum.after")
-    return max(0, before - _size(path)) if done.returncode == 0 else 0
+    return done.returncode == 0
 
 
 def free_bytes(pages: int, page_bytes: int, total_pages: int) -> int:

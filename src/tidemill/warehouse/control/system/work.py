@@ -60,6 +60,30 @@ WORK: dict[str, SystemTable] = {
         },
         sql="SELECT * FROM parts ORDER BY part, host, pid",
     ),
+    "erasures": SystemTable(
+        about="Each request to erase somebody: the columns that told whose rows were meant, what was taken out of which"
+        " table (counted once for each file), and what is awaited before it is proved.",
+        columns={
+            "number": "int",
+            "status": "text",
+            "columns": "json",
+            "who": "text",
+            "why": "text",
+            "asked_at": "time",
+            "due_at": "time",
+            "removed_at": "time",
+            "proved_at": "time",
+            "removed": "json",
+            "waiting": "json",
+        },
+        sql="SELECT * FROM erasures ORDER BY number",
+    ),
+    "erased_versions": SystemTable(
+        about="Versions of models that were trained on rows which were erased since.",
+        columns={"erasure": "int", "model": "text", "version": "int", "tables": "json"},
+        sql="SELECT e.number AS erasure, v.* FROM erased_versions v JOIN erasures e ON e.erasure_id = v.erasure_id"
+        " ORDER BY e.number, v.model_key, v.version",
+    ),
     "troubles": SystemTable(
         about="What parts could not do when they tried last: for a deployment, or ('' in about) because the process has"
         " ended. A row goes when it is done again.",

@@ -1,0 +1,105 @@
+"""Whose a row is, as engine SQL: rows are known by digests of the values of columns, so that no query names a person.
+
+The tables of the prediction log have no columns of their own for that: a prediction is somebody's by the row that was
+asked for or by its key, a label by its key or by the prediction it belongs to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.governance.subject import SEPARATOR, Mark
+
+PREDICTIONS = "tidemill_log.predictions"
+LABELS = "tidemill_log.labels"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Person:
+    """Somebody whose rows are meant: by the marks of a request, and up to when. What the log holds later is new."""
+
+    marks: tuple[Mark, ...]
+    before: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Meant:
+    """Whose rows are meant.
+
+    Parameters
+    ----------
+    keys
+        The column that each deployment's keys come from, by the deployment's name.
+    predictions
+        Ids of predictions that are theirs: their labels are, too.
+    """
+
+    people: tuple[Person, ...]
+    salt: str
+    keys: Mapping[str, str] = field(default_factory=dict)
+    predictions: Collection[str] = ()
+
+    @property
+    def marks(self) -> tuple[Mark, ...]:
+        """Everybody's marks, one for each column."""
+        found: dict[str, dict[str, None]] = {}
+        for mark in (mark for person in self.people for mark in person.marks):
+            found.setdefault(mark.column, {}).update(dict.fromkeys(mark.digests))
+        return tuple(Mark(column=column, digests=tuple(digests)) for column, digests in found.items())
+
+    def condition(self, table: str, columns: Sequence[str]) -> str:
+        """Engine SQL that is true of their rows (`warehouse.upkeep.Condition`); '' where nothing says whose it is."""
+        if table == PREDICTIONS:
+            found = [self._of_log(person, "at", self.key, self.inputs) for person in self.people]
+        elif table == LABELS:
+            found = [self._of_log(person, "arrived_at", self.key) for person in self.people] + [self.labels()]
+        else:
+            found = self.of_columns(columns)
+        return " OR ".join(f"coalesce({one}, false)" for one in found if one)
+
+    def of_columns(self, columns: Sequence[str]) -> list[str]:
+        """What is true of their rows in a relation that has the columns that name them."""
+        there = {name_key(column): column for column in columns}
+        return [self.is_one(mark, _text(there[mark.column])) for mark in self.marks if mark.column in there]
+
+    def _of_log(self, person: Person, time: str, *ways: Callable[[Mark], str]) -> str:
+        found = [one for way in ways for mark in person.marks if (one := way(mark))]
+        if not found:
+            return ""
+        before = person.before.astimezone(UTC).replace(tzinfo=None).isoformat(sep=" ")
+        each = " OR ".join(f"coalesce({one}, false)" for one in found)
+        return f"({quote_name(time)} < TIMESTAMP {quote_text(before)} AND ({each}))"
+
+    def is_one(self, mark: Mark, text: str) -> str:
+        """Whether a text of a column is one of those that a mark stands for."""
+        start = quote_text(SEPARATOR.join((self.salt, mark.column, "")))
+        return f"sha256({start} || {text}) IN ({', '.join(map(quote_text, mark.digests))})"
+
+    def key(self, mark: Mark) -> str:
+        """Whether the key of an answer or a label is one of a mark's."""
+        keyed = sorted(name for name, column in self.keys.items() if name_key(column) == mark.column)
+        if not keyed:
+            return ""
+        return f"(deployment IN ({', '.join(map(quote_text, keyed))}) AND {self.is_one(mark, quote_name('key'))})"
+
+    def inputs(self, mark: Mark) -> str:
+        """Whether the row that was asked for, a JSON object, names one of a mark's."""
+        value = "json_extract_string(inputs, '$.\"' || replace(k, '\"', '\\\"') || '\"')"
+        same = f"lower(k) = {quote_text(mark.column)} AND {self.is_one(mark, value)}"
+        found = f"list_filter(json_keys(inputs), lambda k: {same})"
+        # Most logs hold no such column: the text tells in a fraction of the time that reading JSON takes.
+        named = f"contains(lower(inputs), {quote_text(mark.column)}) AND " if mark.column.isascii() else ""
+        return f"(CASE WHEN {named}json_valid(inputs) THEN len({found}) > 0 ELSE false END)"
+
+    def labels(self) -> str:
+        """Whether a label belongs to one of their predictions."""
+        if not self.predictions:
+            return ""
+        return f"prediction_id IN ({', '.join(map(quote_text, sorted(self.predictions)))})"
+
+
+def _text(column: str) -> str:
+    return f"CAST({quote_name(column)} AS VARCHAR)"

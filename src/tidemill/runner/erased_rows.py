@@ -1,0 +1,38 @@
+"""People who were erased do not come back with the next load: their rows are left out of what is put into tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from tidemill.core.words import count
+from tidemill.governance.conditions import Meant
+from tidemill.governance.ledger import read_ledger
+from tidemill.runner.erasure_book import meant_by, site_of
+
+if TYPE_CHECKING:
+    from tidemill.runner.stations import Stations
+    from tidemill.warehouse.protocol import ArrowStream, Session
+
+
+def without_erased(
+    stations: Stations, session: Session, sql: str, relations: Mapping[str, ArrowStream] | None
+) -> tuple[str, tuple[str, ...]]:
+    """A query without rows of people who were erased, and what is to be said of it; mostly the query as it is."""
+    site = site_of(stations)
+    ledger = read_ledger(site.ledger)
+    if ledger is None or not ledger.entries:
+        return sql, ()
+    meant = meant_by(site, ledger, ledger.entries)
+    columns = [column.name for column in session.columns(sql, relations)]
+    found = meant.of_columns(columns)
+    if not found:
+        return sql, ()
+    theirs = " OR ".join(f"coalesce({one}, false)" for one in found)
+    return f"SELECT * FROM ({sql}\n) AS tm_kept WHERE NOT ({theirs})", (_said(meant, columns, len(ledger.entries)),)
+
+
+def _said(meant: Meant, columns: list[str], people: int) -> str:
+    named = {mark.column for mark in meant.marks}
+    told = ", ".join(column for column in columns if column.casefold() in named)
+    return f"rows of people who were erased are left out, by {told} ({count(people, 'erasure')} in the ledger)"
