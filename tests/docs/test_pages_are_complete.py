@@ -113,7 +113,7 @@ def test_what_a_setting_takes_is_what_it_is_read_as() -> None:
     page = (ROOT / "docs" / "reference" / "settings.md").read_text()
 
     assert "| `enabled` | `true` | true or false |" in page
-    assert '| `send` | `["opened", "widened", "reopened", "resolved"]` | a list of texts |' in page
+    assert '| `send` | `["opened", "widened", "worsened", "reopened", "resolved"]` | a list of texts |' in page
     assert "| `shares` | `[0.01, 0.05, 0.25, 0.5]` | a list of numbers |" in page
 
 

@@ -167,6 +167,61 @@ def test_another_column_widens_the_alert_of_its_table() -> None:
     assert happened(watch.see(4, age, income)) == [("continuing", "source customers")]
 
 
+def bad(value: float, *, within: float = 0.02, **more: Any) -> Measurement:
+    return figure(value=value, low=value - within, high=value + within, **more)
+
+
+def test_an_alert_that_becomes_far_worse_is_told_again_once_each_time_it_doubles() -> None:
+    watch = Watch()
+    values = [0.1, 0.1, 0.15, 0.19, 0.2, 0.2, 0.3, 0.1, 0.21, 0.4, 0.5]
+    told = [watch.see(number, bad(value)).transitions for number, value in enumerate(values)]
+
+    assert [only(one).happening for one in told[1:]] == [
+        *("opened", "continuing", "continuing", "worsened", "continuing", "continuing", "continuing", "continuing"),
+        *("worsened", "continuing"),
+    ]
+    assert only(told[4]).reason == "far worse than was told: share of age 0.2, it was 0.1"
+
+
+def test_an_effect_whose_interval_reaches_to_what_was_told_is_not_told_again() -> None:
+    watch = Watch()
+    for number, value in enumerate([0.2, 0.2]):
+        watch.see(number, bad(value))
+
+    assert happened(watch.see(2, bad(0.45, within=0.3))) == [("continuing", "missing")]
+    assert happened(watch.see(3, bad(0.45, within=0.2))) == [("worsened", "missing")]
+
+
+def test_what_joins_is_told_with_how_bad_all_of_it_is_and_what_comes_back_is_told_anew() -> None:
+    watch = Watch(policy=Policy(season=timedelta(days=1), cool_down=timedelta(days=9)))
+    age: dict[str, Any] = {"source": "customers"}
+    income: dict[str, Any] = {"subject": "income", "source": "customers"}
+    for number in range(2):
+        watch.see(number, bad(0.1, **age))
+    watch.see(2, bad(0.1, **age), bad(0.1, **income))
+
+    wider = only(watch.see(3, bad(0.4, **age), bad(0.1, **income)).transitions)
+    assert (wider.happening, wider.reason) == ("widened", "")
+    assert happened(watch.see(4, bad(0.5, **age), bad(0.2, **income))) == [("worsened", "source customers")]
+
+    for number in range(5, 8):
+        watch.see(number, fine(**age), fine(**income))
+    watch.see(8, bad(0.1, **age))
+    assert happened(watch.see(9, bad(0.1, **age))) == [("reopened", "source customers")]
+    assert happened(watch.see(10, bad(0.2, **age))) == [("worsened", "source customers")]
+
+
+def test_a_fall_that_doubles_is_worse_and_a_jump_the_other_way_too() -> None:
+    watch = Watch()
+    for number in range(2):
+        watch.see(number, figure("prediction", "mean", value=-0.1, low=-0.12, high=-0.08))
+
+    down = figure("prediction", "mean", value=-0.3, low=-0.4, high=-0.2)
+    assert only(watch.see(2, down).transitions).happening == "worsened"
+    up = only(watch.see(3, figure("prediction", "mean", value=0.7, low=0.6, high=0.8)).transitions)
+    assert (up.happening, up.reason) == ("worsened", "far worse than was told: share of mean 0.7, it was -0.3")
+
+
 def moved_features(*, source: str = "") -> list[Measurement]:
     return [
         figure("feature", "income", value=0.2, low=0.15, high=0.25, weight=0.5, test="psi", source=source),

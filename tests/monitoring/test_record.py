@@ -19,7 +19,7 @@ from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.people import acknowledge, mute, rate, unmute
 from tidemill.monitoring.record import record
 from tidemill.monitoring.verdict import Key
-from tidemill.monitoring.words import evidence_line
+from tidemill.monitoring.words import evidence_line, plain_text
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.alerts import get_alert, list_alerts, list_events
 from tidemill.warehouse.control.database import Database
@@ -193,6 +193,30 @@ def test_a_column_that_joins_a_muted_alert_is_heard(db: Database, see: See) -> N
     see(9, burst(source="customers"), income)
     see(10, burst(source="customers"), income)
     assert messages(db)[2:] == [("file", "widened")]
+
+
+def test_what_became_far_worse_is_sent_with_a_line_that_says_so_and_kept_over_a_mute(
+    db: Database, see: See, hands: Hands
+) -> None:
+    def bad(value: float) -> Measurement:
+        return burst(value=value, low=value - 0.02, high=value + 0.02)
+
+    for number, value in enumerate([0.1, 0.1, 0.2]):
+        see(number, bad(value))
+        see(number, bad(value))
+    assert messages(db) == [("file", "opened"), ("file", "worsened")]
+    with db.read() as tx:
+        told = json.loads(tx.value("SELECT message FROM alert_deliveries WHERE happening = 'worsened'"))
+    said = "far worse than was told: share of age 0.2, it was 0.1"
+    assert plain_text(told).splitlines()[2:4] == ["worsened; first seen in the window from 2026-03-01 00:00 UTC", said]
+    assert [one.detail for one in list_events(db, 1) if one.happening == "worsened"] == [said]
+
+    hands.now = datetime.now(UTC)
+    mute(db, 1, until=hands.now + timedelta(days=3), who="ada", why="known")
+    assert [one.happening for one in see(3, bad(0.8))] == ["continuing"]
+    hands.move(4 * 86_400)
+    assert [one.happening for one in see(4, bad(0.8))] == ["worsened"]
+    assert messages(db)[2:] == [("file", "worsened")]
 
 
 def test_a_chance_too_small_to_be_told_is_not_said_to_be_nothing(db: Database, see: See) -> None:

@@ -45,13 +45,13 @@ ALERTING: tuple[Entry, ...] = (
     ),
 )
 
-HAPPENINGS = ("opened", "widened", "reopened", "resolved")
+HAPPENINGS = ("opened", "widened", "worsened", "reopened", "resolved")
 """What happens to an alert that can be sent."""
 
 SINK: tuple[Entry, ...] = (
     Entry(name="kind", default="", doc="Which kind of place it is: one of those below; it must be said."),
     Entry(name="deployments", default=(), doc="Only alerts of these deployments, which must exist; all when left out."),
-    Entry(name="send", default=HAPPENINGS, doc="What is sent: opened, widened, reopened, resolved."),
+    Entry(name="send", default=HAPPENINGS, doc="What is sent: opened, widened, worsened, reopened, resolved."),
     Entry(
         name="timeout_seconds",
         default=10.0,

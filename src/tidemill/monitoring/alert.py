@@ -1,15 +1,16 @@
-"""Alerts and what may become of them: opened, widened, resolved, opened again. Plain data."""
+"""Alerts and what may become of them: opened, widened, far worse, resolved, opened again. Plain data."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Literal
 
 from tidemill.monitoring.verdict import Key, Verdict
 
 Severity = Literal["page", "diagnosis"]
-Happening = Literal["opened", "widened", "continuing", "resolved", "reopened"]
+Happening = Literal["opened", "widened", "worsened", "continuing", "resolved", "reopened"]
 Trouble = tuple[Severity, str]
 """How bad, and the cause."""
 
@@ -34,6 +35,8 @@ class Alert:
         End of the window with which it was over; None while it is open.
     reopened
         How often it came back within the cool-down.
+    told
+        The worst value of each of its figures that was told of since it opened, or came back last.
     """
 
     cause: str
@@ -44,6 +47,7 @@ class Alert:
     id: str = ""
     resolved: datetime | None = None
     reopened: int = 0
+    told: Mapping[Key, float] = field(default_factory=dict)
 
     @property
     def trouble(self) -> Trouble:

@@ -24,6 +24,11 @@ LASTING = 0.9
 FORGOTTEN = timedelta(days=60)
 """An alert whose figures were not measured for so long is over."""
 
+WORSE = 2.0
+"""An open alert is told again when one of its figures is so many times what was told of it."""
+
+_NAMED = 3
+
 _DAY = timedelta(days=1)
 _DAILY = frozenset({"prediction", "feature"})
 """Families that differ between day and night: shorter windows of them wait for the same period before."""
@@ -252,7 +257,7 @@ def _after_alarms(alarms: Sequence[Verdict], looked: _Looked, alerts: list[Alert
         for alert in alerts
         if alert.resolved is None and alert.trouble not in happened
     }
-    return [_told(_narrowed(transition, looked), looked) for transition in happened.values()]
+    return [_weighed(_told(_narrowed(transition, looked), looked)) for transition in happened.values()]
 
 
 def _find(alerts: Sequence[Alert], trouble: Trouble) -> Alert | None:
@@ -327,3 +332,41 @@ def _told(transition: Transition, looked: _Looked) -> Transition:
     return replace(
         transition, evidence=evidence, explained=causes.explaining([one for one in moved if one.key not in own])
     )
+
+
+def _weighed(transition: Transition) -> Transition:
+    """With how bad its figures were when they were told: one that is far worse by now is news."""
+    happening, reason = transition.happening, transition.reason
+    if happening == "resolved":
+        return transition
+    alert = transition.alert
+    anew = happening in {"opened", "reopened"}
+    before = {} if anew else {key: value for key, value in alert.told.items() if key in alert.keys}
+    worse = [one for one in transition.evidence if one.key in before and _far_worse(one, before[one.key])]
+    if happening == "continuing" and worse:
+        happening, reason = "worsened", f"far worse than was told: {_beside(worse, before)}"
+    told = dict(before)
+    for one in transition.evidence:
+        said = before.get(one.key)
+        if one.value is not None and (said is None or (happening != "continuing" and abs(one.value) > abs(said))):
+            told[one.key] = one.value
+    return replace(transition, happening=happening, reason=reason, alert=replace(alert, told=told))
+
+
+def _far_worse(one: Verdict, told: float) -> bool:
+    """Whether an effect is a multiple of what was told, and by more than its interval leaves open."""
+    if one.value is None:
+        return False
+    sign = 1.0 if one.value >= 0 else -1.0
+    near = one.low if sign > 0 else one.high
+    return sign * one.value >= WORSE * abs(told) and (near is None or sign * near > abs(told))
+
+
+def _beside(worse: Sequence[Verdict], told: Mapping[Key, float]) -> str:
+    """How bad the first few of these are, and were."""
+    said = []
+    for key, value in ((one.key, one.value) for one in worse[:_NAMED]):
+        about = f"{key.subject} ({key.slice})" if key.slice else key.subject
+        said.append(f"{key.test} of {about} {value:.4g}, it was {told[key]:.4g}")
+    more = f"; and {len(worse) - _NAMED} more" if len(worse) > _NAMED else ""
+    return f"{'; '.join(said)}{more}"

@@ -103,6 +103,10 @@ def _write(
     row = _row(deployment, transition, before, _chart(transition, charted), contact)
     if before is None:
         row = _muted_as_before(tx, row)
+    muted = _is_muted(row, clock.now())
+    if before is not None and muted and transition.happening == "worsened":
+        # Nobody is told now: it is news when the mute is over.
+        row, transition = replace(row, told=before.told), replace(transition, happening="continuing", reason="")
     number = kept.save_alert(tx, row)
     if transition.happening == "continuing":
         return transition
@@ -114,11 +118,7 @@ def _write(
         detail=transition.reason or row.headline,
         window_end=window.end,
     )
-    wanted = (
-        []
-        if _is_muted(row, clock.now()) or row.severity != "page"
-        else _wanted(sinks, deployment, transition.happening)
-    )
+    wanted = [] if muted or row.severity != "page" else _wanted(sinks, deployment, transition.happening)
     if wanted:
         told = words.message(
             transition,
@@ -190,6 +190,7 @@ def _row(
         reopened=alert.reopened,
         version=version,
         figures=tuple(tuple(key) for key in alert.keys),
+        told=tuple((*key, value) for key, value in alert.told.items()),
         evidence=evidence,
         explained=explained,
         chart=chart,
@@ -228,6 +229,7 @@ def _alert(row: AlertRow) -> Alert:
         opened=row.opened_at,
         resolved=row.resolved_at,
         reopened=row.reopened,
+        told={Key(family, subject, part, test): value for family, subject, part, test, value in row.told},
     )
 
 

@@ -147,6 +147,8 @@ def plain_text(told: Facts) -> str:
     lines = [told["headline"], "", f"{told['happening']}; first seen in the window from {_moment(told['since'])}"]
     if told["resolved_at"]:
         lines.append(f"over since {_moment(told['resolved_at'])}: {told['reason']}")
+    elif told["reason"]:
+        lines.append(told["reason"])
     # Up here: whoever cuts a long message off cuts its end. Messages that waited through an upgrade have none.
     lines += contact_lines(told.get("owner", ""), told.get("runbook", ""))
     lines += _listed("evidence", [evidence_line(one) for one in told["evidence"]])

@@ -64,7 +64,7 @@ class Monitored:
     labelled
         Windows whose quality was measured because labels had come.
     happened
-        Alerts that opened, widened, came back or were resolved.
+        Alerts that opened, widened, became far worse, came back or were resolved.
     others
         In the windows that labels came for, how versions beside the main one did.
     """

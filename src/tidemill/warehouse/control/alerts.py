@@ -23,6 +23,8 @@ class AlertRow:
         0 until it is kept.
     figures
         The figures that are in alarm under it, of a resolved one those that were: family, subject, slice, test.
+    told
+        The worst that was told of each figure: family, subject, slice, test, value.
     evidence, explained, chart
         Plain data: the figures in alarm, the features that moved, and the main figure's windows.
     muted_figures
@@ -47,6 +49,7 @@ class AlertRow:
     explained: Sequence[Mapping[str, Any]]
     chart: Mapping[str, Any]
     next_step: str
+    told: tuple[tuple[Any, ...], ...] = ()
     owner: str = ""
     runbook: str = ""
     acknowledged_by: str | None = None
@@ -198,7 +201,7 @@ _PLAIN = (
     "useful",
     "useful_why",
 )
-_JSON = ("figures", "muted_figures", "evidence", "explained", "chart")
+_JSON = ("figures", "muted_figures", "told", "evidence", "explained", "chart")
 _TIMES = ("since", "opened_at", "resolved_at", "acknowledged_at", "muted_until")
 
 
@@ -214,10 +217,11 @@ def _alert(row: Row) -> AlertRow:
         useful=None if row["useful"] is None else bool(row["useful"]),
         figures=_figures(row["figures"]),
         muted_figures=_figures(row["muted_figures"]),
+        told=_figures(row["told"]),
         **{name: json.loads(row[name]) for name in ("evidence", "explained", "chart")},
         **times,
     )
 
 
-def _figures(text: str) -> tuple[tuple[str, ...], ...]:
+def _figures(text: str) -> tuple[tuple[Any, ...], ...]:
     return tuple(tuple(one) for one in json.loads(text))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import InternalError, StateError
 from tidemill.warehouse.control.schema import create_first_tables, extend_checks
-from tidemill.warehouse.control.schema_alerts import add_contacts, add_muted_figures, create_alert_tables
+from tidemill.warehouse.control.schema_alerts import add_contacts, add_muted_figures, add_told, create_alert_tables
 from tidemill.warehouse.control.schema_backtests import create_backtest_tables
 from tidemill.warehouse.control.schema_erasures import create_erasures
 from tidemill.warehouse.control.schema_labels import create_label_deliveries
@@ -56,6 +56,7 @@ MIGRATIONS: tuple[Migration, ...] = (
     Migration(number=15, name="muted_figures", apply=add_muted_figures),
     Migration(number=16, name="refused_requests", apply=count_refused),
     Migration(number=17, name="erasures", apply=create_erasures),
+    Migration(number=18, name="told_effects", apply=add_told),
 )
 
 

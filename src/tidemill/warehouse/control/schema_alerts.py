@@ -99,3 +99,8 @@ def add_muted_figures(tx: Tx) -> None:
     """The migration that brings what a mute is about: the figures of the alert at that moment."""
     tx.execute("ALTER TABLE alerts ADD COLUMN muted_figures TEXT NOT NULL DEFAULT '[]'")
     tx.execute("UPDATE alerts SET muted_figures = figures WHERE muted_until IS NOT NULL")
+
+
+def add_told(tx: Tx) -> None:
+    """The migration that brings the worst that was told of each figure of an alert."""
+    tx.execute("ALTER TABLE alerts ADD COLUMN told TEXT NOT NULL DEFAULT '[]'")

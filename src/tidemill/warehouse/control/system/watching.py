@@ -73,7 +73,7 @@ WATCHING: dict[str, SystemTable] = {
         sql="SELECT * FROM alerts ORDER BY alert",
     ),
     "alert_events": SystemTable(
-        about="What happened to each alert: opened, widened, resolved, opened again, acknowledged, muted.",
+        about="What happened to each alert: opened, widened, far worse, resolved, opened again, acknowledged, muted.",
         columns={
             "alert": "int",
             "number": "int",
