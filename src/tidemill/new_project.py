@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
     from tidemill.sources.choose import Choice
 
-IGNORED = ".tidemill/\n"
+IGNORED = ".tidemill/\nerasures.jsonl\n"
+"""What git must not take in: what is kept, and the ledger, in which whoever has it can test a guess."""
 
 EXAMPLE = """\
 -- A project is any number of .sql files in this folder. What each statement reads tells where it stands in the graph.
@@ -193,8 +194,9 @@ def _write(project: NewProject, texts: dict[str, str]) -> NewProject:
 
 
 def _with_theirs(path: Path, text: str) -> str:
-    """A .gitignore of the user's own stays, with our line in it."""
+    """A .gitignore of the user's own stays, with our lines in it."""
     if not path.exists():
         return text
     old = path.read_text(encoding="utf-8")
-    return old if text.strip() in old.split() else f"{old.rstrip()}\n{text}"
+    news = [line for line in text.split() if line not in old.split()]
+    return "\n".join([old.rstrip(), *news, ""]) if news else old

@@ -137,7 +137,7 @@ def test_files_of_a_folder_are_never_written_over(command: RunCommand, tmp_path:
 def test_a_gitignore_of_the_user_keeps_its_lines(command: RunCommand, tmp_path: Path) -> None:
     (tmp_path / ".gitignore").write_text("*.log\n")
     command("init", tmp_path)
-    assert (tmp_path / ".gitignore").read_text() == "*.log\n.tidemill/\n"
+    assert (tmp_path / ".gitignore").read_text() == "*.log\n.tidemill/\nerasures.jsonl\n"
 
 
 def test_the_telco_table_gives_a_good_model_in_one_go(
