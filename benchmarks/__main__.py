@@ -14,6 +14,7 @@ JOBS = {
     "main": "main_job",
     "load": "load",
     "predict": "predict",
+    "erase": "erase",
     "noop": "noop",
     "incremental": "incremental",
     "register": "register",

@@ -1,4 +1,4 @@
-"""Whose a row is, as engine SQL: rows are known by digests of the values of columns, so that no query names a person.
+"""Whose a row is, as engine SQL: rows are known by digests of values, or by the values while somebody tells them.
 
 The tables of the prediction log have no columns of their own for that: a prediction is somebody's by the row that was
 asked for or by its key, a label by its key or by the prediction it belongs to.
@@ -45,10 +45,10 @@ class Meant:
     @property
     def marks(self) -> tuple[Mark, ...]:
         """Everybody's marks, one for each column."""
-        found: dict[str, dict[str, None]] = {}
+        found: dict[str, list[Mark]] = {}
         for mark in (mark for person in self.people for mark in person.marks):
-            found.setdefault(mark.column, {}).update(dict.fromkeys(mark.digests))
-        return tuple(Mark(column=column, digests=tuple(digests)) for column, digests in found.items())
+            found.setdefault(mark.column, []).append(mark)
+        return tuple(_joined(column, marks) for column, marks in found.items())
 
     def condition(self, table: str, columns: Sequence[str]) -> str:
         """Engine SQL that is true of their rows (`warehouse.upkeep.Condition`); '' where nothing says whose it is."""
@@ -75,6 +75,8 @@ class Meant:
 
     def is_one(self, mark: Mark, text: str) -> str:
         """Whether a text of a column is one of those that a mark stands for."""
+        if mark.texts:
+            return f"{text} IN ({', '.join(map(quote_text, mark.texts))})"
         start = quote_text(SEPARATOR.join((self.salt, mark.column, "")))
         return f"sha256({start} || {text}) IN ({', '.join(map(quote_text, mark.digests))})"
 
@@ -99,6 +101,14 @@ class Meant:
         if not self.predictions:
             return ""
         return f"prediction_id IN ({', '.join(map(quote_text, sorted(self.predictions)))})"
+
+
+def _joined(column: str, marks: Sequence[Mark]) -> Mark:
+    digests = dict.fromkeys(digest for mark in marks for digest in mark.digests)
+    # Texts stand for all of them, or for none.
+    told = all(mark.texts for mark in marks)
+    texts = dict.fromkeys(text for mark in marks for text in mark.texts) if told else ()
+    return Mark(column=column, digests=tuple(digests), texts=tuple(texts))
 
 
 def _text(column: str) -> str:

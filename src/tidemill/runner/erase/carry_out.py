@@ -241,8 +241,11 @@ class _Work:
         delete_rejects_of(self.stations.db, theirs)
         if telling:
             replace_texts(self.stations.db, telling.out_of, telling.stand_in)
-            for trace in traces(self.site.root / ".tidemill" / "expected", telling.texts):
-                trace.path.unlink(missing_ok=True)  # it is learnt again
+            keep = self.site.root / ".tidemill"
+            # What is learnt again, and the database as it was before an upgrade.
+            for folder, pattern in ((keep / "expected", "*"), (keep, "control.sqlite.before-*")):
+                for trace in traces(folder, telling.texts, only=pattern):
+                    trace.path.unlink(missing_ok=True)
 
     def _remove(self) -> None:
         stations = self.stations

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BusyError, NotFoundError
@@ -96,6 +96,7 @@ def erase(
         return Asked(erasure=None, before=before)
     if known is None or _news_since(stations, site, ledger, known, before):
         known = _entered(stations, site, values, why=why)
+    known = replace(known, marks=_marks(stations, values, salt_of(site.ledger)))  # with the values, which no file has
     try:
         (done,) = carry_out(stations, [known], values=values, now=now, wait_s=wait_s, listen=listen)
     except BusyError as error:

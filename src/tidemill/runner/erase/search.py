@@ -19,18 +19,20 @@ class Trace:
     times: int
 
 
-def traces(root: Path, texts: Sequence[str], *, skip: Sequence[Path] = ()) -> list[Trace]:
+def traces(root: Path, texts: Sequence[str], *, skip: Sequence[Path] = (), only: str = "*") -> list[Trace]:
     """The files under a folder in which one of some texts stands, in UTF-8.
 
     Parameters
     ----------
     skip
         Folders and files that are not looked into.
+    only
+        A pattern of the names that are.
     """
     wanted = [text.encode() for text in texts if text]
     if not wanted:
         return []
-    found = ((path, _times(path, wanted)) for path in _files(root, frozenset(skip)))
+    found = ((path, _times(path, wanted)) for path in _files(root, frozenset(skip)) if path.match(only))
     return [Trace(path=path, times=times) for path, times in found if times]
 
 
