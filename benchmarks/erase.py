@@ -1,4 +1,4 @@
-"""Erasing one of ten million people, proof included, against the engine finding the row and writing the file without it."""
+"""Erasing one of ten million people, proof included, against the engine writing the file without the row."""
 
 from __future__ import annotations
 
@@ -42,9 +42,7 @@ def run(options: Options) -> Result:
     found = interleave(
         [
             Contestant(name=bare, command=by_hand),
-            Contestant(
-                name=ours, command=[TIDEMILL, "erase", who, "--yes", "--now"], folder=folder, before=as_before
-            ),
+            Contestant(name=ours, command=[TIDEMILL, "erase", who, "--yes", "--now"], folder=folder, before=as_before),
             Contestant(name=again, command=[TIDEMILL, "erase", who], folder=folder, before=as_before),
         ],
         options.rounds,

@@ -1,4 +1,4 @@
-"""By hand: one row out of a Parquet file with the engine alone (erase.py SOURCE TARGET ID): found, and the rest written."""
+"""By hand: one row out of a Parquet file with the engine alone (erase.py SOURCE TARGET ID)."""
 
 import sys
 
