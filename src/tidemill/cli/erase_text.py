@@ -32,7 +32,9 @@ def describe(asked: Asked) -> str:
         return "\n".join(["nothing is kept of them", *_outside(asked.before)])
     if asked.busy is not None:
         lines = [f"erasure {one.number} is asked for, and waits: {asked.busy.message}"]
-        lines.append("the next run, maintain or serve carries it out; until then loads leave their rows out")
+        lines.append(
+            "the run carries it out when it ends, and so do maintain and serve; loads leave their rows out from now on"
+        )
         return "\n".join([*lines, _due(one)])
     lines = [f"erasure {one.number}: gone from every version", *_kept(asked.before), *_versions(asked.before)]
     if one.status == "done":
