@@ -55,11 +55,12 @@ def read_ledger(path: Path) -> Ledger | None:
         A line cannot be read.
     """
     try:
-        lines = path.read_text(encoding="utf-8").splitlines()
+        *lines, last = path.read_bytes().split(b"\n")
     except FileNotFoundError:
         return None
-    except UnicodeDecodeError as error:
-        raise _damaged(path, 1) from error
+    # A line that a killed process had begun has no end: nobody was told that it is there.
+    if last and (not lines or _is_whole(last)):
+        lines.append(last)
     salt, entries = "", {}
     for number, line in enumerate(lines, 1):
         try:
@@ -71,8 +72,6 @@ def read_ledger(path: Path) -> Ledger | None:
             else:
                 entries.pop(str(told["take_back"]), None)
         except (ValueError, KeyError, TypeError) as error:
-            if number == len(lines) and number > 1:
-                break  # a line that a killed process had begun: nobody was told that it is there
             raise _damaged(path, number) from error
     return Ledger(salt=salt, entries=tuple(entries.values())) if salt else None
 
@@ -113,12 +112,22 @@ def _appending(path: Path) -> Iterator[int]:
 
 
 def _write(file: int, told: dict[str, Any]) -> None:
-    size = os.fstat(file).st_size
-    # A line that a killed process had begun stays a line of its own.
-    torn = size > 0 and os.pread(file, 1, size - 1) != b"\n"
+    data = os.pread(file, os.fstat(file).st_size, 0)
+    end = data.rfind(b"\n") + 1
+    whole = _is_whole(data[end:])
+    if data[end:] and not whole:
+        os.ftruncate(file, end)  # a line that a killed process had begun
     text = json.dumps(told, ensure_ascii=False, separators=(",", ":"))
-    os.write(file, f"{chr(10) if torn else ''}{text}\n".encode())
+    os.write(file, f"{chr(10) if whole else ''}{text}\n".encode())
     os.fsync(file)
+
+
+def _is_whole(line: bytes) -> bool:
+    """Whether a line that has no end lacks nothing else."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except ValueError:
+        return False
 
 
 def _entry(told: dict[str, Any]) -> Entry:
