@@ -9,9 +9,10 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import Any
 
 from tidemill.core.names import name_key, quote_name, quote_text
-from tidemill.governance.subject import SEPARATOR, Mark
+from tidemill.governance.subject import SEPARATOR, Mark, digest
 
 PREDICTIONS = "tidemill_log.predictions"
 LABELS = "tidemill_log.labels"
@@ -64,6 +65,11 @@ class Meant:
         """What is true of their rows in a relation that has the columns that name them."""
         there = {name_key(column): column for column in columns}
         return [self.is_one(mark, _text(there[mark.column])) for mark in self.marks if mark.column in there]
+
+    def is_of(self, row: Mapping[str, Any]) -> bool:
+        """Whether a row as JSON has it is one of theirs."""
+        marks = {mark.column: mark.digests for mark in self.marks}
+        return any(digest(self.salt, name, str(value)) in marks.get(name_key(name), ()) for name, value in row.items())
 
     def _of_log(self, person: Person, time: str, *ways: Callable[[Mark], str]) -> str:
         found = [one for way in ways for mark in person.marks if (one := way(mark))]

@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BusyError, ConflictError
 from tidemill.core.faults import fault
-from tidemill.core.names import quote_name, quote_path
 from tidemill.core.who import current_user
 from tidemill.core.words import count
 from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
@@ -24,6 +23,7 @@ from tidemill.governance.ledger import Entry, read_ledger
 from tidemill.governance.subject import Value
 from tidemill.governance.texts import Words
 from tidemill.runner.claim import LEASE as PROJECT
+from tidemill.runner.erase.names import names_of
 from tidemill.runner.erase.search import traces
 from tidemill.runner.erase.versions import trained_on
 from tidemill.runner.erasure_book import Site, enter, meant_by, note_done, open_entries, site_of
@@ -41,7 +41,7 @@ from tidemill.warehouse.control.erasures import (
     save_removed,
     save_waiting,
 )
-from tidemill.warehouse.control.free_texts import count_texts, delete_rejects_of, replace_texts
+from tidemill.warehouse.control.free_texts import count_texts, delete_rejects_of, delete_samples_of, replace_texts
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import Lease, held, require
 
@@ -208,21 +208,10 @@ class _Work:
             return
 
     def _texts(self, meant: Meant) -> list[str]:
-        """The texts that name people: as they were told, or else (a backup was put back) as the tables have them."""
+        """The texts that name people: as they were told, or else as they stand somewhere."""
         if self.values:
             return list(dict.fromkeys(form for value in self.values for form in value.forms))
-        found: dict[str, None] = {}
-        with self.stations.session() as session:
-            for table in self.stations.warehouse.tables():
-                if table in (PREDICTIONS, LABELS):
-                    continue
-                columns = [column.name for column in self.stations.warehouse.columns(table)]
-                for mark in meant.marks:
-                    for column in (one for one in columns if one.casefold() == mark.column):
-                        text = f"CAST({quote_name(column)} AS VARCHAR)"
-                        sql = f"SELECT DISTINCT {text} FROM {quote_path(table)} WHERE {meant.is_one(mark, text)}"
-                        found |= dict.fromkeys(str(row[0]) for row in session.fetch(sql))
-        return list(found)
+        return names_of(self.stations, meant)
 
     def _out_of_texts(self, meant: Meant, texts: Sequence[str]) -> None:
         """Texts of the control database that quote their rows, and what was learnt of versions and is kept in files."""
@@ -239,13 +228,17 @@ class _Work:
             return telling.stand_in(text) or (table.casefold() in there and anywhere.stand_in(text))
 
         delete_rejects_of(self.stations.db, theirs)
+        delete_samples_of(self.stations.db, meant.is_of)
         if telling:
             replace_texts(self.stations.db, telling.out_of, telling.stand_in)
-            keep = self.site.root / ".tidemill"
-            # What is learnt again, and the database as it was before an upgrade.
-            for folder, pattern in ((keep / "expected", "*"), (keep, "control.sqlite.before-*")):
-                for trace in traces(folder, telling.texts, only=pattern):
-                    trace.path.unlink(missing_ok=True)
+        keep = self.site.root / ".tidemill"
+        # What was learnt is learnt again. Where nobody says the values, nothing tells which of it has them.
+        learnt = keep / "expected"
+        gone = [*(traces(learnt, telling.texts) if self.values else learnt.glob("*.npz"))]
+        before = "control.sqlite.before-*"  # as it was before an upgrade
+        gone += traces(keep, telling.texts, only=before) if any(keep.glob(before)) else []
+        for path in gone:
+            path.unlink(missing_ok=True)
 
     def _remove(self) -> None:
         stations = self.stations
@@ -282,10 +275,11 @@ class _Work:
                 "and closed by the server: within the hour, or when it is started anew"
             )
         telling = _telling(texts)
-        parquet = [keep / "lake" / "data", keep / "lake" / "staging", keep / "spool"]
-        for trace in traces(keep, telling, skip=parquet):
-            place = trace.path.relative_to(self.site.root).as_posix()
-            waiting.append(f"{place} holds a value as text{_owner(stations, trace.path)}")
+        looked_at = [keep / "lake" / "data", keep / "lake" / "staging"]
+        looked_at += [keep / "spool" / name for name in segments(keep / "spool")]
+        for path in traces(keep, telling, skip=looked_at):
+            place = path.relative_to(self.site.root).as_posix()
+            waiting.append(f"{place} holds a value as text{_owner(stations, path)}")
         return waiting
 
 
@@ -293,7 +287,7 @@ def outside(site: Site, values: Sequence[Value]) -> list[str]:
     """Files of the project itself, which are not ours to change, that hold one of the values."""
     telling = _telling([form for value in values for form in value.forms])
     found = traces(site.root, telling, skip=[site.root / ".tidemill"])
-    return [trace.path.relative_to(site.root).as_posix() for trace in found]
+    return [path.relative_to(site.root).as_posix() for path in found]
 
 
 def _telling(texts: Sequence[str]) -> list[str]:

@@ -11,6 +11,7 @@ from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.who import current_user
 from tidemill.governance.ledger import Entry, Ledger, add_entry, read_ledger, salt_of, take_back
 from tidemill.governance.subject import Mark, Value, marks_of
+from tidemill.governance.texts import Words
 from tidemill.runner.erase.carry_out import Found, carry_out, look, outside, quoting
 from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of
 from tidemill.serving.log.redact import hashed, log_key
@@ -131,7 +132,7 @@ def _entered(stations: Stations, site: Site, values: Sequence[Value], *, why: st
         erasure_id=stations.clock.new_id(),
         at=stations.clock.now(),
         who=current_user(),
-        why=why,
+        why=Words(form for value in values for form in value.forms if value.telling).out_of(why),
         marks=_marks(stations, values, salt_of(site.ledger)),
     )
     add_entry(site.ledger, entry)
@@ -163,9 +164,10 @@ def _marks(stations: Stations, values: Sequence[Value], salt: str) -> tuple[Mark
     """The marks of values, also as the log has them where a deployment hashes their columns."""
     hashing = {name_key(name) for one in stations.settings.deployments.values() for name in one.hash_columns}
     theirs = [value for value in values if name_key(value.column) in hashing]
-    if not theirs:
-        return marks_of(values, salt)
-    key = log_key(stations.root / ".tidemill" / "serve")
+    folder = stations.root / ".tidemill" / "serve"
+    if not theirs or not (folder / "log.key").exists():
+        return marks_of(values, salt)  # nothing was hashed yet
+    key = log_key(folder)
     more = [(value.column, hashed(form, key)) for value in theirs for form in value.forms]
     return marks_of(values, salt, more=more)
 

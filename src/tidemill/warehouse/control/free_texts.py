@@ -6,9 +6,11 @@ hashes and quotes no rows. A new column must be listed here or beside `NAMES`: a
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import json
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
 
-from tidemill.warehouse.control.database import Database, Tx
+from tidemill.warehouse.control.database import Database, Tx, to_json
 
 FREE_TEXTS: Mapping[str, tuple[str, ...]] = {
     "runs": ("error",),
@@ -66,11 +68,29 @@ def replace_texts(db: Database, change: Callable[[str], str], likely: Callable[[
     return changed
 
 
+def delete_samples_of(db: Database, meant: Callable[[Mapping[str, Any]], bool]) -> None:
+    """Take rows that are meant out of what checks show of the rows that failed."""
+    for column in ("sample", "sample_keys"):
+        with db.read() as tx:
+            texts = _texts(tx, "checks", column)
+        kept = [(text, [row for row in json.loads(text) if not meant(row)]) for text in texts]
+        news = [{"old": text, "new": to_json(rows)} for text, rows in kept if len(rows) < len(json.loads(text))]
+        if news:
+            with db.write() as tx:
+                tx.execute_many(f"UPDATE checks SET {column} = :new WHERE {column} = :old", news)
+
+
+def each_text(db: Database) -> Iterator[str]:
+    """The different texts of all these columns."""
+    with db.read() as tx:
+        for table, columns in FREE_TEXTS.items():
+            for column in columns:
+                yield from _texts(tx, table, column)
+
+
 def count_texts(db: Database, meant: Callable[[str], bool]) -> int:
     """How many different texts of these columns are meant."""
-    with db.read() as tx:
-        places = [(table, column) for table, columns in FREE_TEXTS.items() for column in columns]
-        return sum(meant(text) for table, column in places for text in _texts(tx, table, column))
+    return sum(map(meant, each_text(db)))
 
 
 def delete_rejects_of(db: Database, meant: Callable[[str, str], bool]) -> int:
