@@ -107,8 +107,18 @@ def _appending(path: Path) -> Iterator[int]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
+        _sync(path.parent)
     finally:
         os.close(file)
+
+
+def _sync(folder: Path) -> None:
+    """Make a name in a folder durable."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _write(file: int, told: dict[str, Any]) -> None:

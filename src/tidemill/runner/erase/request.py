@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from tidemill.governance.ledger import Entry, Ledger, add_entry, read_ledger, sa
 from tidemill.governance.subject import Mark, Value, marks_of
 from tidemill.governance.texts import Words
 from tidemill.runner.erase.carry_out import Found, carry_out, look, outside, quoting
-from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of
+from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of, unbegun_entries
 from tidemill.serving.log.redact import hashed, log_key
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.erasures import Erasure, list_erasures, save_taken_back
@@ -98,6 +99,10 @@ def erase(
     if known is None or _news_since(stations, site, ledger, known, before):
         known = _entered(stations, site, values, why=why)
     known = replace(known, marks=_marks(stations, values, salt_of(site.ledger)))  # with the values, which no file has
+    others = [one for one in unbegun_entries(site) if one.erasure_id != known.erasure_id]
+    if others:  # they were asked for while another erasure went on
+        with suppress(BusyError):
+            carry_out(stations, others, now=now, wait_s=wait_s, listen=listen)
     try:
         (done,) = carry_out(stations, [known], values=values, now=now, wait_s=wait_s, listen=listen)
     except BusyError as error:
