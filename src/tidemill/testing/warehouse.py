@@ -9,13 +9,14 @@ that opens the same warehouse anew each time it is called.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from tidemill.core.errors import BindError, ConflictError, DataError, NotFoundError, StatementError
+from tidemill.core.names import quote_path
 from tidemill.core.rows import Rows
 from tidemill.warehouse.protocol import (
     ArrowStream,
@@ -28,6 +29,7 @@ from tidemill.warehouse.protocol import (
     TableVersion,
     Warehouse,
 )
+from tidemill.warehouse.upkeep import Holding
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -61,6 +63,17 @@ def count(warehouse: Warehouse, table: str) -> int:
     """A table's rows, counted by reading it."""
     with warehouse.session() as session:
         return int(rows_of(session, f"SELECT count(*) AS n FROM {table}")[0]["n"])
+
+
+def erase(warehouse: Warehouse, condition: str, *, erasure: str = "erasure-1") -> list[Holding]:
+    """Take the rows of which a condition is true out of every table with a column id; the files that had some."""
+
+    def meant(_: str, columns: Sequence[str]) -> str:
+        return condition if "id" in columns else ""
+
+    held = warehouse.upkeep.holding(meant)
+    warehouse.upkeep.erase(held, meant, erasure=erasure, guard=no_guard)
+    return warehouse.upkeep.holding(meant)
 
 
 class Lost(Exception):  # noqa: N818
@@ -518,6 +531,123 @@ class WarehouseContract:
                 with pytest.raises(StatementError):
                     session.schema(sql)
         assert count(warehouse, "t") == 10
+
+    def test_erased_rows_are_gone_from_every_snapshot_and_all_others_stay_in_their_order(
+        self, warehouse: Warehouse
+    ) -> None:
+        put(warehouse, "t", "SELECT i AS id, 'a' AS word FROM range(9) AS t(i) ORDER BY i DESC", run_id="a")
+        warehouse.append(stage(warehouse, "t", word("b", 20, 24)), run_id="b", step="t", guard=no_guard)
+        merge_words(warehouse, "t", word("c", 2, 6), gone="SELECT CAST(8 AS BIGINT) AS id", run_id="c")
+        put(warehouse, "u", word("d", 0, 4), run_id="d")
+        put(warehouse, "t", "SELECT 'another' AS other", run_id="e")
+        before = rows_at_each(warehouse)
+
+        erase(warehouse, "id IN (3, 8, 21)")
+
+        after = rows_at_each(warehouse)
+        kept = {
+            version: {table: [row for row in rows if row.get("id") not in {3, 8, 21}] for table, rows in tables.items()}
+            for version, tables in before.items()
+        }
+        assert {version: after[version] for version in before} == kept
+        assert after[max(after)] == kept[max(kept)]
+
+    def test_history_counts_as_if_erased_rows_had_never_been(self, warehouse: Warehouse) -> None:
+        for table, there in (("t", "true"), ("never", "id NOT IN (3, 8, 21)")):
+            only = f"SELECT * FROM ({{}}) WHERE {there}"
+            put(warehouse, table, only.format(word("a", 0, 9)), run_id="a")
+            more = stage(warehouse, table, only.format(word("b", 20, 24)))
+            warehouse.append(more, run_id="b", step=table, guard=no_guard)
+            gone = only.format("SELECT CAST(i AS BIGINT) AS id FROM range(7, 9) AS t(i)")
+            merge_words(warehouse, table, only.format(word("c", 2, 6)), gone=gone, run_id="c")
+
+        erase(warehouse, "id IN (3, 8, 21)")
+
+        said, expected = (
+            [(one.action, one.rows, one.added, one.replaced, one.deleted) for one in warehouse.history(table)]
+            for table in ("t", "never")
+        )
+        assert said == expected
+        assert count(warehouse, "t") == warehouse.history("t")[0].rows
+
+    def test_files_with_erased_rows_wait_for_the_clean_up_and_go(self, warehouse: Warehouse) -> None:
+        put(warehouse, "t", TEN)
+        put(warehouse, "u", TEN)
+        put(warehouse, "other", "SELECT CAST(7 AS BIGINT) AS id", run_id="b")
+
+        left = erase(warehouse, "id = 3")
+
+        assert [(one.rows, one.read) for one in left] == [(1, False), (1, False)]
+        assert warehouse.verify() == []
+        assert warehouse.upkeep.clean_up(older_than_s=3600).waiting_files == 2
+        assert warehouse.upkeep.clean_up(older_than_s=0).files == 2
+        assert erase(warehouse, "id = 3", erasure="again") == []
+        assert warehouse.verify() == []
+        assert warehouse.sweep(older_than_s=0) == []
+        assert [count(warehouse, table) for table in ("t", "u", "other")] == [9, 9, 1]
+
+    def test_a_guard_that_raises_leaves_every_row_where_it_is(self, warehouse: Warehouse) -> None:
+        put(warehouse, "t", TEN)
+
+        def meant(_: str, __: Sequence[str]) -> str:
+            return "id = 3"
+
+        def guard() -> None:
+            raise Lost
+
+        with pytest.raises(Lost):
+            warehouse.upkeep.erase(warehouse.upkeep.holding(meant), meant, erasure="e", guard=guard)
+
+        assert count(warehouse, "t") == 10
+        assert warehouse.verify() == []
+        assert warehouse.sweep(older_than_s=0) == []
+
+    def test_rows_that_come_after_an_erasure_are_found_with_those_before(self, warehouse: Warehouse) -> None:
+        put(warehouse, "t", word("m", 0, 9), run_id="a")
+        merge_words(warehouse, "t", word("q", 2, 6), gone="SELECT CAST(8 AS BIGINT) AS id", run_id="b")
+        erase(warehouse, "id NOT IN (4, 7)")
+
+        warehouse.append(stage(warehouse, "t", word("z", 30, 32)), run_id="c", step="t", guard=no_guard)
+        merge_words(warehouse, "t", word("a", 3, 5), gone="SELECT CAST(31 AS BIGINT) AS id", run_id="d")
+
+        found = {}
+        with warehouse.session() as session:
+            for condition in ("word < 'b'", "word = 'm'", "word > 'p'", "id < 4", "id = 7", "id > 7", "id = 31"):
+                rows = rows_of(session, f"SELECT id, word FROM t WHERE {condition} ORDER BY id")
+                found[condition] = [f"{row['id']}{row['word']}" for row in rows]
+        assert found == {
+            "word < 'b'": ["3a", "4a"],
+            "word = 'm'": ["7m"],
+            "word > 'p'": ["30z"],
+            "id < 4": ["3a"],
+            "id = 7": ["7m"],
+            "id > 7": ["30z"],
+            "id = 31": [],
+        }
+        newest = warehouse.history("t")[0]
+        assert (newest.rows, newest.added, newest.replaced, newest.deleted) == (4, 2, 1, 1)
+
+
+def word(text: str, first: int, end: int) -> str:
+    """A query of the ids from ``first`` up to before ``end``, each with a word."""
+    return f"SELECT CAST(i AS BIGINT) AS id, '{text}' AS word FROM range({first}, {end}) AS t(i)"
+
+
+def merge_words(warehouse: Warehouse, table: str, sql: str, *, gone: str, run_id: str) -> None:
+    """Merge a query's rows into a table by id, and take those of another's ids away."""
+    new, taken = stage(warehouse, table, sql, attempt="new"), stage(warehouse, table, gone, attempt="gone")
+    merge = Merge(base=warehouse.tables()[table], keys=("id",), gone=taken, deletes=taken.rows)
+    warehouse.merge(new, merge, run_id=run_id, step=table, guard=no_guard)
+
+
+def rows_at_each(warehouse: Warehouse) -> dict[int, dict[str, list[dict[str, Any]]]]:
+    """Every snapshot's tables, and their rows in order."""
+    found: dict[int, dict[str, list[dict[str, Any]]]] = {}
+    for snapshot in warehouse.upkeep.snapshots():
+        with warehouse.session(at=snapshot.version) as session:
+            tables = warehouse.tables(snapshot.version)
+            found[snapshot.version] = {table: rows_of(session, f"FROM {quote_path(table)}") for table in tables}
+    return found
 
 
 def numbers(rows: int) -> Rows:

@@ -6,11 +6,11 @@ snapshot is expired its note goes with it: what is still needed of it is written
 
 from __future__ import annotations
 
+import contextlib
 import json
 import sqlite3
 import threading
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -175,6 +175,7 @@ class Commits:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._known: list[Commit] = []
+        self._looked: tuple[int, ...] = ()
         self._forgotten = 0
         self._lock = threading.Lock()
 
@@ -182,6 +183,7 @@ class Commits:
         """Every commit, oldest first."""
         if not self._engine.places.catalogue.exists():
             return []
+        looked = self._changed()
         with self._lock:
             known, forgotten = list(self._known), self._forgotten
         news = self.newer(_last(known))
@@ -192,18 +194,32 @@ class Commits:
             known.append(_commit(row, known))
         with self._lock:
             # Of two threads that looked at once, the one that looked later is believed; none from before `forget`.
-            if forgotten == self._forgotten and _last(known) > _last(self._known):
-                self._known = known
+            if forgotten == self._forgotten:
+                self._looked = looked
+                if _last(known) > _last(self._known):
+                    self._known = known
         return known
 
     def known_upto(self, version: int | None) -> list[Commit]:
         """The commits, oldest first, of which those up to a version are all there; None for every one.
 
-        What was before a version does not change, so that the catalogue is asked only for what is not known yet: a
-        session asks for what stands in its snapshot a dozen times.
+        The catalogue is asked only when it was written to since: a session asks for what stands in its snapshot a
+        dozen times, and what was before a version changes when rows are erased.
         """
-        known = self._known
-        return known if version is not None and known and known[-1].version >= version else self.all()
+        known, looked = self._known, self._looked
+        if version is None or _last(known) < version or looked != self._changed():
+            return self.all()
+        return known
+
+    def _changed(self) -> tuple[int, ...]:
+        """What every commit of any process changes: when the catalogue and its WAL were written to, and sizes."""
+        path = self._engine.places.catalogue
+        found: list[int] = []
+        for one in (path, path.with_name(f"{path.name}-wal")):
+            with contextlib.suppress(FileNotFoundError):
+                there = one.stat()
+                found += [there.st_mtime_ns, there.st_size]
+        return tuple(found)
 
     def forget(self) -> None:
         """Read everything anew the next time: snapshots were expired, maybe by another process."""
@@ -344,7 +360,7 @@ def read_catalogue(engine: Engine, sql: str, *, by_sqlite: bool = False) -> list
                 return _read_with_python(places.catalogue, sql)
     with translated(Asked(places=places)):
         name = engine.attach_catalogue()
-        with closing(engine.clerk()) as cursor:
+        with contextlib.closing(engine.clerk()) as cursor:
             cursor.execute(f"SET search_path = '{name}.main'")
             asked = f"SELECT * FROM sqlite_query({quote_text(name)}, {quote_text(sql)})" if by_sqlite else sql
             return cursor.execute(asked).fetchall()
@@ -352,7 +368,7 @@ def read_catalogue(engine: Engine, sql: str, *, by_sqlite: bool = False) -> list
 
 def _read_with_python(path: Path, sql: str) -> list[tuple[Any, ...]]:
     try:
-        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
+        with contextlib.closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=30)) as database:
             return database.execute(sql).fetchall()
     except sqlite3.OperationalError as error:
         if "locked" in str(error) or "busy" in str(error):

@@ -13,7 +13,7 @@ notes were written anew (`commits.REWRITTEN`).
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -50,6 +50,19 @@ _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _ALL_NOTES = f"SELECT snapshot_id, commit_extra_info FROM ducklake_snapshot_changes WHERE author = '{AUTHOR}'"
 _ALL_FACTS = f"SELECT version, note FROM {FACTS}"
 
+# DuckLake widens the bounds of a table and never narrows them: a row that is in no file any more may still be one.
+_STALE = """
+SELECT t.table_id, t.column_id FROM ducklake_table_column_stats AS t
+WHERE (t.min_value IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM ducklake_file_column_stats AS f
+    WHERE f.table_id = t.table_id AND f.column_id = t.column_id AND f.min_value = t.min_value
+)) OR (t.max_value IS NOT NULL AND NOT EXISTS (
+    SELECT 1 FROM ducklake_file_column_stats AS f
+    WHERE f.table_id = t.table_id AND f.column_id = t.column_id AND f.max_value = t.max_value
+))
+"""
+_TABLE_BOUNDS = "SELECT table_id, column_id, min_value, max_value FROM ducklake_table_column_stats"
+
 _SNAPSHOT_COLUMN = "_ducklake_internal_snapshot_id"
 
 Row = tuple[Any, ...]
@@ -80,21 +93,33 @@ class Anew:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """Everything one transaction changes; made without a lock, true while ``seen`` is what the catalogue says."""
+    """Everything one transaction changes; made without a lock, true while ``seen`` is what the catalogue says.
+
+    Parameters
+    ----------
+    bounds
+        The least and the greatest value that the statistics of a whole table tell from now on, where they change, by
+        the numbers of table and column.
+    """
 
     seen: tuple[list[Row], list[Row]]
     data: list[Anew]
     marks: list[Anew]
     erased: dict[str, Erased]
-    tables: dict[int, Bounds]
+    bounds: dict[tuple[int, int], tuple[str | None, str | None]]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nothing changes."""
+        return not self.data and not self.bounds
 
 
 def plan(engine: Engine, held: Sequence[Holding], condition: Condition, folder: Path) -> Plan:
     """Write the files anew that have rows to erase, into a folder; no lock is held."""
     seen = _seen(engine)
     wanted = {file_name(one.path): one for one in held if one.read}
-    columns = _columns(engine)
-    made = Plan(seen=seen, data=[], marks=[], erased={}, tables={})
+    columns, there = _columns(engine), _on_disk(engine)
+    made = Plan(seen=seen, data=[], marks=[], erased={}, bounds={})
     cursor = engine.cursor()
     try:
         for row in seen[0]:
@@ -104,18 +129,26 @@ def plan(engine: Engine, held: Sequence[Holding], condition: Condition, folder: 
             old = engine.places.lake / one.path
             meant = condition(one.table, columns_of(cursor, relation_of([old])))
             written = _data_file(cursor, row, old, meant, columns[row[1]], folder)
-            gone = _gone_rows(cursor, old, meant)
-            erased = Erased(rows=one.rows, begin=int(row[2]), end=row[3])
-            for mark in (mark for mark in seen[1] if mark[1] == row[0]):
-                made.marks.append(_delete_file(cursor, mark, written, gone, erased, folder))
-            cursor.execute(f"DROP TABLE {gone}")
+            found, deleted = [mark for mark in seen[1] if mark[1] == row[0]], dict[int, int]()
+            if found:
+                gone = _gone_rows(cursor, old, meant)
+                for mark in found:
+                    place = there(file_name(mark[3]))  # of tables with odd names it lies elsewhere than the data
+                    made.marks.append(_delete_file(cursor, mark, place, written, gone, deleted, folder))
+                cursor.execute(f"DROP TABLE {gone}")
             made.data.append(written)
-            made.erased[old.name] = erased
+            made.erased[old.name] = Erased(
+                table=one.table,
+                rows=one.rows,
+                begin=int(row[2]),
+                end=row[3],
+                deleted=deleted,
+                unmarked=bool(found) and made.marks[-1].file is None,
+            )
             fault("erase.staged")
-        for table in {int(one.row[1]) for one in made.data}:
-            made.tables[table] = _bounds(cursor, _files_of(engine, made, table), columns[table])
         if wanted:
             raise _changed()
+        made.bounds.update(_table_bounds(engine, cursor, made, columns))
     finally:
         cursor.close()
     return made
@@ -179,12 +212,17 @@ def _columns(engine: Engine) -> dict[int, dict[int, _Column]]:
     return found
 
 
+def _on_disk(engine: Engine) -> Callable[[str], Path]:
+    """Where files lie, by their names; one that is missing is for the engine to tell, which does not find it either."""
+    there = {path.name: path for path in engine.places.data.rglob("*.parquet")}
+    return lambda name: there.get(name, engine.places.data / name)
+
+
 def _files_of(engine: Engine, made: Plan, table: int) -> list[Path]:
     """Every data file of a table as it will be."""
-    anew = {one.old.name: one.new for one in made.data}
-    there = {path.name: path for path in engine.places.data.rglob("*.parquet")}
+    anew, there = {one.old.name: one.new for one in made.data}, _on_disk(engine)
     names = [file_name(row[4]) for row in made.seen[0] if row[1] == table]
-    return [anew.get(name) or there[name] for name in names]
+    return [anew.get(name) or there(name) for name in names]
 
 
 def _data_file(
@@ -241,25 +279,61 @@ def _read_bounds(cursor: DuckDBPyConnection, relation: str, one: _Column) -> tup
     return values, nulls, low, high
 
 
+def _table_bounds(
+    engine: Engine, cursor: DuckDBPyConnection, made: Plan, columns: Mapping[int, Mapping[int, _Column]]
+) -> dict[tuple[int, int], tuple[str | None, str | None]]:
+    """What changes in the statistics of whole tables: where files change, and where a bound is that of no file."""
+    changed = {int(one.row[1]) for one in made.data}
+    stale = set(read_catalogue(engine, _STALE))
+    known = {(row[0], row[1]): row[2:] for row in read_catalogue(engine, _TABLE_BOUNDS)}
+    found: dict[tuple[int, int], tuple[str | None, str | None]] = {}
+    for table in sorted(changed | {table for table, _ in stale}):
+        asked = [number for of, number in known if of == table and (table in changed or (table, number) in stale)]
+        named = {number: columns[table][number] for number in asked if number in columns[table]}
+        files = _files_of(engine, made, table)
+        bounds = _bounds(cursor, files, named) if files else {}
+        for number in asked:
+            _, _, low, high = bounds.get(number, (0, 0, None, None))
+            least, most = known[table, number]
+            after = _without_nul(None if least is None else low, None if most is None else high)
+            if after != (least, most):
+                found[table, number] = after
+    return found
+
+
+def _without_nul(low: str | None, high: str | None) -> tuple[str | None, str | None]:
+    """Bounds that are no tighter, without the NUL that the catalogue cannot hold."""
+    head, nul, _ = (high or "").partition("\0")
+    return low and low.partition("\0")[0], f"{head}\1" if nul else high
+
+
 def _gone_rows(cursor: DuckDBPyConnection, old: Path, meant: str) -> str:
     """The name of a table of the numbers of the rows that go, each with how many go up to it."""
     name = f"tidemill_gone_{os.urandom(8).hex()}"
-    numbered = relation_of([old], "file_row_number => true")
+    # Not by the engine's own file_row_number, which a column of that name hides.
+    numbered = f"SELECT *, row_number() OVER () - 1 AS tidemill_place FROM {relation_of([old])}"
     cursor.execute(
-        f"CREATE TEMP TABLE {name} AS SELECT file_row_number AS p, row_number() OVER (ORDER BY file_row_number) AS n "
-        f"FROM {numbered} WHERE {meant}"
+        f"CREATE TEMP TABLE {name} AS SELECT tidemill_place AS p, row_number() OVER (ORDER BY tidemill_place) AS n "
+        f"FROM ({numbered}) WHERE {meant}"
     )
     return name
 
 
-def _delete_file(cursor: DuckDBPyConnection, mark: Row, data: Anew, gone: str, erased: Erased, folder: Path) -> Anew:
-    """The numbers of deleted rows as they are without those that go."""
-    old = data.old.with_name(file_name(mark[3]))
+def _delete_file(
+    cursor: DuckDBPyConnection,
+    mark: Row,
+    old: Path,
+    data: Anew,
+    gone: str,
+    deleted: dict[int, int],
+    folder: Path,
+) -> Anew:
+    """The numbers of deleted rows as they are without those that go; how many of these each snapshot deleted."""
     relation = relation_of([old])
     since = _SNAPSHOT_COLUMN if _SNAPSHOT_COLUMN in columns_of(cursor, relation) else str(int(mark[2]))
     counted = f"SELECT {since}, count(*) FROM {relation} AS d JOIN {gone} AS g ON d.pos = g.p GROUP BY ALL"
     for snapshot, rows in cursor.execute(counted).fetchall():
-        erased.deleted[int(snapshot)] = erased.deleted.get(int(snapshot), 0) + int(rows)
+        deleted[int(snapshot)] = deleted.get(int(snapshot), 0) + int(rows)
     new = folder / f"ducklake-{os.urandom(16).hex()}-delete.parquet"
     assert data.new is not None  # noqa: S101 - a data file is written anew even when no row is left
     place = quote_text(str(data.old.with_name(data.new.name)))
@@ -365,15 +439,17 @@ def _mark_change(place: str, one: Anew) -> str:
 
 def _table_changes(made: Plan, place: str) -> list[str]:
     """The statistics of whole tables. DuckLake takes bounds that are not known for those of a table without rows."""
-    found = []
-    for table, bounds in made.tables.items():
-        fewer = sum(made.erased[one.old.name].rows for one in made.data if one.row[1] == table and one.row[3] is None)
-        found.append(
-            f"UPDATE {place}ducklake_table_stats SET record_count = record_count - {fewer} WHERE table_id = {table}"
-        )
-        for column, (_, _, low, high) in bounds.items():
-            only = f"table_id = {table} AND column_id = {column} AND min_value IS NOT NULL"
-            found.append(f"UPDATE {place}ducklake_table_column_stats SET {_as_bounds(low, high)} WHERE {only}")
+    fewer: dict[int, int] = {}
+    for one in made.data:
+        if one.row[3] is None:
+            fewer[one.row[1]] = fewer.get(one.row[1], 0) + made.erased[one.old.name].rows
+    found = [
+        f"UPDATE {place}ducklake_table_stats SET record_count = record_count - {rows} WHERE table_id = {table}"
+        for table, rows in fewer.items()
+    ]
+    for (table, column), (low, high) in made.bounds.items():
+        only = f"table_id = {table} AND column_id = {column}"
+        found.append(f"UPDATE {place}ducklake_table_column_stats SET {_as_bounds(low, high)} WHERE {only}")
     return found
 
 
@@ -403,7 +479,7 @@ def _new_snapshots(
     found = []
     for number, table in enumerate(tables, newest + 1):
         text = note(
-            action="compact",
+            action="drop" if table.action == "drop" else "compact",
             table=table.table,
             run_id=erasure,
             step=f"erase:{name_key(table.table)}",
@@ -412,7 +488,8 @@ def _new_snapshots(
             rewritten=True,
         )
         like = f"{place}ducklake_snapshot WHERE snapshot_id = {newest}"
-        same = f"{number}, {now}, schema_version, next_catalog_id, next_file_id + {files}"
+        # Others forget the statistics that they know when this number has grown.
+        same = f"{number}, {now}, schema_version, next_catalog_id, next_file_id + {max(1, files)}"
         found += [
             f"INSERT INTO {place}ducklake_snapshot SELECT {same} FROM {like}",
             f"INSERT INTO {place}ducklake_snapshot_changes VALUES ({number}, '', '{AUTHOR}', '', {quote_text(text)})",
@@ -421,8 +498,8 @@ def _new_snapshots(
 
 
 def _tables_of(commits: Commits, made: Plan) -> list[Commit]:
-    """The newest commits of the tables whose files changed; where all of these are dropped, that of any table."""
+    """The newest commits of the tables whose files changed; where all of these are former ones, that of any table."""
     visible = list(commits.visible().values())
     changed = set(made.erased)
     found = [one for one in visible if changed & {file_name(file.path) for file in one.files}]
-    return found or visible[:1]
+    return found or visible[:1] or commits.all()[-1:]

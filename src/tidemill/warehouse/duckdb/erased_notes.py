@@ -7,10 +7,11 @@ had never been: they were not brought, and nobody took them away.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from tidemill.core.names import name_key
 from tidemill.warehouse.duckdb.verify import file_name
 from tidemill.warehouse.protocol import DataFile
 
@@ -21,18 +22,24 @@ class Erased:
 
     Parameters
     ----------
+    table
+        Whose file it is.
     rows
         How many.
     begin, end
         The snapshots that read the file: from ``begin`` on and before ``end``.
     deleted
         How many of them were deleted by each snapshot.
+    unmarked
+        Whether every row that was deleted from the file is one of them.
     """
 
+    table: str
     rows: int
     begin: int
     end: int | None
-    deleted: dict[int, int] = field(default_factory=dict)
+    deleted: Mapping[int, int] = field(default_factory=dict)
+    unmarked: bool = False
 
     def there(self, version: int) -> int:
         """How many of them a snapshot showed."""
@@ -56,26 +63,27 @@ def without_rows(
     """
     facts = json.loads(text)
     before = json.dumps(facts)
-    mine = [file_name(listed[0]) for listed in facts["files"]]
-    ended = [name for name in map(file_name, facts.get("emptied", ())) if name in erased]
+    # Not by the files that a note lists: notes of expired snapshots list all of a table, or none.
+    mine = [one for one in erased.values() if name_key(one.table) == name_key(facts["table"])]
+    brought = sum(one.rows for one in mine if one.begin == version)
     if "removed" in facts:
-        facts["removed"] = _removed(version, facts["removed"], mine, ended, erased)
+        facts["removed"] = _removed(version, facts["removed"], mine, brought)
     if facts.get("whole") is not None:
-        facts["whole"] = _whole(version, facts["whole"], facts["files"], files, erased)
+        rows, size, added = facts["whole"]
+        rows -= sum(one.there(version) for one in mine)
+        size += sum(new.bytes - listed[2] for listed in facts["files"] if (new := files.get(file_name(listed[0]))))
+        facts["whole"] = [rows, size, added - brought]
     facts["files"] = [_anew(listed, files) for listed in facts["files"]]
-    marks = facts.get("delete_files", [])
-    if marks:
+    bare = {name for name, one in erased.items() if one.unmarked}
+    if facts.get("delete_files"):
         facts["delete_files"] = [
             [_renamed(of, files), *_anew(listed, files)]
-            for of, *listed in marks
-            if files.get(file_name(listed[0]), _STAYS) is not None
+            for of, *listed in facts["delete_files"]
+            if file_name(of) not in bare
         ]
-    if ended:
+    if facts.get("emptied"):
         facts["emptied"] = [_renamed(path, files) for path in facts["emptied"]]
     return None if json.dumps(facts) == before else json.dumps(facts, ensure_ascii=False, separators=(",", ":"))
-
-
-_STAYS = DataFile(path="", sha256="", bytes=0, rows=0)
 
 
 def _anew(listed: list[Any], files: Mapping[str, DataFile | None]) -> list[Any]:
@@ -88,29 +96,10 @@ def _renamed(path: str, files: Mapping[str, DataFile | None]) -> str:
     return path if new is None else f"{path[: len(path) - len(file_name(path))]}{new.path}"
 
 
-def _removed(
-    version: int, counted: list[int], mine: list[str], ended: list[str], erased: Mapping[str, Erased]
-) -> list[int]:
+def _removed(version: int, counted: list[int], mine: Sequence[Erased], brought: int) -> list[int]:
     """Rows that a commit took away, and those of them with nothing in their place."""
     removed, deleted = counted
-    fewer = sum(one.deleted.get(version, 0) for one in erased.values())
-    fewer += sum(erased[name].there(version - 1) - erased[name].deleted.get(version, 0) for name in ended)
-    brought = sum(erased[name].rows for name in mine if name in erased)
+    fewer = sum(one.deleted.get(version, 0) for one in mine)
+    fewer += sum(one.there(version - 1) for one in mine if one.end == version)
     left = removed - fewer
     return [left, max(0, min(left, deleted - max(0, fewer - brought)))]
-
-
-def _whole(
-    version: int,
-    whole: list[int],
-    listed: list[list[Any]],
-    files: Mapping[str, DataFile | None],
-    erased: Mapping[str, Erased],
-) -> list[int]:
-    """Rows and bytes of a table at a commit, and the rows that the commit brought."""
-    rows, size, brought = whole
-    names = [file_name(one[0]) for one in listed]
-    mine = [erased[name] for name in names if name in erased]
-    rows -= sum(one.there(version) for one in mine)
-    size += sum(new.bytes - one[2] for one, name in zip(listed, names, strict=True) if (new := files.get(name)))
-    return [rows, size, brought - sum(one.rows for one in mine if one.begin == version)]

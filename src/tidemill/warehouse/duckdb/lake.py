@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
@@ -457,12 +458,19 @@ class Lake:
     def _existing(self, table: str, version: int | None = None) -> Commit:
         found = self._known(table, version)
         if found.action == "drop":
+            dropped = self._dropped(table, found.version)
             raise NotFoundError(
-                f"table {table} was dropped in version {found.version}",
-                hint=f"its rows are still there: SELECT * FROM {table} AT (VERSION => {found.version - 1})",
+                f"table {table} was dropped in version {dropped}",
+                hint=f"its rows are still there: SELECT * FROM {table} AT (VERSION => {dropped - 1})",
                 table=table,
             )
         return found
+
+    def _dropped(self, table: str, at: int) -> int:
+        """The version in which a table went that is gone; a later commit may say so again (see `erase`)."""
+        known = reversed(self.commits.all())
+        mine = (one for one in known if name_key(one.table) == name_key(table) and one.version <= at)
+        return min(one.version for one in itertools.takewhile(lambda one: one.action == "drop", mine))
 
     def translated(self) -> contextlib.AbstractContextManager[None]:
         """Turn the engine's and the system's errors inside a block into Tidemill's."""

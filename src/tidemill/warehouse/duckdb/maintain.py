@@ -139,11 +139,13 @@ class LakeUpkeep:
 
     def erase(self, held: Sequence[Holding], condition: Condition, *, erasure: str, guard: Callable[[], None]) -> None:
         """Take the rows of which a condition is true out of every snapshot."""
-        if not any(one.read for one in held):
+        if not self._exists:
             return
         lake = self._lake
         with lake.translated(), lake.staging(erasure, "erased") as folder:
             made = erase.plan(self._engine, held, condition, folder)
+            if made.empty:
+                return
             with lake.alone():
                 guard()
                 erase.carry_out(self._engine, self._commits, made, erasure=erasure)
