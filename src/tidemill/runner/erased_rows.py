@@ -15,21 +15,26 @@ if TYPE_CHECKING:
     from tidemill.warehouse.protocol import ArrowStream, Session
 
 
+def erased_people(stations: Stations) -> Meant | None:
+    """Everybody who was erased; None where nobody was."""
+    site = site_of(stations)
+    ledger = read_ledger(site.ledger)
+    return meant_by(site, ledger, ledger.entries) if ledger is not None and ledger.entries else None
+
+
 def without_erased(
     stations: Stations, session: Session, sql: str, relations: Mapping[str, ArrowStream] | None
 ) -> tuple[str, tuple[str, ...]]:
     """A query without rows of people who were erased, and what is to be said of it; mostly the query as it is."""
-    site = site_of(stations)
-    ledger = read_ledger(site.ledger)
-    if ledger is None or not ledger.entries:
+    meant = erased_people(stations)
+    if meant is None:
         return sql, ()
-    meant = meant_by(site, ledger, ledger.entries)
     columns = [column.name for column in session.columns(sql, relations)]
     found = meant.of_columns(columns)
     if not found:
         return sql, ()
     theirs = " OR ".join(f"coalesce({one}, false)" for one in found)
-    return f"SELECT * FROM ({sql}\n) AS tm_kept WHERE NOT ({theirs})", (_said(meant, columns, len(ledger.entries)),)
+    return f"SELECT * FROM ({sql}\n) AS tm_kept WHERE NOT ({theirs})", (_said(meant, columns, len(meant.people)),)
 
 
 def _said(meant: Meant, columns: list[str], people: int) -> str:

@@ -19,6 +19,7 @@ from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.runner.batch.source import Source, open_source
 from tidemill.runner.deploy import deployment_of
+from tidemill.runner.erased_rows import erased_people
 from tidemill.runner.label_columns import LabelRequest, columns_of, rules_of
 from tidemill.serving.labels.joined import LOG, Part, Relations, labels_sql
 from tidemill.serving.log.label_rules import LabelRules, hide_keys
@@ -220,8 +221,11 @@ class _Work:
 
     def _read(self, counts: _Counts) -> Iterator[LabelRow]:
         """The labels of the source, checked; what is none is put aside."""
+        key, erased = self.settings.key, erased_people(self.stations)
         for given in self._rows(counts.watermark):
             counts.rows += 1
+            if erased is not None and key in given and erased.is_of({key: given[key]}):
+                continue
             try:
                 row = self.rules.read(counts.rows, given)
             except InputError as error:

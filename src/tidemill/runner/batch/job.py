@@ -14,7 +14,7 @@ from tidemill.core.rows import Rows
 from tidemill.runner.batch.chunks import Cutter
 from tidemill.runner.batch.outputs import Output, open_output
 from tidemill.runner.batch.request import BatchReport, BatchRequest, Listener, check_request, find_version
-from tidemill.runner.batch.source import COPY, Source, copy_input, open_source, require_same_files
+from tidemill.runner.batch.source import COPY, Source, copy_input, is_file, open_source, require_same_files
 from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import QueryInput
 from tidemill.warehouse.control import leases, scoring
@@ -44,15 +44,18 @@ def predict(stations: Stations, request: BatchRequest, *, listen: Listener = lam
     started = stations.clock.monotonic()
     version = find_version(stations, request)
     output = open_output(stations, request)
-    with open_source(stations, request) as source:
-        output.check(source)
+    with open_source(stations, request) as opened:
+        output.check(opened)
+        # Lines of a file may be joined by their places: none is left out there.
+        source, left_out = (opened, ()) if is_file(request.output) else opened.without_erased(stations)
         task = _Task(stations=stations, request=request, version=version, output=output, source=source)
         predicted_rows(task, source, 0, many=None)  # columns that are missing or of another kind are told here
         lease_s = float(stations.settings.lease_seconds)
         name = f"scoring {digest_value(output.shown)[:16]}"
         with leases.held(stations.db, name, this_process(), ttl_s=lease_s) as lease:
             report = _claimed(task, lease, listen)
-    return replace(report, seconds=stations.clock.monotonic() - started)
+    notes = (*report.notes, *left_out)
+    return replace(report, notes=notes, seconds=stations.clock.monotonic() - started)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from tidemill.core.digest import digest_value
 from tidemill.core.errors import SettingsError, SourceError
 from tidemill.core.names import asset_key, quote_path, quote_text
+from tidemill.governance.ledger import read_ledger
 from tidemill.planner.graph import SYSTEM_SCHEMA
 from tidemill.registry.lineage import name_of
+from tidemill.runner.erased_rows import without_erased
+from tidemill.runner.erasure_book import site_of
 from tidemill.runner.execute import OpenQuery, open_query
 from tidemill.runner.files import FileReads
 from tidemill.runner.inputs import file_digests
@@ -97,6 +100,11 @@ class Source:
         found = self.session.query(sql, self.query.relations).read_all()
         return int(found.column(0)[0].as_py()) > rows
 
+    def without_erased(self, stations: Stations) -> tuple[Source, tuple[str, ...]]:
+        """The rows of all but people who were erased, and what is to be said of it."""
+        sql, said = without_erased(stations, self.session, self.query.sql, self.query.relations)
+        return replace(self, query=replace(self.query, sql=sql)), said
+
     def copied(self, relation: str) -> Source:
         """The same input, read from a copy."""
         return replace(self, query=OpenQuery(sql=f"SELECT * FROM {relation}", relations={}), stable=True)
@@ -147,11 +155,18 @@ def open_source(stations: Stations, request: Asked) -> Iterator[Source]:
                 "models": loaded,
                 "views": {name: digest_value([view.source.text, view.source.dialect]) for name, view in read.items()},
                 "query": request.query,
+                **_erased(stations),
             },
             stable=bound.ordered and not system,
             pinned=not system and not any(is_remote(pattern) for pattern in files),
             files=files,
         )
+
+
+def _erased(stations: Stations) -> dict[str, Any]:
+    """Who was erased: a version keeps its number when their rows are taken out of it."""
+    ledger = read_ledger(site_of(stations).ledger)
+    return {"erased": [entry.erasure_id for entry in ledger.entries]} if ledger and ledger.entries else {}
 
 
 def require_same_files(stations: Stations, source: Source) -> None:
