@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -33,6 +35,17 @@ def maintain(lake: Lake) -> None:
         vacuum(lake.places.catalogue)
 
 
+def erase(lake: Lake) -> None:
+    """Take the rows of id 3 out of every snapshot, and remove what had them."""
+
+    def meant(_: str, columns: Sequence[str]) -> str:
+        return "id = 3" if "id" in columns else ""
+
+    lake.upkeep.erase(lake.upkeep.holding(meant), meant, erasure=f"erasure-{os.urandom(4).hex()}", guard=no_guard)
+    lake.upkeep.clean_up(older_than_s=0)
+    lake.upkeep.rewrite_catalogue()
+
+
 KEPT = 5
 """A snapshot in the middle that stays."""
 
@@ -49,6 +62,8 @@ def main(root: Path, verb: str, *arguments: str) -> int:
                 lake.sweep(older_than_s=0)
             elif verb == "maintain":
                 maintain(lake)
+            elif verb == "erase":
+                erase(lake)
             elif verb == "many":
                 name, turns = arguments
                 for turn in range(int(turns)):
