@@ -217,6 +217,14 @@ class WarehouseContract:
 
         assert count(warehouse, "t") == 10
 
+    def test_an_append_of_no_rows_leaves_the_table_as_it_is(self, warehouse: Warehouse) -> None:
+        version = put(warehouse, "t", TEN, run_id="a")
+        nothing = stage(warehouse, "t", f"{TEN} WHERE false")
+
+        assert warehouse.append(nothing, run_id="b", step="table:t", guard=no_guard) == version
+        assert warehouse.history("t") == [version]
+        assert warehouse.sweep(older_than_s=0) == []
+
     def test_an_append_of_other_columns_is_refused_by_name(self, warehouse: Warehouse) -> None:
         put(warehouse, "t", TEN)
         other = stage(warehouse, "t", "SELECT 1 AS id, 'a' AS y")

@@ -294,7 +294,7 @@ class Warehouse(Protocol):
     def append(
         self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
     ) -> TableVersion:
-        """Add staged rows to the table, otherwise as `publish`."""
+        """Add staged rows to the table, otherwise as `publish`; the version that is there where there are none."""
 
     def merge(
         self,

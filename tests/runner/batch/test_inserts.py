@@ -58,6 +58,17 @@ def test_each_insert_adds_its_rows_and_a_line_of_the_log(project: Project) -> No
     assert project.verify() == []
 
 
+def test_an_insert_of_no_rows_leaves_the_table_as_it_is(project: Project) -> None:
+    before = project.history("scored")
+
+    result = project.sql(f"INSERT INTO scored SELECT id, pages, predicted_bought {NEW} WHERE id > 900")
+
+    assert result.fetchall()[0][3] == 0
+    assert project.history("scored") == before
+    assert project.sql("SELECT status, rows FROM tidemill.scoring_jobs").fetchall() == [("done", 0)]
+    assert project.verify() == []
+
+
 def test_columns_that_are_listed_stand_in_their_places_and_the_others_are_null(project: Project) -> None:
     project.sql(f"INSERT INTO scored (Pages, ID) SELECT pages + 1, id {NEW}")
 

@@ -207,7 +207,12 @@ class Lake:
     def append(
         self, staged: Staged, *, run_id: str, step: str, guard: Callable[[], None], message: str = ""
     ) -> TableVersion:
-        """Add staged rows to the table, otherwise as `publish`."""
+        """Add staged rows to the table, otherwise as `publish`; the version that is there where there are none."""
+        there = self.commits.of(staged.table)
+        if not staged.rows and there is not None and there.action != "drop":
+            guard()
+            self.discard(staged)  # the engine makes no snapshot of nothing
+            return there.as_version()
         change = staged_change(staged, action="append", run_id=run_id, step=step, message=message)
         return self._change(change, guard, staged)
 
