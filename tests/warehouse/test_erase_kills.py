@@ -40,7 +40,7 @@ Told = tuple[dict[int, dict[str, list[dict[str, Any]]]], list[tuple[int, int, in
 
 
 def opened(root: Path) -> closing[Lake]:
-    return closing(open_lake(root / ".tidemill", search_path=root, threads=2))
+    return closing(open_lake(root / ".tidemill", search_path=root, threads=1))
 
 
 def told(lake: Lake) -> Told:
@@ -94,7 +94,7 @@ def test_the_erased_rows_are_those_meant_and_no_others(filled: tuple[Path, Told,
     assert counts == [(12, 2, 2, 0), (12, 4, 0, 0), (8, 8, 0, 0)]
 
 
-@pytest.mark.parametrize("passed", [2, 3, 4, 5, 7, 9, 11])
+@pytest.mark.parametrize("passed", [2, 3, 4, 5, 7, 9])
 def test_a_kill_anywhere_leaves_the_lake_as_before_or_as_after_and_the_next_time_ends_it(
     tmp_path: Path, copy: tuple[Told, Told], child: Child, passed: int
 ) -> None:
@@ -112,19 +112,19 @@ def test_the_points_of_an_erasure_are_these(copy: tuple[Told, Told], child: Chil
     assert child("erase", fault=f"*:kill:{len(POINTS) + 1}").returncode == 0
 
 
-@pytest.mark.parametrize("point", sorted(set(POINTS[:4])))
 def test_no_space_at_any_point_changes_nothing_and_says_so(
-    tmp_path: Path, copy: tuple[Told, Told], monkeypatch: pytest.MonkeyPatch, point: str
+    tmp_path: Path, copy: tuple[Told, Told], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with opened(tmp_path) as lake:
-        monkeypatch.setenv("TIDEMILL_FAULT", f"{point}:enospc")
-        monkeypatch.setattr("tidemill.core.faults._passes", {})
-        with pytest.raises(SpaceError, match="disk is full"):
-            erase(lake)
-        monkeypatch.delenv("TIDEMILL_FAULT")
+        for point in ("erase.staged", "erase.moved", "erase.before_commit"):
+            monkeypatch.setenv("TIDEMILL_FAULT", f"{point}:enospc")
+            monkeypatch.setattr("tidemill.core.faults._passes", {})
+            with pytest.raises(SpaceError, match="disk is full"):
+                erase(lake)
+            monkeypatch.delenv("TIDEMILL_FAULT")
 
-        assert told(lake) == copy[0]
-        assert lake.verify() == []
+            assert told(lake) == copy[0]
+            assert lake.verify() == []
         ends_well(lake, copy[1])
 
 
