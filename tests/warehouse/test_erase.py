@@ -453,6 +453,19 @@ def test_a_process_that_knew_the_rows_before_goes_on_without_them(lake: Lake, ch
     assert traces(lake, MAIL) == []
 
 
+def test_a_process_that_slept_through_it_all_looks_at_everything_anew(tmp_path: Path, lake: Lake) -> None:
+    version = put(lake, "t", mails(), run_id="a").version
+    with opened(tmp_path) as other:
+        other.require_intact(["t"])
+        erase(lake, THIRD)
+        put(lake, "u", "SELECT 1 AS one", run_id="b")
+        expire_all_but(lake, version, lake.tables()["u"])  # with the commit that tells of the erasure
+        lake.upkeep.clean_up(older_than_s=0)
+
+        assert other.history("t")[0].rows == other.resting("t").rows == 7
+        other.require_intact(["t"], version)
+
+
 def test_rows_that_come_in_the_middle_are_a_conflict_that_changes_nothing(lake: Lake) -> None:
     put(lake, "t", mails(), run_id="a")
     held = lake.upkeep.holding(lambda *_: THIRD)

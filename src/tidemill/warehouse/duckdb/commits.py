@@ -187,8 +187,8 @@ class Commits:
         with self._lock:
             known, forgotten = list(self._known), self._forgotten
         news = self.newer(_last(known))
-        if known and any(REWRITTEN in row[3] for row in news):
-            self.forget()  # another process has changed notes that we know
+        if known and news and (news[0][0] > _last(known) + 1 or any(REWRITTEN in row[3] for row in news)):
+            self.forget()  # another process has changed notes that we know, or expired the snapshot that said so
             return self.all()
         for row in news:
             known.append(_commit(row, known))
