@@ -27,6 +27,7 @@ FREE_TEXTS: Mapping[str, tuple[str, ...]] = {
         "acknowledged_why",
         "useful_why",
         "muted_figures",
+        "told",
     ),
     "alert_verdicts": ("verdicts",),
     "alert_events": ("detail",),
