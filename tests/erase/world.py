@@ -41,6 +41,7 @@ AS SELECT degrees, rain FROM weather;
 SETTINGS = """
 name = "shop"
 threads = 1
+{more}
 [server]
 settle_seconds = 0
 [deployments.buyers]
@@ -73,7 +74,7 @@ def write_people(root: Path, *, ann_age: int = 90, more: Sequence[str] = REJECTE
 def make_shop(root: Path) -> None:
     """Two versions of the tables and of the model that reads Ann, one of the other; her file is gone since."""
     (root / "sql").mkdir(parents=True)
-    (root / "tidemill.toml").write_text(SETTINGS)
+    (root / "tidemill.toml").write_text(SETTINGS.format(more=""))
     (root / "sql" / "all.sql").write_text(SQL)
     with open_project(root) as project:
         for age in (90, 91):
@@ -81,6 +82,11 @@ def make_shop(root: Path) -> None:
             report = project.run()
             assert report.status == "ok", report
     (root / "people.csv").unlink()
+
+
+def settle(root: Path, more: str = "grace_hours = 0") -> None:
+    """Set more; without grace files go at once that no version reads."""
+    (root / "tidemill.toml").write_text(SETTINGS.format(more=more))
 
 
 @dataclass(slots=True, kw_only=True)

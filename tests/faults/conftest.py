@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from tests.api.conftest import Server, finish, put_in_place, start_server
+from tests.erase.world import make_shop, settle
 
 from tidemill.core.clock import Clock
 from tidemill.project import open_project
@@ -122,6 +123,25 @@ def shop(trained: Path, tmp_path: Path) -> Iterator[Shop]:
     shutil.copytree(trained, root)
     with closing(open_control(root)) as db:
         yield Shop(root, db)
+
+
+@pytest.fixture(scope="session")
+def with_people(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that knows people (`tests.erase.world`), whose old files go at once; built once."""
+    root: Path = tmp_path_factory.mktemp("people") / "shop"
+    make_shop(root)
+    settle(root)
+    with closing(open_control(root)) as db:
+        put_in_place(db, "buyers", version=2)
+    return root
+
+
+@pytest.fixture
+def people(with_people: Path, tmp_path: Path) -> Path:
+    """A copy of it."""
+    root = tmp_path / "people"
+    shutil.copytree(with_people, root)
+    return root
 
 
 class Servers:

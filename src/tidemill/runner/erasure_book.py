@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 LAKE_FILE = "erased"
 """In the folder of the lake: the ids of erasures that were carried out there. It is set back with the lake."""
 
+RESTORED = "a backup brought them back: they are erased again before anything is built or served"
+"""Waits with an erasure until its rows are gone again, so that a process that dies meanwhile leaves it to the next."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
@@ -64,11 +67,12 @@ def open_entries(site: Site) -> list[Entry]:
 def restored_entries(site: Site) -> list[Entry]:
     """Those of them that this state has never heard of, or had done: it was put back from a backup of before."""
     known = {one.erasure_id: one for one in list_erasures(site.db)}
-    return [
-        entry
-        for entry in open_entries(site)
-        if entry.erasure_id not in known or known[entry.erasure_id].status == "done"
-    ]
+
+    def again(entry: Entry) -> bool:
+        one = known.get(entry.erasure_id)
+        return one is None or one.status == "done" or RESTORED in one.waiting
+
+    return [entry for entry in open_entries(site) if again(entry)]
 
 
 def unbegun_entries(site: Site) -> list[Entry]:

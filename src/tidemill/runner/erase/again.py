@@ -19,6 +19,8 @@ WAIT_S = 60.0
 def erase_restored(project: ProjectSite, *, listen: Callable[[str], None] = lambda _: None) -> int:
     """Erase whom a backup brought back, before anybody is served or anything is built from them; how many.
 
+    Erasures that waited for a run or a batch which is over are carried out, too; those that must still wait do.
+
     Raises
     ------
     BusyError
@@ -28,7 +30,9 @@ def erase_restored(project: ProjectSite, *, listen: Callable[[str], None] = lamb
         return 0
     from tidemill.runner.erasure_book import restored_entries
 
-    return _carry_out(project, restored_entries(_site(project)), wait_s=WAIT_S, listen=listen)
+    again = _carry_out(project, restored_entries(_site(project)), wait_s=WAIT_S, listen=listen)
+    erase_waiting(project)
+    return again
 
 
 def erase_waiting(project: ProjectSite) -> int:

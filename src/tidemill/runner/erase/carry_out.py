@@ -26,14 +26,23 @@ from tidemill.runner.claim import LEASE as PROJECT
 from tidemill.runner.erase.names import names_of
 from tidemill.runner.erase.search import traces
 from tidemill.runner.erase.versions import trained_on
-from tidemill.runner.erasure_book import Site, enter, meant_by, note_done, open_entries, site_of
+from tidemill.runner.erasure_book import (
+    RESTORED,
+    Site,
+    enter,
+    meant_by,
+    note_done,
+    open_entries,
+    restored_entries,
+    site_of,
+)
 from tidemill.runner.maintain_policy import LEASE as MAINTAIN
 from tidemill.runner.scratch import sweep_copies
 from tidemill.serving.log.expand import expand
 from tidemill.serving.log.follow import LogPlaces, collect_once
 from tidemill.serving.log.spool import read_segment, segments
 from tidemill.warehouse.control import audit
-from tidemill.warehouse.control.database import Database, Tx, time_text
+from tidemill.warehouse.control.database import Database, Tx
 from tidemill.warehouse.control.erasures import (
     Erasure,
     flag_versions,
@@ -43,7 +52,7 @@ from tidemill.warehouse.control.erasures import (
 )
 from tidemill.warehouse.control.free_texts import count_texts, delete_rejects_of, delete_samples_of, replace_texts
 from tidemill.warehouse.control.holders import this_process
-from tidemill.warehouse.control.leases import Lease, held, require
+from tidemill.warehouse.control.leases import Lease, current, held, require
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
@@ -111,9 +120,12 @@ def carry_out(
     wanted = list(open_entries(site) if entries is None else entries)
     if not wanted:
         return []
+    again = {entry.erasure_id: [RESTORED] for entry in restored_entries(site)}
     with stations.db.write() as tx:
         for entry in wanted:
             enter(site, tx, entry)
+            if entry.erasure_id in again:
+                save_waiting(tx, entry.erasure_id, [RESTORED])
     try:
         with ExitStack() as stack:
             leases = [
@@ -126,7 +138,8 @@ def carry_out(
     except BusyError as error:
         with stations.db.write() as tx:
             for entry in wanted:
-                save_waiting(tx, entry.erasure_id, [f"{error.message}: it is carried out when that is over"])
+                busy = f"{error.message}: it is carried out when that is over"
+                save_waiting(tx, entry.erasure_id, [*again.get(entry.erasure_id, ()), busy])
         raise
     ids = {entry.erasure_id for entry in wanted}
     return [one for one in list_erasures(stations.db) if one.erasure_id in ids]
@@ -332,12 +345,10 @@ def _require_no_batch(db: Database) -> None:
         One is scored.
     """
     with db.read() as tx:
-        rows = tx.rows(
-            "SELECT name, host, pid FROM leases WHERE name LIKE 'scoring %' AND released = 0 AND expires_at > :now",
-            now=time_text(tx.clock.now()),
-        )
-    if rows:
-        raise BusyError(f"a batch is scored by process {rows[0]['pid']} on {rows[0]['host']}", hint="wait for its end")
+        rows = tx.rows("SELECT name FROM leases WHERE name LIKE 'scoring %' AND released = 0")
+        scoring = next((one for row in rows if (one := current(tx, row["name"])) is not None), None)
+    if scoring is not None:
+        raise BusyError(f"a batch is scored by {scoring.holder}", hint="wait for its end")
 
 
 def _log(stations: Stations) -> LogPlaces:
