@@ -41,7 +41,7 @@ AS SELECT degrees, rain FROM weather;
 SETTINGS = """
 name = "shop"
 threads = 1
-{more}
+{top}
 [server]
 settle_seconds = 0
 [deployments.buyers]
@@ -49,6 +49,7 @@ key = "email"
 log = "buffered"
 [deployments.buyers.monitor]
 max_age = ""
+{sections}
 """
 REJECTED = [f"{ANN},7,90,NL,true,more", "eve@example.org,7,20,NL,true,more", "dan@example.org,77,20,NL,true,more"]
 LONG_AGO = int(datetime(2026, 3, 2, tzinfo=UTC).timestamp())
@@ -71,10 +72,10 @@ def write_people(root: Path, *, ann_age: int = 90, more: Sequence[str] = REJECTE
     (root / "people.csv").write_text("\n".join(lines(ann_age=ann_age, more=more)) + "\n")
 
 
-def make_shop(root: Path) -> None:
+def make_shop(root: Path, *, more: str = "") -> None:
     """Two versions of the tables and of the model that reads Ann, one of the other; her file is gone since."""
     (root / "sql").mkdir(parents=True)
-    (root / "tidemill.toml").write_text(SETTINGS.format(more=""))
+    settle(root, more)
     (root / "sql" / "all.sql").write_text(SQL)
     with open_project(root) as project:
         for age in (90, 91):
@@ -86,7 +87,8 @@ def make_shop(root: Path) -> None:
 
 def settle(root: Path, more: str = "grace_hours = 0") -> None:
     """Set more; without grace files go at once that no version reads."""
-    (root / "tidemill.toml").write_text(SETTINGS.format(more=more))
+    top, sections = ("", more) if more.startswith("[") else (more, "")
+    (root / "tidemill.toml").write_text(SETTINGS.format(top=top, sections=sections))
 
 
 @dataclass(slots=True, kw_only=True)
