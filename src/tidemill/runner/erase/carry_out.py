@@ -7,25 +7,22 @@ that is killed anywhere leaves an erasure open, and the next one begins anew. It
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass, replace
-from pathlib import Path
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BusyError, ConflictError
 from tidemill.core.faults import fault
 from tidemill.core.who import current_user
-from tidemill.core.words import count
-from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
+from tidemill.governance.conditions import Meant
 from tidemill.governance.ledger import Entry, read_ledger
 from tidemill.governance.subject import Value
-from tidemill.governance.texts import Words
 from tidemill.runner.claim import LEASE as PROJECT
+from tidemill.runner.erase.left import still_there
+from tidemill.runner.erase.look import look, with_predictions
 from tidemill.runner.erase.names import names_of
-from tidemill.runner.erase.search import traces
-from tidemill.runner.erase.versions import trained_on
+from tidemill.runner.erase.texts import out_of_texts
 from tidemill.runner.erasure_book import (
     RESTORED,
     Site,
@@ -38,9 +35,7 @@ from tidemill.runner.erasure_book import (
 )
 from tidemill.runner.maintain_policy import LEASE as MAINTAIN
 from tidemill.runner.scratch import sweep_copies
-from tidemill.serving.log.expand import expand
 from tidemill.serving.log.follow import LogPlaces, collect_once
-from tidemill.serving.log.spool import read_segment, segments
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.database import Database, Tx
 from tidemill.warehouse.control.erasures import (
@@ -50,43 +45,13 @@ from tidemill.warehouse.control.erasures import (
     save_removed,
     save_waiting,
 )
-from tidemill.warehouse.control.free_texts import count_texts, delete_rejects_of, delete_samples_of, replace_texts
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import Lease, current, held, require
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
-    from tidemill.warehouse.protocol import Session
-    from tidemill.warehouse.upkeep import Holding
 
 TRIES = 5
-CHUNK_BYTES = 32 << 20
-_SHOWN = 3
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Found:
-    """What was found of people, in files and in versions of models; ``waiting`` are answers not in the lake yet."""
-
-    held: tuple[Holding, ...]
-    versions: Mapping[tuple[str, int], set[str]]
-    waiting: int = 0
-
-    @property
-    def rows(self) -> dict[str, int]:
-        """Rows by table, counted once for each file that has them; of files that snapshots read."""
-        counted: Counter[str] = Counter()
-        for one in self.held:
-            if one.read:
-                counted[one.table] += one.rows
-        return dict(sorted(counted.items()))
-
-
-def look(stations: Stations, meant: Meant) -> Found:
-    """Where rows of people are; nothing is changed."""
-    meant = _with_predictions(stations, meant)
-    found = tuple(stations.warehouse.upkeep.holding(meant.condition))
-    return Found(held=found, versions=trained_on(stations.db, found), waiting=_uncollected(stations, meant))
 
 
 def carry_out(
@@ -171,7 +136,7 @@ class _Work:
             self._take_out(meant)
             fault("erasing.removed")
             self.listen("taking values out of texts")
-            self._out_of_texts(meant, texts)
+            out_of_texts(stations, meant, texts, told=bool(self.values))
             self.listen("removing files")
             self._remove()
             fault("erasing.cleaned")
@@ -179,7 +144,7 @@ class _Work:
             left = look(stations, meant)
             if not left.rows:
                 break  # else the collector brought some meanwhile
-        self._write_down(self._waiting(meant, texts, left))
+        self._write_down(still_there(stations, meant, texts, left))
 
     def _write_down(self, waiting: Sequence[str]) -> None:
         with self.stations.db.write() as tx:
@@ -202,7 +167,7 @@ class _Work:
         """Take rows out of every snapshot, once it is written down which versions had read them."""
         stations, erasure = self.stations, self.stations.clock.new_id()
         for attempt in range(1, TRIES + 1):
-            meant = _with_predictions(stations, meant)
+            meant = with_predictions(stations, meant)
             found = look(stations, meant)
             with stations.db.write() as tx:
                 for entry in self.entries:
@@ -226,33 +191,6 @@ class _Work:
             return list(dict.fromkeys(form for value in self.values for form in value.forms))
         return names_of(self.stations, meant)
 
-    def _out_of_texts(self, meant: Meant, texts: Sequence[str]) -> None:
-        """Texts of the control database that quote their rows, and what was learnt of versions and is kept in files."""
-        telling = Words(_telling(texts))
-        anywhere = Words(texts)
-        there = {
-            table.casefold()
-            for table in self.stations.warehouse.tables()
-            if meant.of_columns([column.name for column in self.stations.warehouse.columns(table)])
-        }
-
-        def theirs(table: str, text: str) -> bool:
-            # A short number says nothing by itself, but it does in a row of a table that is known by it.
-            return telling.stand_in(text) or (table.casefold() in there and anywhere.stand_in(text))
-
-        delete_rejects_of(self.stations.db, theirs)
-        delete_samples_of(self.stations.db, meant.is_of)
-        if telling:
-            replace_texts(self.stations.db, telling.out_of, telling.stand_in)
-        keep = self.site.root / ".tidemill"
-        # What was learnt is learnt again. Where nobody says the values, nothing tells which of it has them.
-        learnt = keep / "expected"
-        gone = [*(traces(learnt, telling.texts) if self.values else learnt.glob("*.npz"))]
-        before = "control.sqlite.before-*"  # as it was before an upgrade
-        gone += traces(keep, telling.texts, only=before) if any(keep.glob(before)) else []
-        for path in gone:
-            path.unlink(missing_ok=True)
-
     def _remove(self) -> None:
         stations = self.stations
         grace_s = 0.0 if self.now else stations.settings.grace_hours * 3600.0
@@ -260,80 +198,6 @@ class _Work:
         stations.warehouse.sweep(older_than_s=grace_s)
         sweep_copies(stations.root, older_than_s=grace_s)
         stations.db.tidy(everything=True)
-
-    def _waiting(self, meant: Meant, texts: Sequence[str], found: Found) -> list[str]:
-        """What is still there, in words; nothing when all is gone."""
-        stations, keep = self.stations, self.site.root / ".tidemill"
-        waiting = []
-        if found.waiting:
-            wait = "waits" if found.waiting == 1 else "wait"
-            waiting.append(f"{count(found.waiting, 'answer')} {wait} for the collector, which comes within the minute")
-        if found.rows:
-            waiting.append(f"rows came while it was carried out: {_listed(found.rows)}")
-        unread = sum(not one.read for one in found.held)
-        if unread:
-            goes, it = ("goes", "it") if unread == 1 else ("go", "them")
-            waiting.append(
-                f"{count(unread, 'file')} with the rows {goes} when no query can be reading {it} any more "
-                f"({stations.settings.grace_hours} h): tidemill maintain then ends it, and "
-                "tidemill erase --now does not wait"
-            )
-        if not stations.warehouse.upkeep.rewrite_catalogue():
-            waiting.append("the lake's catalogue is in use and could not be written anew")
-        spool = _segments_with(stations, keep / "spool", meant)
-        if spool:
-            has, goes = ("has", "goes") if len(spool) == 1 else ("have", "go")
-            waiting.append(
-                f"{count(len(spool), 'segment')} of the prediction log {has} their answers and {goes} when collected "
-                "and closed by the server: within the hour, or when it is started anew"
-            )
-        telling = _telling(texts)
-        looked_at = [keep / "lake" / "data", keep / "lake" / "staging"]
-        looked_at += [keep / "spool" / name for name in segments(keep / "spool")]
-        for path in traces(keep, telling, skip=looked_at):
-            place = path.relative_to(self.site.root).as_posix()
-            waiting.append(f"{place} holds a value as text{_owner(stations, path)}")
-        return waiting
-
-
-def outside(site: Site, values: Sequence[Value]) -> list[str]:
-    """Files of the project itself, which are not ours to change, that hold one of the values."""
-    telling = _telling([form for value in values for form in value.forms])
-    found = traces(site.root, telling, skip=[site.root / ".tidemill"])
-    return [path.relative_to(site.root).as_posix() for path in found]
-
-
-def _telling(texts: Sequence[str]) -> list[str]:
-    return [text for text in texts if Value(column="", text=text).telling]
-
-
-def quoting(stations: Stations, values: Sequence[Value]) -> int:
-    """Texts of the control database that quote one of the values."""
-    telling = Words(_telling([form for value in values for form in value.forms]))
-    return count_texts(stations.db, telling.stand_in) if telling else 0
-
-
-def _uncollected(stations: Stations, meant: Meant) -> int:
-    """Answers of theirs that wait for the collector."""
-    condition = meant.condition(PREDICTIONS, ())
-    if not condition or not segments(stations.root / ".tidemill" / "spool"):
-        return 0
-    with stations.session() as session:
-        sql = f"SELECT count(*) FROM tidemill.predictions WHERE batch IS NULL AND ({condition})"
-        return int(session.fetch(sql)[0][0])
-
-
-def _with_predictions(stations: Stations, meant: Meant) -> Meant:
-    """With the ids of their predictions, by which labels are found."""
-    if stations.warehouse.newest([PREDICTIONS]) is None:
-        return meant
-    names = [column.name for column in stations.warehouse.columns(PREDICTIONS)]
-    condition = meant.condition(PREDICTIONS, names)
-    if not condition:
-        return meant
-    with stations.session() as session:
-        ids = [row[0] for row in session.fetch(f"SELECT DISTINCT id FROM tidemill.predictions WHERE {condition}")]
-    return replace(meant, predictions=frozenset(one for one in ids if one))
 
 
 def _require_no_batch(db: Database) -> None:
@@ -354,55 +218,3 @@ def _require_no_batch(db: Database) -> None:
 def _log(stations: Stations) -> LogPlaces:
     spool = stations.root / ".tidemill" / "spool"
     return LogPlaces(db=stations.db, warehouse=stations.warehouse, spool=spool, clock=stations.clock)
-
-
-def _segments_with(stations: Stations, spool: Path, meant: Meant) -> list[str]:
-    """Segments of the log that hold their records, collected or not: those go later, with the whole segment."""
-    found = []
-    with stations.warehouse.session(tables=False) as session:
-        for name in segments(spool):
-            if any(_any_of(session, meant, payloads) for payloads in _payloads(spool / name)):
-                found.append(name)
-    return found
-
-
-def _any_of(session: Session, meant: Meant, payloads: Sequence[bytes]) -> bool:
-    records = expand(payloads)
-    for table, rows in ((PREDICTIONS, records.predictions), (LABELS, records.labels)):
-        condition = meant.condition(table, rows.column_names) if rows.num_rows else ""
-        if condition:
-            sql = f"SELECT count(*) FROM tm_records WHERE {condition}"
-            (batch,) = session.query(sql, {"tm_records": rows})
-            if batch.column(0)[0].as_py():
-                return True
-    return False
-
-
-def _payloads(path: Path) -> Iterator[list[bytes]]:
-    start = 0
-    while True:
-        try:
-            chunk = read_segment(path, start, CHUNK_BYTES)
-        except FileNotFoundError:
-            return  # it is wholly collected, and went
-        if chunk.end == start:
-            return
-        yield chunk.payloads
-        start = chunk.end
-
-
-def _owner(stations: Stations, path: Path) -> str:
-    """Whose file of the artifacts it is, and what to do."""
-    from tidemill.warehouse.control.models import list_versions
-
-    name = f"{path.parent.name}{path.name}"
-    for one in list_versions(stations.db):
-        if any(file.sha256 == name for file in one.files):
-            return f": model {one.name} version {one.version} keeps it; train anew, then tidemill models --prune"
-    return ""
-
-
-def _listed(rows: Mapping[str, int]) -> str:
-    shown = [f"{table} {number:,}" for table, number in list(rows.items())[:_SHOWN]]
-    more = len(rows) - len(shown)
-    return ", ".join(shown) + (f" and {more} more" if more > 0 else "")

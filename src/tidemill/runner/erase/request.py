@@ -13,7 +13,9 @@ from tidemill.core.who import current_user
 from tidemill.governance.ledger import Entry, Ledger, add_entry, read_ledger, salt_of, take_back
 from tidemill.governance.subject import Mark, Value, marks_of
 from tidemill.governance.texts import Words
-from tidemill.runner.erase.carry_out import Found, carry_out, look, outside, quoting
+from tidemill.runner.erase.carry_out import carry_out
+from tidemill.runner.erase.look import Found, look
+from tidemill.runner.erase.texts import outside, quoting
 from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of, unbegun_entries
 from tidemill.serving.log.redact import hashed, log_key
 from tidemill.warehouse.control import audit
