@@ -221,7 +221,8 @@ def test_a_servers_answers_are_waited_for_and_gone_when_it_is_stopped(people: Pa
         row = {"email": ANN, "age": 90, "city": "NL"}
         other = {"email": "eve@example.org", "age": 20, "city": "NL"}
         for asked in (row, other):
-            assert server.predict({"rows": [asked]}, name="buyers").status == 200
+            once = {"Idempotency-Key": f"{asked['age']}"}
+            assert server.predict({"rows": [asked]}, name="buyers", headers=once).status == 200
 
         assert run(people, *ERASE).returncode == 0
         ((status, waiting),) = statuses(people)
