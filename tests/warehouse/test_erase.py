@@ -149,15 +149,17 @@ def test_values_of_every_kind_stay_and_are_found(lake: Lake) -> None:
 def test_bounds_that_cannot_be_told_hide_no_row_from_later_queries(lake: Lake) -> None:
     columns = """CAST(i AS BIGINT) AS id, CASE WHEN i = 3 THEN 'zz' ELSE 'b' || chr(0) END AS nul,
         CASE WHEN i = 3 THEN 1 ELSE 'nan'::DOUBLE END AS x, CASE WHEN i = 3 THEN 1 END AS one,
+        CASE i WHEN 3 THEN 9 WHEN 4 THEN 'nan'::DOUBLE ELSE 2 END AS y,
         ['w' || i] AS tags, MAP {'w': i} AS mapped, {'l': ['w' || i]} AS nested"""
     put(lake, "t", f"SELECT {columns} FROM range(8) AS t(i)")
     erase(lake, THIRD)
 
-    later = "SELECT CAST(9 AS BIGINT) AS id, 'd' AS nul, CAST(5 AS DOUBLE) AS x, 7 AS one, ['a'] AS tags"
-    append(lake, "t", f"{later}, MAP {{'a': CAST(0 AS BIGINT)}} AS mapped, {{'l': ['a']}} AS nested", run_id="later")
+    later = "SELECT CAST(9 AS BIGINT) AS id, 'd' AS nul, CAST(5 AS DOUBLE) AS x, 7 AS one, CAST(2 AS DOUBLE) AS y"
+    later += ", ['a'] AS tags, MAP {'a': CAST(0 AS BIGINT)} AS mapped, {'l': ['a']} AS nested"
+    append(lake, "t", later, run_id="later")
 
     asked = {
-        "nul < 'c'": 7, "nul > 'c'": 1, "isnan(x)": 7, "x < 6": 1, "one IS NULL": 7, "one = 7": 1,
+        "nul < 'c'": 7, "nul > 'c'": 1, "isnan(x)": 7, "x < 6": 1, "one IS NULL": 7, "one = 7": 1, "y != 2": 1,
         "tags[1] = 'w4'": 1, "list_contains(tags, 'w5')": 1, "mapped['w'] = 4": 1, "nested.l[1] = 'w6'": 1,
     }  # fmt: skip
     with lake.session() as session:

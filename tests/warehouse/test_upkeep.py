@@ -188,6 +188,24 @@ def test_a_vacuum_gives_the_catalogue_s_free_pages_back(lake: Lake) -> None:
     put(lake, "after", "SELECT 1 AS one", run_id="c")
 
 
+@pytest.mark.parametrize("first", ["repeat('é', 3000)", "'a' || chr(0)", "NULL"])
+def test_rows_are_found_by_texts_whose_bounds_nobody_knows(lake: Lake, first: str) -> None:
+    text = f"CASE WHEN i > 1 THEN 'm' || i ELSE {first} END"
+    put(lake, "t", f"SELECT i AS id, {text} AS word, {{'word': {text}}} AS field FROM range(4) AS t(i)")
+    later = "SELECT CAST({0} AS BIGINT) AS id, '{1}' AS word, {{'word': '{1}'}} AS field"
+    append(lake, "t", later.format(4, "b"), run_id="b")
+    merge(lake, "t", later.format(5, "c"), run_id="c")
+    for one in chosen(lake, least_files=2).values():
+        lake.upkeep.compact(one, run_id="d", guard=no_guard)
+    append(lake, "t", later.format(6, "d"), run_id="e")
+
+    with lake.session() as session:
+        for column in ("word", "field.word"):
+            assert session.fetch(f"SELECT id FROM t WHERE {column} = 'm3'") == [(3,)]
+            assert session.fetch(f"SELECT id FROM t WHERE {column} = 'c'") == [(5,)]
+            assert len(session.fetch(f"SELECT id FROM t WHERE {column} > 'c' AND {column} < 'n'")) == 3
+
+
 def test_rows_stay_when_another_thread_makes_the_lake_look_anew_in_the_middle_of_an_append(
     lake: Lake, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -23,6 +23,7 @@ from tidemill.core.digest import digest_file
 from tidemill.core.errors import ConflictError, CorruptError
 from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.warehouse.duckdb.bounds import WIDEST
 from tidemill.warehouse.duckdb.commits import AUTHOR, FACTS, Commit, Commits, has_facts, note, read_catalogue
 from tidemill.warehouse.duckdb.erased_notes import Erased, without_rows
 from tidemill.warehouse.duckdb.holding import columns_of, relation_of
@@ -271,8 +272,10 @@ def _named(asked: Mapping[int, _Column]) -> str:
 
 def _read_bounds(cursor: DuckDBPyConnection, relation: str, one: _Column) -> tuple[int, int, str | None, str | None]:
     """The same of one column whose footers do not say it: of numbers that may be NaN, of long texts."""
-    path, only = one.path, f" FILTER (NOT isnan({one.path}))" if one.floats else ""
-    bounds = f"min({path}){only}::VARCHAR, max({path}){only}::VARCHAR"
+    path = one.path
+    # DuckLake passes over files by bounds without a thought of NaN, so there are none, as DuckDB writes none.
+    known = f"CASE WHEN bool_or(isnan({path})) THEN NULL ELSE {{}} END" if one.floats else "{}"
+    bounds = f"{known.format(f'min({path})')}::VARCHAR, {known.format(f'max({path})')}::VARCHAR"
     values, nulls, low, high = cursor.execute(
         f"SELECT count({path}), count(*) - count({path}), {bounds} FROM {relation}"
     ).fetchall()[0]
@@ -295,6 +298,8 @@ def _table_bounds(
         for number in asked:
             _, _, low, high = bounds.get(number, (0, 0, None, None))
             least, most = known[table, number]
+            if number not in named and (least, most) == WIDEST:
+                continue  # of values in lists, which nobody knows
             after = _without_nul(None if least is None else low, None if most is None else high)
             if after != (least, most):
                 found[table, number] = after

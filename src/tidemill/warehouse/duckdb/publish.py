@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import BindError, ConflictError, CorruptError
 from tidemill.core.faults import fault
 from tidemill.core.names import name_key, quote_name, quote_text
+from tidemill.warehouse.duckdb.bounds import widen_unknown
 from tidemill.warehouse.duckdb.commits import AUTHOR, Commit, Commits, note, visible_in
 from tidemill.warehouse.duckdb.engine import RESERVED_SCHEMAS, Engine
 from tidemill.warehouse.duckdb.merging import take_away, take_out
@@ -126,6 +127,8 @@ def _bring_in(places: Places, change: Change, moved: list[tuple[Path, Path]]) ->
 def _transact(engine: Engine, known: Sequence[Commit], change: Change, guard: Callable[[], None]) -> None:
     # Before the transaction begins: whoever looks at the catalogue during it attaches nothing to the instance.
     engine.attach_catalogue()
+    if change.action in ("append", "merge", "compact"):
+        widen_unknown(engine)
     # The clerk has too little memory for taking rows out of files.
     with engine.writer(heavy=bool(change.emptied)) as (lake, cursor):
         cursor.execute("BEGIN TRANSACTION")
