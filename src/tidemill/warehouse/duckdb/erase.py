@@ -16,15 +16,16 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from tidemill.core.digest import digest_file
 from tidemill.core.errors import ConflictError, CorruptError
 from tidemill.core.faults import fault
-from tidemill.core.names import name_key, quote_name, quote_text
-from tidemill.warehouse.duckdb.bounds import WIDEST
+from tidemill.core.names import name_key, quote_text
 from tidemill.warehouse.duckdb.commits import AUTHOR, FACTS, Commit, Commits, has_facts, note, read_catalogue
+from tidemill.warehouse.duckdb.erased_bounds import Bounds, Named, as_bounds, bounds_of, named_columns, table_bounds
 from tidemill.warehouse.duckdb.erased_notes import Erased, without_rows
 from tidemill.warehouse.duckdb.holding import columns_of, relation_of
 from tidemill.warehouse.duckdb.places import move, sync
@@ -46,39 +47,13 @@ FROM ducklake_data_file
 _MARKS = """
 SELECT delete_file_id, data_file_id, begin_snapshot, path, path_is_relative, delete_count FROM ducklake_delete_file
 """
-_COLUMNS = "SELECT DISTINCT table_id, column_id, parent_column, column_name, column_type FROM ducklake_column"
 _SNAPSHOT = "SELECT max(snapshot_id) FROM ducklake_snapshot"
 _ALL_NOTES = f"SELECT snapshot_id, commit_extra_info FROM ducklake_snapshot_changes WHERE author = '{AUTHOR}'"
 _ALL_FACTS = f"SELECT version, note FROM {FACTS}"
 
-# DuckLake widens the bounds of a table and never narrows them: a row that is in no file any more may still be one.
-_STALE = """
-SELECT t.table_id, t.column_id FROM ducklake_table_column_stats AS t
-WHERE (t.min_value IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM ducklake_file_column_stats AS f
-    WHERE f.table_id = t.table_id AND f.column_id = t.column_id AND f.min_value = t.min_value
-)) OR (t.max_value IS NOT NULL AND NOT EXISTS (
-    SELECT 1 FROM ducklake_file_column_stats AS f
-    WHERE f.table_id = t.table_id AND f.column_id = t.column_id AND f.max_value = t.max_value
-))
-"""
-_TABLE_BOUNDS = "SELECT table_id, column_id, min_value, max_value FROM ducklake_table_column_stats"
-
 _SNAPSHOT_COLUMN = "_ducklake_internal_snapshot_id"
 
 Row = tuple[Any, ...]
-Bounds = Mapping[int, tuple[int, int, str | None, str | None]]
-"""Values, NULLs, the least and the greatest value as texts, by the number of a column."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Column:
-    """A column, or a field in one: how SQL and Parquet name it, the column it stands in, and whether it may be NaN."""
-
-    path: str
-    place: str
-    root: str
-    floats: bool
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,7 +94,7 @@ def plan(engine: Engine, held: Sequence[Holding], condition: Condition, folder: 
     """Write the files anew that have rows to erase, into a folder; no lock is held."""
     seen = _seen(engine)
     wanted = {file_name(one.path): one for one in held if one.read}
-    columns, there = _columns(engine), _on_disk(engine)
+    columns, there = named_columns(engine), _on_disk(engine)
     made = Plan(seen=seen, data=[], marks=[], erased={}, bounds={})
     cursor = engine.cursor()
     try:
@@ -149,7 +124,9 @@ def plan(engine: Engine, held: Sequence[Holding], condition: Condition, folder: 
             fault("erase.staged")
         if wanted:
             raise _changed()
-        made.bounds.update(_table_bounds(engine, cursor, made, columns))
+        changed = {int(one.row[1]) for one in made.data}
+        files_of = partial(_files_of, engine, made)
+        made.bounds.update(table_bounds(engine, cursor, changed, files_of, columns))
     finally:
         cursor.close()
     return made
@@ -197,22 +174,6 @@ def _seen(engine: Engine) -> tuple[list[Row], list[Row]]:
     return data, marks
 
 
-def _columns(engine: Engine) -> dict[int, dict[int, _Column]]:
-    """The columns of each table and the fields in them, by number; not what is in lists, whose bounds have no name."""
-    rows = read_catalogue(engine, _COLUMNS)
-    found: dict[int, dict[int, _Column]] = {}
-    for table, number, parent, name, kind in rows:
-        parts, above = [str(name)], parent
-        while above is not None:
-            _, _, above, outer, of = next(row for row in rows if row[:2] == (table, above))
-            parts = [str(outer), *parts] if of == "struct" and parts else []
-        if parts:
-            path, floats = ".".join(map(quote_name, parts)), str(kind).startswith("float")
-            column = _Column(path=path, place=", ".join(parts), root=parts[0], floats=floats)
-            found.setdefault(int(table), {})[int(number)] = column
-    return found
-
-
 def _on_disk(engine: Engine) -> Callable[[str], Path]:
     """Where files lie, by their names; one that is missing is for the engine to tell, which does not find it either."""
     there = {path.name: path for path in engine.places.data.rglob("*.parquet")}
@@ -227,89 +188,13 @@ def _files_of(engine: Engine, made: Plan, table: int) -> list[Path]:
 
 
 def _data_file(
-    cursor: DuckDBPyConnection, row: Row, old: Path, meant: str, columns: Mapping[int, _Column], folder: Path
+    cursor: DuckDBPyConnection, row: Row, old: Path, meant: str, columns: Mapping[int, Named], folder: Path
 ) -> Anew:
     new = folder / f"{os.urandom(16).hex()}.parquet"
     kept = f"SELECT * FROM {relation_of([old])} WHERE ({meant}) IS NOT TRUE"
     cursor.execute(f"COPY ({kept}) TO {quote_text(str(new))} ({FORMAT})")
     rows = int(cursor.execute(f"SELECT count(*) FROM {relation_of([new])}").fetchall()[0][0])
-    return Anew(row=row, old=old, new=new, file=_made(new, rows), bounds=_bounds(cursor, [new], columns))
-
-
-def _bounds(cursor: DuckDBPyConnection, paths: Sequence[Path], columns: Mapping[int, _Column]) -> Bounds:
-    """What the catalogue's statistics say of the columns that some files have: from their footers, as DuckLake does it.
-
-    Reading 20 columns of ten million rows for it took as long as writing them.
-    """
-    relation = relation_of(paths)
-    there = set(columns_of(cursor, relation))
-    asked = {number: one for number, one in columns.items() if one.root in there}
-    if not asked:
-        return {}
-    listed = ", ".join(quote_text(str(path)) for path in paths)
-    cursor.execute(
-        "CREATE OR REPLACE TEMP TABLE tidemill_footers AS SELECT path_in_schema AS place, stats_min_value AS low, "
-        f"stats_max_value AS high, stats_null_count AS nulls, num_values AS every FROM parquet_metadata([{listed}])"
-    )
-    described = cursor.execute(f"DESCRIBE SELECT {_named(asked)} FROM {relation}").fetchall()
-    kinds = {str(row[0]): str(row[1]) for row in described}
-    found: dict[int, tuple[int, int, str | None, str | None]] = {}
-    for number, one in asked.items():
-        kind = kinds[f"c{number}"]
-        every, nulls, low, high, known = cursor.execute(
-            f"SELECT coalesce(sum(every), 0), coalesce(sum(nulls), 0), min(TRY_CAST(low AS {kind}))::VARCHAR, "
-            f"max(TRY_CAST(high AS {kind}))::VARCHAR, coalesce(bool_and(every = nulls OR (nulls IS NOT NULL AND "
-            f"TRY_CAST(low AS {kind}) IS NOT NULL AND TRY_CAST(high AS {kind}) IS NOT NULL)), false) "
-            f"FROM tidemill_footers WHERE place = {quote_text(one.place)}"
-        ).fetchall()[0]
-        found[number] = (every - nulls, nulls, low, high) if known else _read_bounds(cursor, relation, one)
-    return found
-
-
-def _named(asked: Mapping[int, _Column]) -> str:
-    return ", ".join(f"{one.path} AS c{number}" for number, one in asked.items())
-
-
-def _read_bounds(cursor: DuckDBPyConnection, relation: str, one: _Column) -> tuple[int, int, str | None, str | None]:
-    """The same of one column whose footers do not say it: of numbers that may be NaN, of long texts."""
-    path = one.path
-    # DuckLake passes over files by bounds without a thought of NaN, so there are none, as DuckDB writes none.
-    known = f"CASE WHEN bool_or(isnan({path})) THEN NULL ELSE {{}} END" if one.floats else "{}"
-    bounds = f"{known.format(f'min({path})')}::VARCHAR, {known.format(f'max({path})')}::VARCHAR"
-    values, nulls, low, high = cursor.execute(
-        f"SELECT count({path}), count(*) - count({path}), {bounds} FROM {relation}"
-    ).fetchall()[0]
-    return values, nulls, low, high
-
-
-def _table_bounds(
-    engine: Engine, cursor: DuckDBPyConnection, made: Plan, columns: Mapping[int, Mapping[int, _Column]]
-) -> dict[tuple[int, int], tuple[str | None, str | None]]:
-    """What changes in the statistics of whole tables: where files change, and where a bound is that of no file."""
-    changed = {int(one.row[1]) for one in made.data}
-    stale = set(read_catalogue(engine, _STALE))
-    known = {(row[0], row[1]): row[2:] for row in read_catalogue(engine, _TABLE_BOUNDS)}
-    found: dict[tuple[int, int], tuple[str | None, str | None]] = {}
-    for table in sorted(changed | {table for table, _ in stale}):
-        asked = [number for of, number in known if of == table and (table in changed or (table, number) in stale)]
-        named = {number: columns[table][number] for number in asked if number in columns[table]}
-        files = _files_of(engine, made, table)
-        bounds = _bounds(cursor, files, named) if files else {}
-        for number in asked:
-            _, _, low, high = bounds.get(number, (0, 0, None, None))
-            least, most = known[table, number]
-            if number not in named and (least, most) == WIDEST:
-                continue  # of values in lists, which nobody knows
-            after = _without_nul(None if least is None else low, None if most is None else high)
-            if after != (least, most):
-                found[table, number] = after
-    return found
-
-
-def _without_nul(low: str | None, high: str | None) -> tuple[str | None, str | None]:
-    """Bounds that are no tighter, without the NUL that the catalogue cannot hold."""
-    head, nul, _ = (high or "").partition("\0")
-    return low and low.partition("\0")[0], f"{head}\1" if nul else high
+    return Anew(row=row, old=old, new=new, file=_made(new, rows), bounds=bounds_of(cursor, [new], columns))
 
 
 def _gone_rows(cursor: DuckDBPyConnection, old: Path, meant: str) -> str:
@@ -418,16 +303,9 @@ def _data_changes(place: str, one: Anew) -> list[str]:
         f"DELETE FROM {place}ducklake_file_variant_stats WHERE data_file_id = {number}",
     ]
     for column, (values, nulls, low, high) in one.bounds.items():
-        known = f"value_count = {values + nulls}, null_count = {nulls}, {_as_bounds(low, high)}"
+        known = f"value_count = {values + nulls}, null_count = {nulls}, {as_bounds(low, high)}"
         found.append(f"UPDATE {stats} SET {known} WHERE data_file_id = {number} AND column_id = {column}")
     return found
-
-
-def _as_bounds(low: str | None, high: str | None) -> str:
-    def text(value: str | None) -> str:
-        return "NULL" if value is None or "\0" in value else quote_text(value)
-
-    return f"min_value = {text(low)}, max_value = {text(high)}"
 
 
 def _mark_change(place: str, one: Anew) -> str:
@@ -454,7 +332,7 @@ def _table_changes(made: Plan, place: str) -> list[str]:
     ]
     for (table, column), (low, high) in made.bounds.items():
         only = f"table_id = {table} AND column_id = {column}"
-        found.append(f"UPDATE {place}ducklake_table_column_stats SET {_as_bounds(low, high)} WHERE {only}")
+        found.append(f"UPDATE {place}ducklake_table_column_stats SET {as_bounds(low, high)} WHERE {only}")
     return found
 
 
