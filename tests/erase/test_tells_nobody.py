@@ -20,19 +20,13 @@ from tidemill.warehouse.control import audit
 
 COMMANDS = [
     ["erase", BY_MAIL],
-    ["erase", BY_MAIL, "--json"],
     ["erase", BY_MAIL, "--yes", "--why", f"{ANN} asked"],
     ["erase", BY_MAIL, "--yes", "--now", "--json"],
     ["erase"],
-    ["erase", "--json"],
     ["run", "--full-refresh", "people", "--log", "json"],
     ["maintain"],
-    ["models"],
     ["models", "buyers", "2"],
-    ["history", "people"],
-    ["verify"],
     ["doctor"],
-    ["status"],
     ["audit"],
     ["erase", "--take-back", "1"],
 ]
