@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from tests.erase.world import ANN, Shop, write_people
+from tests.erase.world import ANN, Shop, places_of, write_people
 
 from tidemill.cli.main import run_command
 from tidemill.core.errors import CorruptError
+from tidemill.runner.estimate import EstimateRequest
 
 
 def flags(shop: Shop) -> list[tuple[str, int, tuple[str, ...]]]:
@@ -82,6 +83,25 @@ def test_gates_cards_and_estimates_still_open_the_held_out_rows_of_a_flagged_ver
     assert {gate.status for gate in shop.project.gates("buyers", version=2)} >= {"pass"}
     assert "held out" in shop.project.card("buyers", 2)
     assert shop.project.compare("buyers", 1, 2)
+
+
+def test_what_is_learnt_of_held_out_rows_is_learnt_again_from_those_that_stay(shop: Shop) -> None:
+    shop.project.sql("CREATE TABLE often AS SELECT people.*, i % 7 AS calls FROM people, range(20) AS r(i)")
+    shop.project.sql(
+        "CREATE MODEL callers OPTIONS (model_type = 'LOGISTIC_REG', input_label_cols = ['bought'], max_iterations = 5)"
+        " AS SELECT age, city, calls, bought FROM often"
+    )
+    asked = EstimateRequest(model="callers", on="often")
+    before = shop.project.estimate(asked)
+    (kept,) = (shop.keep / "expected").iterdir()
+    shop.erase()
+    kept.unlink(missing_ok=True)
+
+    again = shop.project.estimate(asked)
+
+    assert (before.state, again.state) == ("estimated", "estimated")
+    assert kept.exists()
+    assert places_of(shop.keep) == []
 
 
 def test_fewer_rows_are_still_refused_where_nobody_was_erased(shop: Shop) -> None:
