@@ -16,13 +16,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core.errors import TidemillError
 from tidemill.core.finding import Finding
 from tidemill.core.openlineage import KEY_VARIABLE
 from tidemill.core.secrets import VARIABLE
 from tidemill.core.words import count
 
 if TYPE_CHECKING:
-    from tidemill.core.errors import TidemillError
     from tidemill.project import Project
 
 DESCRIPTORS = 1024
@@ -244,7 +244,7 @@ def upkeep(project: Project) -> Iterator[Finding]:
 
 def erasures(project: Project) -> Iterator[Finding]:
     """Erasures that are not proved in the time that was promised, and those of a backup that was put back."""
-    from tidemill.runner.erasure_book import Site, restored_entries
+    from tidemill.runner.erasure_book import Site, require_ledger, restored_entries, unbegun_entries
 
     now = project.clock.now()
     late = [one for one in project.erasures() if one.status == "open" and one.due_at < now]
@@ -255,7 +255,21 @@ def erasures(project: Project) -> Iterator[Finding]:
             detail=f"erasure {one.number} is due since {one.due_at:%Y-%m-%d}: {'; '.join(one.waiting) or 'not begun'}",
             hint="tidemill maintain ends it; tidemill erase --now waits for nobody who is reading",
         )
-    again = restored_entries(Site(root=project.root, settings=project.settings, db=project.db))
+    site = Site(root=project.root, settings=project.settings, db=project.db)
+    try:
+        require_ledger(site)
+    except TidemillError as error:
+        yield Finding(check="erasures", status="bad", detail=error.message, hint=error.hint)
+        return
+    again = restored_entries(site)
+    unbegun = [entry for entry in unbegun_entries(site) if entry not in again]
+    if unbegun:
+        yield Finding(
+            check="erasures",
+            status="warning",
+            detail=f"{count(len(unbegun), 'erasure')} asked for, of which no row is out yet",
+            hint="tidemill maintain carries it out, and so do run and serve before they begin",
+        )
     if again:
         yield Finding(
             check="erasures",

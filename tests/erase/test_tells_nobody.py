@@ -55,7 +55,7 @@ def test_what_is_told_while_it_goes_on_names_nobody(shop: Shop) -> None:
 
     shop.erase(listen=told.append)
 
-    assert told[:2] == ["collecting answers", "taking rows out of tables"]
+    assert told[:3] == ["collecting answers", "taking values out of texts", "taking rows out of tables"]
     assert ANN not in " ".join(told)
 
 

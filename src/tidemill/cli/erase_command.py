@@ -42,6 +42,9 @@ def erase(
     """Show what is kept of a person, or erase it; without values, list the erasures."""
     given = [*(values or ()), *(_read(from_) if from_ else ())]
     people = [read_value(one) for one in given]
+    if people and take_back is not None:
+        hint = "tidemill erase lists the numbers"
+        raise SettingsError("--take-back takes the number of an erasure, and no values", hint=hint)
     with entered(project) as opened:
         if take_back is not None:
             one = opened.forgive(take_back)
@@ -69,7 +72,7 @@ def _list(project: Project, *, now: bool, as_json: bool) -> None:
             project.end_erasures(now=True, listen=tell)
     found = project.erasures()
     at = project.clock.now()
-    _print(listed(found, at), [as_facts(one, None) for one in found], as_json)
+    _print(listed(found, at, restored=project.restored()), [as_facts(one, None) for one in found], as_json)
 
 
 def _read(name: str) -> list[str]:
@@ -78,7 +81,7 @@ def _read(name: str) -> list[str]:
     except (OSError, UnicodeDecodeError) as error:
         hint = "give a text file with a COLUMN=VALUE on each line"
         raise SourceError(f"{name} cannot be read: {error}", hint=hint) from error
-    found = [line.strip() for line in text.splitlines() if line.strip()]
+    found = [line.strip() for line in text.splitlines() if line.strip() and not line.startswith("#")]
     if not found:
         raise SettingsError(f"{name} names nobody", hint="give a COLUMN=VALUE on each line")
     return found

@@ -20,16 +20,18 @@ SHOWN = 8
 def describe_looked(looked: Looked) -> str:
     """What would go."""
     if not looked.any:
-        return "\n".join(["nothing is kept of them", *_outside(looked)])
+        enters = ["--yes enters them into the ledger, so that loads leave them out"] if looked.outside else []
+        return "\n".join(["nothing is kept of them", *_elsewhere(looked), *_outside(looked, loads=False), *enters])
     lines = ["this would go, from every version:", *_kept(looked)]
-    return "\n".join([*lines, *_versions(looked), *_outside(looked), "nothing was changed: --yes erases it"])
+    end = "nothing was changed: --yes erases it"
+    return "\n".join([*lines, *_elsewhere(looked), *_versions(looked), *_outside(looked, loads=False), end])
 
 
 def describe(asked: Asked) -> str:
     """What became of a request."""
     one = asked.erasure
     if one is None:
-        return "\n".join(["nothing is kept of them", *_outside(asked.before)])
+        return "\n".join(["nothing is kept of them", *_elsewhere(asked.before)])
     if asked.busy is not None:
         lines = [f"erasure {one.number} is asked for, and waits: {asked.busy.message}"]
         lines.append(
@@ -45,10 +47,14 @@ def describe(asked: Asked) -> str:
     return "\n".join([*lines, *_outside(asked.before)])
 
 
-def listed(found: Sequence[Erasure], at: datetime) -> str:
-    """All erasures as a table, and what is awaited of those that are open."""
-    if not found:
-        return "nobody was erased here: tidemill erase COLUMN=VALUE shows what is kept of somebody"
+def listed(found: Sequence[Erasure], at: datetime, *, restored: int = 0) -> str:
+    """All erasures as a table, and what is awaited of those that are open.
+
+    Parameters
+    ----------
+    restored
+        How many of the ledger a backup has undone.
+    """
     rows = [
         (
             one.number,
@@ -60,10 +66,18 @@ def listed(found: Sequence[Erasure], at: datetime) -> str:
         )
         for one in found
     ]
-    lines = [text_table(["number", "asked", "known by", "status", "rows", "because"], rows, widest=60)]
+    names = ["number", "asked", "known by", "status", "rows", "because"]
+    lines = [text_table(names, rows, widest=60)] if rows else []
     for one in found:
-        lines += [f"erasure {one.number}: {text}" for text in one.waiting if one.status == "open"]
-    return "\n".join(lines)
+        if one.status == "open":
+            waiting = one.waiting or ("not begun: tidemill maintain carries it out, and so do run and serve",)
+            lines += [f"erasure {one.number}: {text}" for text in waiting]
+    if any("as text" in text for one in found for text in one.waiting):
+        lines.append("to have values looked for again, say them again: tidemill erase COLUMN=VALUE --yes")
+    if restored:
+        whom = f"a backup brought back whom {count(restored, 'erasure')} of the ledger took out"
+        lines.append(f"{whom}: run, serve or maintain erases them again")
+    return "\n".join(lines) or "nobody was erased here: tidemill erase COLUMN=VALUE shows what is kept of somebody"
 
 
 def as_facts(one: Erasure | None, looked: Looked | None) -> dict[str, Any]:
@@ -93,6 +107,7 @@ def as_facts(one: Erasure | None, looked: Looked | None) -> dict[str, Any]:
                 {"model": model, "version": version, "tables": sorted(tables)}
                 for (model, version), tables in looked.found.versions.items()
             ],
+            "elsewhere": dict(looked.elsewhere),
             "outside": list(looked.outside),
         }
     return facts
@@ -105,8 +120,16 @@ def _kept(looked: Looked) -> list[str]:
     if looked.found.waiting:
         facts.append(("the prediction log", f"{count(looked.found.waiting, 'answer')} not collected yet"))
     if looked.texts:
-        facts.append(("the control database", f"{count(looked.texts, 'text')} that quote them"))
+        quotes = "quotes" if looked.texts == 1 else "quote"
+        facts.append(("the control database", f"{count(looked.texts, 'text')} that {quotes} them"))
     return [f"  {line}" for line in columns_of_text(facts, widest=40)]
+
+
+def _elsewhere(looked: Looked) -> list[str]:
+    return [
+        f"{place} holds a value in {count(rows, 'row')} that would stay: name that column too"
+        for place, rows in looked.elsewhere.items()
+    ]
 
 
 def _versions(looked: Looked) -> list[str]:
@@ -118,19 +141,18 @@ def _versions(looked: Looked) -> list[str]:
     models = sorted({model for model, _ in found})
     return [
         f"trained on these rows: {', '.join(shown)}{more}",
-        f"  they answer as before; to have none of it: tidemill run --full-refresh {' '.join(models)}",
+        "  they answer as before, and a version keeps some rows of its training as samples; to have none of it:",
+        f"  tidemill run --full-refresh {' '.join(models)}, deploy what comes, then tidemill models --prune",
     ]
 
 
-def _outside(looked: Looked) -> list[str]:
+def _outside(looked: Looked, *, loads: bool = True) -> list[str]:
     if not looked.outside:
         return []
     shown = ", ".join(looked.outside[:SHOWN])
     more = f" and {len(looked.outside) - SHOWN} more" if len(looked.outside) > SHOWN else ""
-    return [
-        f"files of yours that hold a value: {shown}{more}",
-        "  take it out there; until then loads leave such rows out",
-    ]
+    until = "; until then loads leave such rows out" if loads else ""
+    return [f"files of yours that hold a value: {shown}{more}", f"  take it out there{until}"]
 
 
 def _due(one: Erasure) -> str:
@@ -138,6 +160,8 @@ def _due(one: Erasure) -> str:
 
 
 def _status(one: Erasure, at: datetime) -> str:
+    if one.status == "done" and one.proved_at is not None:
+        return f"proved {one.proved_at:%Y-%m-%d}"
     if one.status != "open":
-        return one.status if one.proved_at is None else f"proved {one.proved_at:%Y-%m-%d}"
+        return one.status
     return f"late since {one.due_at:%Y-%m-%d}" if at > one.due_at else f"open, due {one.due_at:%Y-%m-%d}"

@@ -64,12 +64,30 @@ class Meant:
     def of_columns(self, columns: Sequence[str]) -> list[str]:
         """What is true of their rows in a relation that has the columns that name them."""
         there = {name_key(column): column for column in columns}
-        return [self.is_one(mark, _text(there[mark.column])) for mark in self.marks if mark.column in there]
+        return [self.of_column(mark, there[mark.column]) for mark in self.marks if mark.column in there]
+
+    def of_column(self, mark: Mark, column: str) -> str:
+        """Whether a column has one of the values that a mark stands for; what is no text may show it otherwise."""
+        text, kind = f"CAST({quote_name(column)} AS VARCHAR)", f"typeof({quote_name(column)})"
+        told = self.is_told(mark, text)
+        if not mark.shown:
+            return told
+        number = f"CAST(TRY_CAST({text} AS DOUBLE) AS VARCHAR)"
+        shown = self._is_among(mark, f"CASE WHEN starts_with({kind}, 'DECIMAL') THEN {number} ELSE {text} END")
+        return f"CASE WHEN {kind} = 'VARCHAR' THEN {told} ELSE {told} OR {shown} END"
 
     def is_of(self, row: Mapping[str, Any]) -> bool:
         """Whether a row as JSON has it is one of theirs."""
-        marks = {mark.column: mark.digests for mark in self.marks}
-        return any(digest(self.salt, name, str(value)) in marks.get(name_key(name), ()) for name, value in row.items())
+        marks = {mark.column: mark for mark in self.marks}
+
+        def is_theirs(name: str, value: Any) -> bool:
+            mark = marks.get(name_key(name))
+            if mark is None or value is None:
+                return False
+            known = mark.digests if isinstance(value, str) else (*mark.digests, *mark.shown)
+            return digest(self.salt, name, str(value)) in known
+
+        return any(is_theirs(name, value) for name, value in row.items())
 
     def _of_log(self, person: Person, time: str, *ways: Callable[[Mark], str]) -> str:
         found = [one for way in ways for mark in person.marks if (one := way(mark))]
@@ -79,24 +97,35 @@ class Meant:
         each = " OR ".join(f"coalesce({one}, false)" for one in found)
         return f"({quote_name(time)} < TIMESTAMP {quote_text(before)} AND ({each}))"
 
-    def is_one(self, mark: Mark, text: str) -> str:
-        """Whether a text of a column is one of those that a mark stands for."""
-        if mark.texts:
-            return f"{text} IN ({', '.join(map(quote_text, mark.texts))})"
+    def is_told(self, mark: Mark, text: str) -> str:
+        """Whether a text is a value that was told."""
+        return self._is_in(mark, text, mark.texts, mark.digests)
+
+    def _is_among(self, mark: Mark, text: str) -> str:
+        """Whether a text is one that a value is shown as."""
+        return self._is_in(mark, text, mark.shown_texts, mark.shown)
+
+    def _is_in(self, mark: Mark, text: str, texts: Sequence[str], digests: Sequence[str]) -> str:
+        if texts:
+            return f"{text} IN ({', '.join(map(quote_text, texts))})"
         start = quote_text(SEPARATOR.join((self.salt, mark.column, "")))
-        return f"sha256({start} || {text}) IN ({', '.join(map(quote_text, mark.digests))})"
+        return f"sha256({start} || {text}) IN ({', '.join(map(quote_text, digests))})"
 
     def key(self, mark: Mark) -> str:
         """Whether the key of an answer or a label is one of a mark's."""
         keyed = sorted(name for name, column in self.keys.items() if name_key(column) == mark.column)
         if not keyed:
             return ""
-        return f"(deployment IN ({', '.join(map(quote_text, keyed))}) AND {self.is_one(mark, quote_name('key'))})"
+        return f"(deployment IN ({', '.join(map(quote_text, keyed))}) AND {self.is_told(mark, quote_name('key'))})"
 
     def inputs(self, mark: Mark) -> str:
         """Whether the row that was asked for, a JSON object, names one of a mark's."""
-        value = "json_extract_string(inputs, '$.\"' || replace(k, '\"', '\\\"') || '\"')"
-        same = f"lower(k) = {quote_text(mark.column)} AND {self.is_one(mark, value)}"
+        place = "'$.\"' || replace(k, '\"', '\\\"') || '\"'"
+        value = f"json_extract_string(inputs, {place})"
+        theirs = self.is_told(mark, value)
+        if mark.shown:
+            theirs += f" OR (json_type(inputs, {place}) <> 'VARCHAR' AND {self._is_among(mark, value)})"
+        same = f"lower(k) = {quote_text(mark.column)} AND ({theirs})"
         found = f"list_filter(json_keys(inputs), lambda k: {same})"
         # Most logs hold no such column: the text tells in a fraction of the time that reading JSON takes.
         named = f"contains(lower(inputs), {quote_text(mark.column)}) AND " if mark.column.isascii() else ""
@@ -110,12 +139,15 @@ class Meant:
 
 
 def _joined(column: str, marks: Sequence[Mark]) -> Mark:
-    digests = dict.fromkeys(digest for mark in marks for digest in mark.digests)
+    def every(name: str) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(one for mark in marks for one in getattr(mark, name)))
+
     # Texts stand for all of them, or for none.
     told = all(mark.texts for mark in marks)
-    texts = dict.fromkeys(text for mark in marks for text in mark.texts) if told else ()
-    return Mark(column=column, digests=tuple(digests), texts=tuple(texts))
-
-
-def _text(column: str) -> str:
-    return f"CAST({quote_name(column)} AS VARCHAR)"
+    return Mark(
+        column=column,
+        digests=every("digests"),
+        shown=every("shown"),
+        texts=every("texts") if told else (),
+        shown_texts=every("shown_texts") if told else (),
+    )

@@ -34,7 +34,9 @@ class Entry:
 
     def line(self) -> dict[str, Any]:
         """The entry as a line."""
-        marks = [{"column": mark.column, "digests": list(mark.digests)} for mark in self.marks]
+        marks = [
+            {"column": mark.column, "digests": list(mark.digests), "shown": list(mark.shown)} for mark in self.marks
+        ]
         return {"erase": self.erasure_id, "at": self.at.isoformat(), "who": self.who, "why": self.why, "of": marks}
 
 
@@ -95,6 +97,7 @@ def add_entry(path: Path, entry: Entry) -> None:
 
 def take_back(path: Path, erasure_id: str, *, at: datetime, who: str) -> None:
     """Let the values of an entry come in again: rows that are gone stay gone."""
+    salt_of(path)  # a ledger that was lost begins anew
     with _appending(path) as file:
         _write(file, {"take_back": erasure_id, "at": at.isoformat(), "who": who})
 
@@ -141,7 +144,14 @@ def _is_whole(line: bytes) -> bool:
 
 
 def _entry(told: dict[str, Any]) -> Entry:
-    marks = tuple(Mark(column=str(one["column"]), digests=tuple(map(str, one["digests"]))) for one in told["of"])
+    marks = tuple(
+        Mark(
+            column=str(one["column"]),
+            digests=tuple(map(str, one["digests"])),
+            shown=tuple(map(str, one.get("shown", ()))),
+        )
+        for one in told["of"]
+    )
     return Entry(
         erasure_id=str(told["erase"]),
         at=datetime.fromisoformat(told["at"]),

@@ -23,9 +23,12 @@ class Value:
     text: str
 
     @property
-    def forms(self) -> tuple[str, ...]:
-        """The texts a database may show it as, by the type its column has there: 42, 42.0, a UUID in small letters."""
-        return tuple(dict.fromkeys([self.text, *_numbers(self.text), *_uuids(self.text)]))
+    def shown(self) -> tuple[str, ...]:
+        """What a column that is no text shows it as: 42 as 42.0 and 007 as 7, a UUID in small letters.
+
+        In a text 007 and 7 are two people.
+        """
+        return tuple(one for one in dict.fromkeys([*_numbers(self.text), *_uuids(self.text)]) if one != self.text)
 
     @property
     def telling(self) -> bool:
@@ -39,13 +42,19 @@ class Mark:
 
     Parameters
     ----------
-    texts
+    digests
+        Of the values as they were told.
+    shown
+        Of what columns that are no texts show them as.
+    texts, shown_texts
         The values themselves, while the process lives that was told them: comparing takes a tenth of the time.
     """
 
     column: str
     digests: tuple[str, ...]
+    shown: tuple[str, ...] = ()
     texts: tuple[str, ...] = field(default=(), compare=False, repr=False)
+    shown_texts: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
 
 def read_value(given: str) -> Value:
@@ -73,12 +82,25 @@ def digest(salt: str, column: str, text: str) -> str:
 
 def marks_of(values: Sequence[Value], salt: str, *, more: Iterable[tuple[str, str]] = ()) -> tuple[Mark, ...]:
     """The marks of values; ``more`` are other texts of columns, such as values as the log hashes them."""
-    found: dict[str, dict[str, None]] = {}
-    for column, text in (*((value.column, form) for value in values for form in value.forms), *more):
-        found.setdefault(name_key(column), {})[text] = None
+    told: dict[str, dict[str, None]] = {}
+    for column, text in (*((value.column, value.text) for value in values), *more):
+        told.setdefault(name_key(column), {})[text] = None
+    shown: dict[str, dict[str, None]] = {}
+    for column, text in ((value.column, text) for value in values for text in value.shown):
+        shown.setdefault(name_key(column), {})[text] = None
+
+    def digests(column: str, texts: Iterable[str]) -> tuple[str, ...]:
+        return tuple(digest(salt, column, text) for text in texts)
+
     return tuple(
-        Mark(column=column, digests=tuple(digest(salt, column, text) for text in texts), texts=tuple(texts))
-        for column, texts in found.items()
+        Mark(
+            column=column,
+            digests=digests(column, texts),
+            shown=digests(column, shown.get(column, ())),
+            texts=tuple(texts),
+            shown_texts=tuple(shown.get(column, ())),
+        )
+        for column, texts in told.items()
     )
 
 

@@ -57,11 +57,16 @@ class Words:
         return value
 
 
+def cells_of(text: str) -> set[str]:
+    """The cells of a row as a file has it, by any of the signs that part them."""
+    return {cell.strip().strip("\"'") for cell in re.split(r"[,;\t|{}\[\]:]", text)}
+
+
 class Known:
     """Texts of which the digests alone are known, found in longer ones: each run of words may be one."""
 
     def __init__(self, marks: Sequence[Mark], salt: str) -> None:
-        starts = [(SEPARATOR.join((salt, mark.column, "")), mark.digests) for mark in marks]
+        starts = [(SEPARATOR.join((salt, mark.column, "")), (*mark.digests, *mark.shown)) for mark in marks]
         self._marks = [(hashlib.sha256(start.encode()), frozenset(digests)) for start, digests in starts]
 
     def found_in(self, text: str) -> set[str]:

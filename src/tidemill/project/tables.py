@@ -95,6 +95,12 @@ class Tables(Opened):
 
         return list_erasures(self.db)
 
+    def restored(self) -> int:
+        """How many erasures of the ledger this state has not carried out: a backup was put back."""
+        from tidemill.runner.erasure_book import Site, restored_entries
+
+        return len(restored_entries(Site(root=self.root, settings=self.settings, db=self.db)))
+
     def flagged(self) -> list[Flag]:
         """Versions of models that were trained on rows which were erased since."""
         from tidemill.warehouse.control.erasures import flagged

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.words import count
 from tidemill.governance.conditions import Meant
 from tidemill.governance.ledger import read_ledger
+from tidemill.governance.subject import Value
+from tidemill.governance.texts import Known, cells_of
 from tidemill.runner.erasure_book import meant_by, site_of
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
+    from tidemill.sources.bad_rows import BadRow
     from tidemill.warehouse.protocol import ArrowStream, Session
 
 
@@ -35,6 +38,25 @@ def without_erased(
         return sql, ()
     theirs = " OR ".join(f"coalesce({one}, false)" for one in found)
     return f"SELECT * FROM ({sql}\n) AS tm_kept WHERE NOT ({theirs})", (_said(meant, columns, len(meant.people)),)
+
+
+def rejects_without_erased(stations: Stations, table: str, rows: Sequence[BadRow]) -> tuple[BadRow, ...]:
+    """Rows that were not loaded, but for those that quote people who were erased."""
+    meant = erased_people(stations) if rows else None
+    if meant is None:
+        return tuple(rows)
+    known = Known(meant.marks, meant.salt)
+    there = stations.warehouse.tables()
+    columns = [one.name for one in stations.warehouse.columns(table)] if table in there else []
+    by_cell = bool(meant.of_columns(columns))
+
+    def theirs(row: BadRow) -> bool:
+        found = known.found_in(row.raw)
+        return any(Value(column="", text=text).telling for text in found) or (
+            by_cell and bool(found & cells_of(row.raw))
+        )
+
+    return tuple(row for row in rows if not theirs(row))
 
 
 def _said(meant: Meant, columns: list[str], people: int) -> str:

@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from tidemill.core.errors import StateError
 from tidemill.governance.conditions import Meant, Person
 from tidemill.governance.ledger import Entry, Ledger, read_ledger
 from tidemill.warehouse.control.erasures import Erasure, add_erasure, list_erasures
@@ -62,6 +63,28 @@ def open_entries(site: Site) -> list[Entry]:
     if site.lake.is_dir():
         done &= _done_in(site.lake)
     return [entry for entry in ledger.entries if entry.erasure_id not in done]
+
+
+def require_ledger(site: Site) -> None:
+    """Refuse to go on without the lines of the ledger that this state has carried out.
+
+    Raises
+    ------
+    StateError
+        The ledger is gone, or cut: the next load would bring people back.
+    """
+    done = [one for one in list_erasures(site.db) if one.status != "taken back"]
+    if not done:
+        return
+    ledger = read_ledger(site.ledger)
+    there = {entry.erasure_id for entry in ledger.entries} if ledger is not None else set()
+    gone = [str(one.number) for one in done if one.erasure_id not in there]
+    if gone:
+        raise StateError(
+            f"the ledger of erasures {site.ledger} lacks erasure {', '.join(gone)}: loads would bring people back",
+            hint="put it back from a copy, or say that they may come in again: tidemill erase --take-back NUMBER",
+            file=str(site.ledger),
+        )
 
 
 def restored_entries(site: Site) -> list[Entry]:

@@ -131,8 +131,14 @@ class Upkeep(Protocol):
     def clean_up(self, *, older_than_s: float, dry_run: bool = False) -> Freed:
         """Remove the files that no snapshot reads since ``older_than_s``."""
 
-    def holding(self, condition: Condition) -> list[Holding]:
-        """Every data file on disk that has rows of which a condition is true, whether a snapshot reads it or not."""
+    def holding(self, condition: Condition, *, within: Sequence[Holding] | None = None) -> list[Holding]:
+        """Every data file on disk that has rows of which a condition is true, whether a snapshot reads it or not.
+
+        Parameters
+        ----------
+        within
+            Only these files are looked into.
+        """
 
     def erase(self, held: Sequence[Holding], condition: Condition, *, erasure: str, guard: Callable[[], None]) -> None:
         """Take the rows of which a condition is true out of every snapshot, as if they had never been.

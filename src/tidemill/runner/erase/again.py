@@ -7,6 +7,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BusyError
+from tidemill.warehouse.control.erasures import has_erasures
 
 if TYPE_CHECKING:
     from tidemill.governance.ledger import Entry
@@ -25,11 +26,20 @@ def erase_restored(project: ProjectSite, *, listen: Callable[[str], None] = lamb
     ------
     BusyError
         Another process changes the project.
+    StateError
+        The ledger is gone.
     """
-    if not _may_have(project):
-        return 0
-    from tidemill.runner.erasure_book import restored_entries
+    if project.keep != project.root / ".tidemill":
+        return 0  # a copy for a rehearsal goes when that is over, with everybody in it
+    if not _has_ledger(project):
+        if has_erasures(project.db):
+            from tidemill.runner.erasure_book import require_ledger
 
+            require_ledger(_site(project))
+        return 0
+    from tidemill.runner.erasure_book import require_ledger, restored_entries
+
+    require_ledger(_site(project))
     again = _carry_out(project, restored_entries(_site(project)), wait_s=WAIT_S, listen=listen)
     erase_waiting(project)
     return again
@@ -37,7 +47,7 @@ def erase_restored(project: ProjectSite, *, listen: Callable[[str], None] = lamb
 
 def erase_waiting(project: ProjectSite) -> int:
     """Erase people whose erasure waited for a run that is over: it read their rows to its end; how many."""
-    if not _may_have(project):
+    if project.keep != project.root / ".tidemill" or not _has_ledger(project):
         return 0
     from tidemill.runner.erasure_book import unbegun_entries
 
@@ -46,10 +56,8 @@ def erase_waiting(project: ProjectSite) -> int:
     return 0
 
 
-def _may_have(project: ProjectSite) -> bool:
-    """Whether anybody was ever erased from the project itself; copies for rehearsals go with everybody in them."""
-    here = project.keep == project.root / ".tidemill"
-    return here and (project.root / project.settings.erase.ledger).exists()
+def _has_ledger(project: ProjectSite) -> bool:
+    return (project.root / project.settings.erase.ledger).exists()
 
 
 def _carry_out(

@@ -7,7 +7,7 @@ that is killed anywhere leaves an erasure open, and the next one begins anew. It
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,11 +16,12 @@ from tidemill.core.errors import BusyError, ConflictError
 from tidemill.core.faults import fault
 from tidemill.core.who import current_user
 from tidemill.governance.conditions import Meant
-from tidemill.governance.ledger import Entry, read_ledger
+from tidemill.governance.ledger import Entry, Ledger, read_ledger
 from tidemill.governance.subject import Value
+from tidemill.registry import versions
 from tidemill.runner.claim import LEASE as PROJECT
-from tidemill.runner.erase.left import still_there
-from tidemill.runner.erase.look import look, with_predictions
+from tidemill.runner.erase.left import HOLDS, columns_still_there, still_there, texts_still_there
+from tidemill.runner.erase.look import Found, look, segments_with, with_predictions
 from tidemill.runner.erase.names import names_of
 from tidemill.runner.erase.texts import out_of_texts
 from tidemill.runner.erasure_book import (
@@ -131,12 +132,13 @@ class _Work:
             collect_once(_log(stations), wait_s=0, **({"grace_s": 0.0} if self.now else {}))
         meant = meant_by(self.site, ledger, self.entries)
         texts = self._texts(meant)
+        # First, so that an erasure whose rows are out has none left that a process without the values could not find.
+        self.listen("taking values out of texts")
+        out_of_texts(stations, meant, texts, told=bool(self.values))
         for _ in range(TRIES):
             self.listen("taking rows out of tables")
-            self._take_out(meant)
+            self._take_out(ledger, meant)
             fault("erasing.removed")
-            self.listen("taking values out of texts")
-            out_of_texts(stations, meant, texts, told=bool(self.values))
             self.listen("removing files")
             self._remove()
             fault("erasing.cleaned")
@@ -144,34 +146,63 @@ class _Work:
             left = look(stations, meant)
             if not left.rows:
                 break  # else the collector brought some meanwhile
-        self._write_down(still_there(stations, meant, texts, left))
+        self._write_down(self._waiting(ledger, meant, texts, left))
 
-    def _write_down(self, waiting: Sequence[str]) -> None:
+    def _each(self, ledger: Ledger, meant: Meant, found: Found) -> Iterator[tuple[Entry, Meant, Found]]:
+        """What of something found is of each person: the evidence of one must not tell of another."""
+        for entry in self.entries:
+            own = meant if len(self.entries) == 1 else meant_by(self.site, ledger, [entry])
+            alone = own is meant or not (found.held or found.waiting)
+            yield entry, own, found if alone else look(self.stations, own, within=found.held)
+
+    def _waiting(self, ledger: Ledger, meant: Meant, texts: Sequence[str], left: Found) -> dict[str, list[str]]:
+        """What is still there of each person, in words, by the erasure."""
+        stations = self.stations
+        rewritten = stations.warehouse.upkeep.rewrite_catalogue()
+        spool = stations.root / ".tidemill" / "spool"
+        any_spool = segments_with(stations, spool, meant)
+        said = texts_still_there(stations, texts)
+        if self.values:
+            said += columns_still_there(stations, self.values, meant)
+        before = {one.erasure_id: one.waiting for one in list_erasures(stations.db)}
+        waiting: dict[str, list[str]] = {}
+        for entry, own, found in self._each(ledger, meant, left):
+            segments = len(any_spool if own is meant else segments_with(stations, spool, own) if any_spool else ())
+            there = still_there(stations, found, spool=segments, rewritten=rewritten)
+            # Where nobody says the values, nothing tells whether what was found by them is gone.
+            kept = [] if self.values else [text for text in before[entry.erasure_id] if HOLDS in text]
+            waiting[entry.erasure_id] = list(dict.fromkeys([*there, *said, *kept]))
+        return waiting
+
+    def _write_down(self, waiting: Mapping[str, Sequence[str]]) -> None:
         with self.stations.db.write() as tx:
             self._guard(tx)
             for entry in self.entries:
-                save_waiting(tx, entry.erasure_id, waiting)
-                if not waiting:
+                there = waiting[entry.erasure_id]
+                save_waiting(tx, entry.erasure_id, there)
+                if not there:
                     evidence = {"columns": [mark.column for mark in entry.marks]}
                     what = f"erasure {entry.erasure_id}"
                     audit.append(tx, who=current_user(), action="erase", object=what, why=entry.why, evidence=evidence)
-        for entry in () if waiting else self.entries:
-            note_done(self.site, entry.erasure_id)
+        for entry in self.entries:
+            if not waiting[entry.erasure_id]:
+                note_done(self.site, entry.erasure_id)
 
     def _guard(self, tx: Tx | None = None) -> None:
         """Refuse to go on when another process took a lease over."""
         for lease in self.leases:
             require(tx or self.stations.db, lease)
 
-    def _take_out(self, meant: Meant) -> None:
+    def _take_out(self, ledger: Ledger, meant: Meant) -> None:
         """Take rows out of every snapshot, once it is written down which versions had read them."""
         stations, erasure = self.stations, self.stations.clock.new_id()
         for attempt in range(1, TRIES + 1):
             meant = with_predictions(stations, meant)
             found = look(stations, meant)
+            each = list(self._each(ledger, meant, found))
             with stations.db.write() as tx:
-                for entry in self.entries:
-                    flag_versions(tx, entry.erasure_id, found.versions)
+                for entry, _, own in each:
+                    flag_versions(tx, entry.erasure_id, own.versions)
             try:
                 stations.warehouse.upkeep.erase(
                     found.held, meant.condition, erasure=f"{erasure}-{attempt}", guard=self._guard
@@ -181,15 +212,19 @@ class _Work:
                     raise
                 continue  # the collector brought rows meanwhile
             with stations.db.write() as tx:
-                for entry in self.entries:
-                    save_removed(tx, entry.erasure_id, found.rows)
+                for entry, _, own in each:
+                    save_removed(tx, entry.erasure_id, own.rows)
             return
 
     def _texts(self, meant: Meant) -> list[str]:
         """The texts that name people: as they were told, or else as they stand somewhere."""
         if self.values:
-            return list(dict.fromkeys(form for value in self.values for form in value.forms))
-        return names_of(self.stations, meant)
+            return list(dict.fromkeys(value.text for value in self.values))
+        begun = {one.erasure_id for one in list_erasures(self.stations.db) if one.removed_at is not None}
+        # What was begun by somebody who said the values has been taken out of texts, unless a backup was put back.
+        again = {entry.erasure_id for entry in restored_entries(self.site)}
+        anew = any(entry.erasure_id in again or entry.erasure_id not in begun for entry in self.entries)
+        return names_of(self.stations, meant) if anew else []
 
     def _remove(self) -> None:
         stations = self.stations
@@ -197,6 +232,7 @@ class _Work:
         stations.warehouse.upkeep.clean_up(older_than_s=grace_s)
         stations.warehouse.sweep(older_than_s=grace_s)
         sweep_copies(stations.root, older_than_s=grace_s)
+        versions.sweep(stations.db, stations.store, older_than_s=grace_s)
         stations.db.tidy(everything=True)
 
 

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.words import count
 from tidemill.governance.conditions import Meant
-from tidemill.runner.erase.look import Found, segments_with
+from tidemill.governance.subject import Value
+from tidemill.runner.erase.elsewhere import elsewhere
+from tidemill.runner.erase.look import Found
 from tidemill.runner.erase.search import traces
 from tidemill.runner.erase.texts import telling_of
 from tidemill.serving.log.spool import segments
@@ -17,11 +19,20 @@ if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
 
 _SHOWN = 3
+HOLDS = "holds a value as text"
+"""What only a search for the values themselves can find, or find gone."""
 
 
-def still_there(stations: Stations, meant: Meant, texts: Sequence[str], found: Found) -> list[str]:
-    """What is still there, in words; nothing when all is gone."""
-    keep = stations.root / ".tidemill"
+def still_there(stations: Stations, found: Found, *, spool: int, rewritten: bool) -> list[str]:
+    """What is still there of somebody, in words; nothing when all is gone.
+
+    Parameters
+    ----------
+    spool
+        How many segments of the log hold their records.
+    rewritten
+        Whether the lake's catalogue could be written anew.
+    """
     waiting = []
     if found.waiting:
         wait = "waits" if found.waiting == 1 else "wait"
@@ -36,22 +47,34 @@ def still_there(stations: Stations, meant: Meant, texts: Sequence[str], found: F
             f"({stations.settings.grace_hours} h): tidemill maintain then ends it, and "
             "tidemill erase --now does not wait"
         )
-    if not stations.warehouse.upkeep.rewrite_catalogue():
+    if not rewritten:
         waiting.append("the lake's catalogue is in use and could not be written anew")
-    spool = segments_with(stations, keep / "spool", meant)
     if spool:
-        has, goes = ("has", "goes") if len(spool) == 1 else ("have", "go")
+        has, goes = ("has", "goes") if spool == 1 else ("have", "go")
         waiting.append(
-            f"{count(len(spool), 'segment')} of the prediction log {has} their answers and {goes} when collected "
+            f"{count(spool, 'segment')} of the prediction log {has} their answers and {goes} when collected "
             "and closed by the server: within the hour, or when it is started anew"
         )
-    telling = telling_of(texts)
+    return waiting
+
+
+def texts_still_there(stations: Stations, texts: Sequence[str]) -> list[str]:
+    """Files in which a text stands that says by itself who is meant, in words."""
+    keep = stations.root / ".tidemill"
     looked_at = [keep / "lake" / "data", keep / "lake" / "staging"]
     looked_at += [keep / "spool" / name for name in segments(keep / "spool")]
-    for path in traces(keep, telling, skip=looked_at):
-        place = path.relative_to(stations.root).as_posix()
-        waiting.append(f"{place} holds a value as text{_owner(stations, path)}")
-    return waiting
+    return [
+        f"{path.relative_to(stations.root).as_posix()} {HOLDS}{_owner(stations, path)}"
+        for path in traces(keep, telling_of(texts), skip=looked_at)
+    ]
+
+
+def columns_still_there(stations: Stations, values: Sequence[Value], meant: Meant) -> list[str]:
+    """Columns that nobody named and that hold a value, in words."""
+    return [
+        f"{place} {HOLDS} ({count(rows, 'row')}): name that column too, or change what writes it"
+        for place, rows in elsewhere(stations, values, meant).items()
+    ]
 
 
 def _owner(stations: Stations, path: Path) -> str:
@@ -62,6 +85,8 @@ def _owner(stations: Stations, path: Path) -> str:
     for one in list_versions(stations.db):
         if any(file.sha256 == name for file in one.files):
             return f": model {one.name} version {one.version} keeps it; train anew, then tidemill models --prune"
+    if path.name.startswith("control.sqlite"):
+        return ": the audit trail quotes it, which is chained by hashes, or a name has it"
     return ""
 
 

@@ -39,10 +39,16 @@ class Found:
         return dict(sorted(counted.items()))
 
 
-def look(stations: Stations, meant: Meant) -> Found:
-    """Where rows of people are; nothing is changed."""
+def look(stations: Stations, meant: Meant, *, within: Sequence[Holding] | None = None) -> Found:
+    """Where rows of people are; nothing is changed.
+
+    Parameters
+    ----------
+    within
+        Only these files are looked into.
+    """
     meant = with_predictions(stations, meant)
-    found = tuple(stations.warehouse.upkeep.holding(meant.condition))
+    found = tuple(stations.warehouse.upkeep.holding(meant.condition, within=within))
     return Found(held=found, versions=trained_on(stations.db, found), waiting=_uncollected(stations, meant))
 
 

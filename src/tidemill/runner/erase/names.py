@@ -36,8 +36,9 @@ def _in_tables(stations: Stations, meant: Meant) -> Iterator[str]:
                 continue
             columns = {name_key(column.name): column.name for column in stations.warehouse.columns(table)}
             for mark in (mark for mark in meant.marks if mark.column in columns):
-                text = f"CAST({quote_name(columns[mark.column])} AS VARCHAR)"
-                sql = f"SELECT DISTINCT {text} FROM {quote_path(table)} WHERE {meant.is_one(mark, text)}"
+                name = columns[mark.column]
+                text = f"CAST({quote_name(name)} AS VARCHAR)"
+                sql = f"SELECT DISTINCT {text} FROM {quote_path(table)} WHERE {meant.of_column(mark, name)}"
                 yield from (str(row[0]) for row in session.fetch(sql))
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import BusyError, NotFoundError
@@ -14,6 +14,7 @@ from tidemill.governance.ledger import Entry, Ledger, add_entry, read_ledger, sa
 from tidemill.governance.subject import Mark, Value, marks_of
 from tidemill.governance.texts import Words
 from tidemill.runner.erase.carry_out import carry_out
+from tidemill.runner.erase.elsewhere import elsewhere
 from tidemill.runner.erase.look import Found, look
 from tidemill.runner.erase.texts import outside, quoting
 from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of, unbegun_entries
@@ -37,11 +38,14 @@ class Looked:
         Rows of the control database that quote them.
     outside
         Files of the project in which a value stands, seen from its folder: they are not ours to change.
+    elsewhere
+        Columns that nobody named and that hold a value, with the rows.
     """
 
     found: Found
     texts: int
     outside: tuple[str, ...]
+    elsewhere: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -96,7 +100,7 @@ def erase(
     salt = ledger.salt if ledger is not None else NOT_KEPT
     before = _looked(stations, site, values, _marks(stations, values, salt), salt)
     known = _known(ledger, _marks(stations, values, salt)) if ledger is not None else None
-    if known is None and not before.any:
+    if known is None and not before.any and not before.outside:
         return Asked(erasure=None, before=before)
     if known is None or _news_since(stations, site, ledger, known, before):
         known = _entered(stations, site, values, why=why)
@@ -122,9 +126,9 @@ def forgive(stations: Stations, number: int) -> Erasure:
     """
     site = site_of(stations)
     every = list_erasures(stations.db)
-    found = next((one for one in every if one.number == number), None)
+    found = next((one for one in every if one.number == number and one.status != "taken back"), None)
     if found is None:
-        known = ", ".join(str(one.number) for one in every[-10:])
+        known = ", ".join(str(one.number) for one in every[-10:] if one.status != "taken back")
         raise NotFoundError(f"there is no erasure {number}", hint=f"there are {known}" if known else "there is none")
     take_back(site.ledger, found.erasure_id, at=stations.clock.now(), who=current_user())
     with stations.db.write() as tx:
@@ -139,7 +143,7 @@ def _entered(stations: Stations, site: Site, values: Sequence[Value], *, why: st
         erasure_id=stations.clock.new_id(),
         at=stations.clock.now(),
         who=current_user(),
-        why=Words(form for value in values for form in value.forms if value.telling).out_of(why),
+        why=Words(value.text for value in values if value.telling).out_of(why),
         marks=_marks(stations, values, salt_of(site.ledger)),
     )
     add_entry(site.ledger, entry)
@@ -151,7 +155,12 @@ def _entered(stations: Stations, site: Site, values: Sequence[Value], *, why: st
 def _looked(stations: Stations, site: Site, values: Sequence[Value], marks: tuple[Mark, ...], salt: str) -> Looked:
     entry = Entry(erasure_id=NOT_KEPT, at=stations.clock.now(), who="", why="", marks=marks)
     meant = meant_by(site, Ledger(salt=salt, entries=(entry,)), [entry])
-    return Looked(found=look(stations, meant), texts=quoting(stations, values), outside=tuple(outside(site, values)))
+    return Looked(
+        found=look(stations, meant),
+        texts=quoting(stations, meant, values),
+        outside=tuple(outside(site, values)),
+        elsewhere=elsewhere(stations, values, meant),
+    )
 
 
 def _news_since(stations: Stations, site: Site, ledger: Ledger | None, known: Entry, before: Looked) -> bool:
@@ -175,7 +184,7 @@ def _marks(stations: Stations, values: Sequence[Value], salt: str) -> tuple[Mark
     if not theirs or not (folder / "log.key").exists():
         return marks_of(values, salt)  # nothing was hashed yet
     key = log_key(folder)
-    more = [(value.column, hashed(form, key)) for value in theirs for form in value.forms]
+    more = [(value.column, hashed(value.text, key)) for value in theirs]
     return marks_of(values, salt, more=more)
 
 

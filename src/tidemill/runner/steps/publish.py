@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.runner.checking import Checked, check_rows
 from tidemill.runner.column_notes import hidden_in, require_columns
-from tidemill.runner.erased_rows import without_erased
+from tidemill.runner.erased_rows import rejects_without_erased, without_erased
 from tidemill.runner.steps.job import Job, Outcome, asset_of
 from tidemill.sources.bad_rows import BadRowsError, without_values
 from tidemill.warehouse.control.assets import save_asset
@@ -94,7 +94,8 @@ def kept_apart(step: Step, job: Job, files: FileReads, make: Callable[[], Made],
         return files.attempt(make)
     except BadRowsError as error:
         told, read = error.hiding(hidden), files.read
-        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=told.rows, files=read)
+        rows = rejects_without_erased(job.stations, step.asset, told.rows)
+        save_rejects(job.stations.db, job.run_id, step.name, table=step.asset, rows=rows, files=read)
         raise told from None
 
 
@@ -107,5 +108,5 @@ def record_table(tx: Tx, step: Step, statement: Statement, job: Job, *, landed: 
 def save_step_rejects(tx: Tx, step: Step, job: Job, files: FileReads, *, whole: bool, hidden: frozenset[str]) -> None:
     """Write down what was not loaded, in the place of what an earlier load told of the table, or of the same files."""
     read = None if whole else files.read
-    rows = without_values(files.bad_rows, hidden)
+    rows = rejects_without_erased(job.stations, step.asset, without_values(files.bad_rows, hidden))
     save_rejects(tx, job.run_id, step.name, table=step.asset, rows=rows, files=read)

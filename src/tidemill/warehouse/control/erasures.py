@@ -78,6 +78,12 @@ def add_erasure(
     )
 
 
+def has_erasures(db: Database | Tx) -> bool:
+    """Whether anybody was ever erased here."""
+    with reading(db) as tx:
+        return bool(tx.value("SELECT 1 FROM erasures LIMIT 1"))
+
+
 def list_erasures(db: Database | Tx) -> list[Erasure]:
     """Every request, oldest first."""
     with reading(db) as tx:

@@ -94,20 +94,28 @@ def count_texts(db: Database, meant: Callable[[str], bool]) -> int:
     return sum(map(meant, each_text(db)))
 
 
-def delete_rejects_of(db: Database, meant: Callable[[str, str], bool]) -> int:
-    """Delete rows of files that were not loaded when they are meant, by their table and what they say; how many."""
-    with db.read() as tx:
-        rows = tx.rows("SELECT run_id, step, number, table_name, raw, reason FROM rejects")
-    gone = [
-        {name: row[name] for name in ("run_id", "step", "number")}
-        for row in rows
-        if meant(row["table_name"], row["raw"]) or meant(row["table_name"], row["reason"])
-    ]
+def count_rejects_of(db: Database, meant: Callable[[str, str], bool]) -> int:
+    """How many rows of files that were not loaded are meant, by their table and what they say."""
+    return len(_rejects_of(db, meant))
+
+
+def delete_rejects_of(db: Database, meant: Callable[[str, str], bool]) -> None:
+    """Delete what `count_rejects_of` counts."""
+    gone = _rejects_of(db, meant)
     if gone:
         with db.write() as tx:
             sql = "DELETE FROM rejects WHERE run_id = :run_id AND step = :step AND number = :number"
             tx.execute_many(sql, gone)
-    return len(gone)
+
+
+def _rejects_of(db: Database, meant: Callable[[str, str], bool]) -> list[dict[str, Any]]:
+    with db.read() as tx:
+        rows = tx.rows("SELECT run_id, step, number, table_name, raw, reason FROM rejects")
+    return [
+        {name: row[name] for name in ("run_id", "step", "number")}
+        for row in rows
+        if meant(row["table_name"], row["raw"]) or meant(row["table_name"], row["reason"])
+    ]
 
 
 def _texts(tx: Tx, table: str, column: str) -> list[str]:

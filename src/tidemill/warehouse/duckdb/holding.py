@@ -46,15 +46,16 @@ class _File:
     read: bool = True
 
 
-def holding(engine: Engine, condition: Condition) -> list[Holding]:
-    """Every data file that has rows of which a condition is true."""
+def holding(engine: Engine, condition: Condition, only: frozenset[str] | None = None) -> list[Holding]:
+    """Every data file that has rows of which a condition is true; of those at ``only`` some paths, or of all."""
     import duckdb
 
     places = engine.places
     found: list[Holding] = []
     cursor = engine.cursor()
     try:
-        for table, files in _grouped(_on_disk(engine)):
+        there = (file for file in _on_disk(engine) if only is None or places.relative(file.path) in only)
+        for table, files in _grouped(there):
             rows: dict[str, int] = {}
             with contextlib.nullcontext() if files[0].read else contextlib.suppress(duckdb.Error):
                 # What no snapshot reads may be half written, or go meanwhile.

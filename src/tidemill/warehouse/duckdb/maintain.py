@@ -130,12 +130,13 @@ class LakeUpkeep:
                 expire.expire(self._engine, self._commits, wanted[start : start + expire.AT_ONCE])
         return freed
 
-    def holding(self, condition: Condition) -> list[Holding]:
+    def holding(self, condition: Condition, *, within: Sequence[Holding] | None = None) -> list[Holding]:
         """Every data file on disk that has rows of which a condition is true."""
         if not self._exists:
             return []
+        only = None if within is None else frozenset(one.path for one in within)
         with self._lake.translated():
-            return holding(self._engine, condition)
+            return holding(self._engine, condition, only)
 
     def erase(self, held: Sequence[Holding], condition: Condition, *, erasure: str, guard: Callable[[], None]) -> None:
         """Take the rows of which a condition is true out of every snapshot."""
