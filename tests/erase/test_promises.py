@@ -127,6 +127,13 @@ def test_who_stands_only_in_a_file_of_the_project_is_entered_so_that_loads_leave
     assert shop.rows("SELECT count(*) FROM newcomers") == [0]
 
 
+def test_a_value_in_other_letters_finds_nobody_and_says_who_it_nearly_is(shop: Shop) -> None:
+    said = _said(shop, "email= Ann@Example.org")
+
+    assert "people.email has 1 row in which letter case or blanks differ" in said
+    assert shop.look("email=nobody@example.net").nearly == {}
+
+
 def test_an_erasure_is_taken_back_once(shop: Shop) -> None:
     shop.erase()
     shop.project.forgive(1)

@@ -108,6 +108,7 @@ def as_facts(one: Erasure | None, looked: Looked | None) -> dict[str, Any]:
                 for (model, version), tables in looked.found.versions.items()
             ],
             "elsewhere": dict(looked.elsewhere),
+            "nearly": dict(looked.nearly),
             "outside": list(looked.outside),
         }
     return facts
@@ -126,10 +127,15 @@ def _kept(looked: Looked) -> list[str]:
 
 
 def _elsewhere(looked: Looked) -> list[str]:
-    return [
+    others = [
         f"{place} holds a value in {count(rows, 'row')} that would stay: name that column too"
         for place, rows in looked.elsewhere.items()
     ]
+    near = [
+        f"{place} has {count(rows, 'row')} in which letter case or blanks differ: say the value as it stands there"
+        for place, rows in looked.nearly.items()
+    ]
+    return [*others, *near]
 
 
 def _versions(looked: Looked) -> list[str]:

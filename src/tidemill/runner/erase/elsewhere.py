@@ -1,4 +1,7 @@
-"""Values of people in columns that nobody named: a table made from theirs may call the e-mail address `contact`."""
+"""Values of people that no condition finds: in columns that nobody named, or told in other letters than they stand in.
+
+A table made from theirs may call the e-mail address `contact`.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import name_key, quote_name, quote_path, quote_text
-from tidemill.governance.conditions import Meant
+from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
 from tidemill.governance.subject import Value
 
 if TYPE_CHECKING:
@@ -36,6 +39,24 @@ def elsewhere(stations: Stations, values: Sequence[Value], meant: Meant) -> dict
     for table, rows in sorted(found.items()):
         named_columns |= _by_column(stations, table, telling, named) or {table or "a file that nothing names": rows}
     return named_columns
+
+
+def nearly(stations: Stations, values: Sequence[Value]) -> dict[str, int]:
+    """Columns that were named and hold a value but for letter case and blanks around it, with the rows of today."""
+    found: dict[str, int] = {}
+    with stations.session() as session:
+        for table in stations.warehouse.tables():
+            for column in stations.warehouse.columns(table):
+                told = [value.text for value in values if name_key(value.column) == name_key(column.name)]
+                if not told or table in (PREDICTIONS, LABELS):
+                    continue
+                text = f"CAST({quote_name(column.name)} AS VARCHAR)"
+                same = ", ".join(f"lower(trim({quote_text(one)}))" for one in told)
+                sql = f"SELECT count(*) FROM {quote_path(table)} WHERE lower(trim({text})) IN ({same})"
+                rows = int(session.fetch(sql)[0][0])
+                if rows:
+                    found[f"{table}.{column.name}"] = rows
+    return found
 
 
 def _by_column(stations: Stations, table: str, telling: Sequence[str], named: set[str]) -> dict[str, int]:

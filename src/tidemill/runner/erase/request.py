@@ -14,7 +14,7 @@ from tidemill.governance.ledger import Entry, Ledger, add_entry, read_ledger, sa
 from tidemill.governance.subject import Mark, Value, marks_of
 from tidemill.governance.texts import Words
 from tidemill.runner.erase.carry_out import carry_out
-from tidemill.runner.erase.elsewhere import elsewhere
+from tidemill.runner.erase.elsewhere import elsewhere, nearly
 from tidemill.runner.erase.look import Found, look
 from tidemill.runner.erase.texts import outside, quoting
 from tidemill.runner.erasure_book import Site, enter, find, meant_by, site_of, unbegun_entries
@@ -40,12 +40,15 @@ class Looked:
         Files of the project in which a value stands, seen from its folder: they are not ours to change.
     elsewhere
         Columns that nobody named and that hold a value, with the rows.
+    nearly
+        Where nothing was found in tables: named columns that hold a value in other letters, with the rows.
     """
 
     found: Found
     texts: int
     outside: tuple[str, ...]
     elsewhere: Mapping[str, int] = field(default_factory=dict)
+    nearly: Mapping[str, int] = field(default_factory=dict)
 
     @property
     def any(self) -> bool:
@@ -155,11 +158,13 @@ def _entered(stations: Stations, site: Site, values: Sequence[Value], *, why: st
 def _looked(stations: Stations, site: Site, values: Sequence[Value], marks: tuple[Mark, ...], salt: str) -> Looked:
     entry = Entry(erasure_id=NOT_KEPT, at=stations.clock.now(), who="", why="", marks=marks)
     meant = meant_by(site, Ledger(salt=salt, entries=(entry,)), [entry])
+    found = look(stations, meant)
     return Looked(
-        found=look(stations, meant),
+        found=found,
         texts=quoting(stations, meant, values),
         outside=tuple(outside(site, values)),
         elsewhere=elsewhere(stations, values, meant),
+        nearly={} if found.rows else nearly(stations, values),
     )
 
 
