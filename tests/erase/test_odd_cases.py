@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -10,6 +11,7 @@ import pytest
 from tests.erase.world import ANN, BY_MAIL, Shop, places_of, settle, write_people
 
 from tidemill.cli.main import run_command
+from tidemill.core.names import quote_name
 from tidemill.governance.subject import Value, read_value
 from tidemill.project import open_project
 from tidemill.warehouse.control.holders import Holder, this_process
@@ -32,15 +34,30 @@ def test_odd_columns_and_values_mean_what_they_say_and_rows_without_a_value_stay
     assert shop.rows("SELECT n FROM odd") == [2, 3, 4]
 
 
-@pytest.mark.parametrize(
-    "text", ["0.1", "1e15", "1e16", "12345678901234567", "1e22", "-7.5", "1e-7", "-0", "1E3", "3.14"]
-)
-def test_the_engine_shows_a_number_in_one_of_the_forms_that_are_known(shop: Shop, text: str) -> None:
-    (shown,) = shop.rows(f"SELECT CAST(CAST('{text}' AS DOUBLE) AS VARCHAR)")
+@pytest.mark.parametrize("column", ['E "x"', "p.q[0]/~", "b\\c", "Straße", "Ληξις"])
+def test_what_was_asked_is_known_by_a_column_of_any_name(shop: Shop, column: str) -> None:
+    shop.project.sql(f"CREATE TABLE odd AS SELECT 1 AS {quote_name(column)}")
+    rows = [{column: ODD, "": 1}, {column: f"x{ODD}", "": 2}, {"": ODD}, {f"{column}2": ODD}]
+    asked = [json.dumps({"rows": [row]}).encode() for row in rows]
+    asked.append(f'{{"rows":[{{"{escaped(column)}":{json.dumps(ODD)}}}]}}'.encode())
+    shop.log(*(shop.answer(number, inputs=inputs) for number, inputs in enumerate(asked)))
 
-    value = Value(column="x", text=text)
+    shop.erase(f"{column.upper() if column.isascii() else column}={ODD}")
 
-    assert shown in {value.text, *value.shown}
+    assert shop.rows("SELECT id FROM tidemill.predictions ORDER BY id") == ["r1", "r2", "r3"]
+
+
+def escaped(text: str) -> str:
+    """A text as JSON may write it: every sign by its number."""
+    return "".join(f"\\u{ord(sign):04x}" for sign in text)
+
+
+def test_the_engine_shows_a_number_in_one_of_the_forms_that_are_known(shop: Shop) -> None:
+    texts = ["0.1", "1e15", "1e16", "12345678901234567", "1e22", "-7.5", "1e-7", "-0", "1E3", "3.14"]
+    shown = shop.rows(f"SELECT CAST(CAST(unnest({texts}) AS DOUBLE) AS VARCHAR)")
+
+    values = [Value(column="x", text=text) for text in texts]
+    assert [one for one, value in zip(shown, values, strict=True) if one not in {value.text, *value.shown}] == []
 
 
 def test_a_project_that_was_cloned_with_its_ledger_leaves_them_out_from_the_first_run(shop: Shop) -> None:

@@ -17,6 +17,8 @@ from tidemill.governance.subject import SEPARATOR, Mark, digest
 PREDICTIONS = "tidemill_log.predictions"
 LABELS = "tidemill_log.labels"
 
+_FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Person:
@@ -120,15 +122,17 @@ class Meant:
 
     def inputs(self, mark: Mark) -> str:
         """Whether the row that was asked for, a JSON object, names one of a mark's."""
-        place = "'$.\"' || replace(k, '\"', '\\\"') || '\"'"
+        place = "'/' || replace(replace(k, '~', '~0'), '/', '~1')"  # a pointer (RFC 6901): paths know not every name
         value = f"json_extract_string(inputs, {place})"
         theirs = self.is_told(mark, value)
         if mark.shown:
             theirs += f" OR (json_type(inputs, {place}) <> 'VARCHAR' AND {self._is_among(mark, value)})"
-        same = f"lower(k) = {quote_text(mark.column)} AND ({theirs})"
+        same = f"{_folded('k', mark)} = {quote_text(mark.column)} AND ({theirs})"
         found = f"list_filter(json_keys(inputs), lambda k: {same})"
-        # Most logs hold no such column: the text tells in a fraction of the time that reading JSON takes.
-        named = f"contains(lower(inputs), {quote_text(mark.column)}) AND " if mark.column.isascii() else ""
+        # Most logs hold no such column: the text tells in a fraction of the time that reading JSON takes. Where a sign
+        # is escaped, it does not tell.
+        named = f"(contains({_folded('inputs', mark)}, {quote_text(mark.column)}) OR contains(inputs, '\\')) AND "
+        named = named if mark.column.isascii() else ""
         return f"(CASE WHEN {named}json_valid(inputs) THEN len({found}) > 0 ELSE false END)"
 
     def labels(self) -> str:
@@ -136,6 +140,15 @@ class Meant:
         if not self.predictions:
             return ""
         return f"prediction_id IN ({', '.join(map(quote_text, sorted(self.predictions)))})"
+
+
+def _folded(text: str, mark: Mark) -> str:
+    """A text as `name_key` folds names, so that a mark's column stands in it: ss for ß, one sigma, small letters."""
+    folded = f"lower({text})"
+    for sign, folds in (("ß", "ss"), (_FINAL_SIGMA, _SIGMA)):
+        if folds in mark.column:
+            folded = f"replace({folded}, '{sign}', '{folds}')"
+    return folded
 
 
 def _joined(column: str, marks: Sequence[Mark]) -> Mark:
