@@ -81,6 +81,7 @@ def started(root: Path, *arguments: str) -> Iterator[Up]:
 def test_every_part_is_up_and_ends_in_its_turn(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with started(root) as it:
         it.until_up()
+        until(lambda: it.facts("server", "ready") != [], seconds=60)  # its row comes before its word
         assert run_command(["status", "--project", str(root)]) == 0
         shown = capsys.readouterr().out
         address = it.facts("server", "ready")[0]["address"]
