@@ -244,7 +244,7 @@ def upkeep(project: Project) -> Iterator[Finding]:
 
 def erasures(project: Project) -> Iterator[Finding]:
     """Erasures that are not proved in the time that was promised, and those of a backup that was put back."""
-    from tidemill.runner.erasure_book import Site, require_ledger, restored_entries, unbegun_entries
+    from tidemill.runner.erasure_book import require_ledger, restored_entries, site_of, unbegun_entries
 
     now = project.clock.now()
     late = [one for one in project.erasures() if one.status == "open" and one.due_at < now]
@@ -255,7 +255,7 @@ def erasures(project: Project) -> Iterator[Finding]:
             detail=f"erasure {one.number} is due since {one.due_at:%Y-%m-%d}: {'; '.join(one.waiting) or 'not begun'}",
             hint="tidemill maintain ends it; tidemill erase --now waits for nobody who is reading",
         )
-    site = Site(root=project.root, settings=project.settings, db=project.db)
+    site = site_of(project)
     try:
         require_ledger(site)
     except TidemillError as error:

@@ -13,7 +13,7 @@ from click.exceptions import Exit
 from tidemill.cli.options import AsJson, ProjectFolder, Selectors, entered
 from tidemill.cli.parameters import option
 from tidemill.cli.progress import JsonLog, Listener, Silent, follow, summary
-from tidemill.core.words import count
+from tidemill.cli.words import erased_again
 
 
 class Log(StrEnum):
@@ -42,7 +42,7 @@ def run(
     listener: Listener = JsonLog() if log is Log.json else Silent() if as_json else follow()
     with entered(project) as opened, listener:
         if again := opened.erase_restored():
-            print(f"a backup was put back: {count(again, 'erasure')} of the ledger carried out again", file=sys.stderr)
+            print(erased_again(again), file=sys.stderr)
         report = opened.run(
             selectors or (),
             full_refresh=full_refresh,

@@ -25,8 +25,8 @@ from tidemill.cli.options import (
 )
 from tidemill.cli.parameters import option
 from tidemill.cli.stopping import UntilProcessEnds, ended_with
+from tidemill.cli.words import erased_again
 from tidemill.core.errors import SettingsError
-from tidemill.core.words import count
 
 if TYPE_CHECKING:
     from tidemill.project import Project
@@ -131,7 +131,7 @@ def _lines(word: str, facts: dict[str, Any]) -> list[str]:
     if word == "ready":
         return [f"serving at {facts['address']} (interface: {facts['address']}/docs)", *_curl(facts)]
     if word == "erased again":
-        return [f"a backup was put back: {count(facts['erasures'], 'erasure')} of the ledger carried out again"]
+        return [erased_again(facts["erasures"])]
     if word == "draining":
         return [f"{facts['signal']}: ending the requests in work"]
     return [f"{facts['child']} died ({facts['why']}): starting it again in {facts['pause_s']:g} s"]

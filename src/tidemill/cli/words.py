@@ -6,6 +6,8 @@ import os
 import sys
 from collections.abc import Sequence
 
+from tidemill.core.words import count
+
 
 def duration(seconds: float) -> str:
     """Seconds as a person reads them."""
@@ -32,3 +34,8 @@ def wants_colour(stream: object = None) -> bool:
 def paint(text: str, code: str, *, when: bool) -> str:
     """Text in a colour (an SGR code), when wanted."""
     return f"\x1b[{code}m{text}\x1b[0m" if when else text
+
+
+def erased_again(erasures: int) -> str:
+    """What is said before anything is built or served, when a backup had brought people back."""
+    return f"a backup was put back: {count(erasures, 'erasure')} of the ledger carried out again"

@@ -13,9 +13,7 @@ from typing import Any
 
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.governance.subject import SEPARATOR, Mark, digest
-
-PREDICTIONS = "tidemill_log.predictions"
-LABELS = "tidemill_log.labels"
+from tidemill.serving.log.tables import LABELS_TABLE, PREDICTIONS_TABLE
 
 _FINAL_SIGMA, _SIGMA = "\N{GREEK SMALL LETTER FINAL SIGMA}", "\N{GREEK SMALL LETTER SIGMA}"
 
@@ -55,9 +53,9 @@ class Meant:
 
     def condition(self, table: str, columns: Sequence[str]) -> str:
         """Engine SQL that is true of their rows (`warehouse.upkeep.Condition`); '' where nothing says whose it is."""
-        if table == PREDICTIONS:
+        if table == PREDICTIONS_TABLE:
             found = [self._of_log(person, "at", self.key, self.inputs) for person in self.people]
-        elif table == LABELS:
+        elif table == LABELS_TABLE:
             found = [self._of_log(person, "arrived_at", self.key) for person in self.people] + [self.labels()]
         else:
             found = self.of_columns(columns)

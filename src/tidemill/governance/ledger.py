@@ -18,6 +18,7 @@ from typing import Any
 
 from tidemill.core.errors import CorruptError
 from tidemill.governance.subject import Mark
+from tidemill.warehouse.duckdb.places import sync
 
 FORMAT = 1
 
@@ -110,18 +111,9 @@ def _appending(path: Path) -> Iterator[int]:
     try:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file
-        _sync(path.parent)
+        sync(path.parent)
     finally:
         os.close(file)
-
-
-def _sync(folder: Path) -> None:
-    """Make a name in a folder durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def _write(file: int, told: dict[str, Any]) -> None:

@@ -97,9 +97,9 @@ class Tables(Opened):
 
     def restored(self) -> int:
         """How many erasures of the ledger this state has not carried out: a backup was put back."""
-        from tidemill.runner.erasure_book import Site, restored_entries
+        from tidemill.runner.erasure_book import restored_entries, site_of
 
-        return len(restored_entries(Site(root=self.root, settings=self.settings, db=self.db)))
+        return len(restored_entries(site_of(self)))
 
     def flagged(self) -> list[Flag]:
         """Versions of models that were trained on rows which were erased since."""

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from tidemill.core.errors import StateError
 from tidemill.governance.conditions import Meant, Person
@@ -20,7 +20,6 @@ from tidemill.warehouse.control.erasures import Erasure, add_erasure, list_erasu
 
 if TYPE_CHECKING:
     from tidemill.core.settings import Settings
-    from tidemill.runner.stations import Stations
     from tidemill.warehouse.control.database import Database, Tx
 
 LAKE_FILE = "erased"
@@ -49,9 +48,25 @@ class Site:
         return self.root / ".tidemill" / "lake"
 
 
-def site_of(stations: Stations) -> Site:
-    """The site of opened stations."""
-    return Site(root=stations.root, settings=stations.settings, db=stations.db)
+class Kept(Protocol):
+    """What a project, its stations and its plans have in common."""
+
+    @property
+    def root(self) -> Path:
+        """The project's folder."""
+
+    @property
+    def settings(self) -> Settings:
+        """Its settings."""
+
+    @property
+    def db(self) -> Database:
+        """Its control database."""
+
+
+def site_of(kept: Kept) -> Site:
+    """The site of a project, by whatever has it open."""
+    return Site(root=kept.root, settings=kept.settings, db=kept.db)
 
 
 def open_entries(site: Site) -> list[Entry]:

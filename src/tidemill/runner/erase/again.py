@@ -11,7 +11,6 @@ from tidemill.warehouse.control.erasures import has_erasures
 
 if TYPE_CHECKING:
     from tidemill.governance.ledger import Entry
-    from tidemill.runner.erasure_book import Site
     from tidemill.runner.planning import Site as ProjectSite
 
 WAIT_S = 60.0
@@ -29,31 +28,31 @@ def erase_restored(project: ProjectSite, *, listen: Callable[[str], None] = lamb
     StateError
         The ledger is gone.
     """
-    if project.keep != project.root / ".tidemill":
-        return 0  # a copy for a rehearsal goes when that is over, with everybody in it
-    if not _has_ledger(project):
-        if has_erasures(project.db):
-            from tidemill.runner.erasure_book import require_ledger
-
-            require_ledger(_site(project))
+    if not _is_kept(project) or not (_has_ledger(project) or has_erasures(project.db)):
         return 0
-    from tidemill.runner.erasure_book import require_ledger, restored_entries
+    from tidemill.runner.erasure_book import require_ledger, restored_entries, site_of
 
-    require_ledger(_site(project))
-    again = _carry_out(project, restored_entries(_site(project)), wait_s=WAIT_S, listen=listen)
+    site = site_of(project)
+    require_ledger(site)
+    again = _carry_out(project, restored_entries(site), wait_s=WAIT_S, listen=listen)
     erase_waiting(project)
     return again
 
 
 def erase_waiting(project: ProjectSite) -> int:
     """Erase people whose erasure waited for a run that is over: it read their rows to its end; how many."""
-    if project.keep != project.root / ".tidemill" or not _has_ledger(project):
+    if not _is_kept(project) or not _has_ledger(project):
         return 0
-    from tidemill.runner.erasure_book import unbegun_entries
+    from tidemill.runner.erasure_book import site_of, unbegun_entries
 
     with suppress(BusyError):  # the next run has begun: its end is waited for
-        return _carry_out(project, unbegun_entries(_site(project)))
+        return _carry_out(project, unbegun_entries(site_of(project)))
     return 0
+
+
+def _is_kept(project: ProjectSite) -> bool:
+    """Whether it is the project itself: a copy for a rehearsal goes when that is over, with everybody in it."""
+    return project.keep == project.root / ".tidemill"
 
 
 def _has_ledger(project: ProjectSite) -> bool:
@@ -73,9 +72,3 @@ def _carry_out(
 
     carry_out(project.stations(), entries, wait_s=wait_s, listen=listen)
     return len(entries)
-
-
-def _site(project: ProjectSite) -> Site:
-    from tidemill.runner.erasure_book import Site
-
-    return Site(root=project.root, settings=project.settings, db=project.db)

@@ -21,7 +21,7 @@ from tidemill.governance.subject import Value
 from tidemill.registry import versions
 from tidemill.runner.claim import LEASE as PROJECT
 from tidemill.runner.erase.left import HOLDS, columns_still_there, still_there, texts_still_there
-from tidemill.runner.erase.look import Found, look, segments_with, with_predictions
+from tidemill.runner.erase.look import Found, look, segments_with
 from tidemill.runner.erase.names import names_of
 from tidemill.runner.erase.texts import out_of_texts
 from tidemill.runner.erasure_book import (
@@ -197,7 +197,6 @@ class _Work:
         """Take rows out of every snapshot, once it is written down which versions had read them."""
         stations, erasure = self.stations, self.stations.clock.new_id()
         for attempt in range(1, TRIES + 1):
-            meant = with_predictions(stations, meant)
             found = look(stations, meant)
             each = list(self._each(ledger, meant, found))
             with stations.db.write() as tx:
@@ -205,7 +204,7 @@ class _Work:
                     flag_versions(tx, entry.erasure_id, own.versions)
             try:
                 stations.warehouse.upkeep.erase(
-                    found.held, meant.condition, erasure=f"{erasure}-{attempt}", guard=self._guard
+                    found.held, found.meant.condition, erasure=f"{erasure}-{attempt}", guard=self._guard
                 )
             except ConflictError:
                 if attempt == TRIES:

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import name_key, quote_name, quote_path, quote_text
-from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
+from tidemill.governance.conditions import Meant
 from tidemill.governance.subject import Value
+from tidemill.serving.log.tables import LABELS_TABLE, PREDICTIONS_TABLE
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
@@ -48,7 +49,7 @@ def nearly(stations: Stations, values: Sequence[Value]) -> dict[str, int]:
         for table in stations.warehouse.tables():
             for column in stations.warehouse.columns(table):
                 told = [value.text for value in values if name_key(value.column) == name_key(column.name)]
-                if not told or table in (PREDICTIONS, LABELS):
+                if not told or table in (PREDICTIONS_TABLE, LABELS_TABLE):
                     continue
                 text = f"CAST({quote_name(column.name)} AS VARCHAR)"
                 same = ", ".join(f"lower(trim({quote_text(one)}))" for one in told)

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
+from tidemill.governance.conditions import Meant
 from tidemill.runner.erase.versions import trained_on
 from tidemill.serving.log.expand import expand
 from tidemill.serving.log.spool import read_segment, segments
+from tidemill.serving.log.tables import LABELS_TABLE, PREDICTIONS_TABLE
 
 if TYPE_CHECKING:
     from tidemill.runner.stations import Stations
@@ -23,8 +24,12 @@ CHUNK_BYTES = 32 << 20
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Found:
-    """What was found of people, in files and in versions of models; ``waiting`` are answers not in the lake yet."""
+    """What was found of people, in files and in versions of models; ``waiting`` are answers not in the lake yet.
 
+    ``meant`` is whom it was looked for, with the ids of their predictions.
+    """
+
+    meant: Meant
     held: tuple[Holding, ...]
     versions: Mapping[tuple[str, int], set[str]]
     waiting: int = 0
@@ -47,17 +52,19 @@ def look(stations: Stations, meant: Meant, *, within: Sequence[Holding] | None =
     within
         Only these files are looked into.
     """
-    meant = with_predictions(stations, meant)
+    meant = _with_predictions(stations, meant)
     found = tuple(stations.warehouse.upkeep.holding(meant.condition, within=within))
-    return Found(held=found, versions=trained_on(stations.db, found), waiting=_uncollected(stations, meant))
+    return Found(
+        meant=meant, held=found, versions=trained_on(stations.db, found), waiting=_uncollected(stations, meant)
+    )
 
 
-def with_predictions(stations: Stations, meant: Meant) -> Meant:
+def _with_predictions(stations: Stations, meant: Meant) -> Meant:
     """With the ids of their predictions, by which labels are found."""
-    if stations.warehouse.newest([PREDICTIONS]) is None:
+    if stations.warehouse.newest([PREDICTIONS_TABLE]) is None:
         return meant
-    names = [column.name for column in stations.warehouse.columns(PREDICTIONS)]
-    condition = meant.condition(PREDICTIONS, names)
+    names = [column.name for column in stations.warehouse.columns(PREDICTIONS_TABLE)]
+    condition = meant.condition(PREDICTIONS_TABLE, names)
     if not condition:
         return meant
     with stations.session() as session:
@@ -77,7 +84,7 @@ def segments_with(stations: Stations, spool: Path, meant: Meant) -> list[str]:
 
 def _any_of(session: Session, meant: Meant, payloads: Sequence[bytes]) -> bool:
     records = expand(payloads)
-    for table, rows in ((PREDICTIONS, records.predictions), (LABELS, records.labels)):
+    for table, rows in ((PREDICTIONS_TABLE, records.predictions), (LABELS_TABLE, records.labels)):
         condition = meant.condition(table, rows.column_names) if rows.num_rows else ""
         if condition:
             sql = f"SELECT count(*) FROM tm_records WHERE {condition}"
@@ -102,7 +109,7 @@ def _payloads(path: Path) -> Iterator[list[bytes]]:
 
 def _uncollected(stations: Stations, meant: Meant) -> int:
     """Answers of theirs that wait for the collector."""
-    condition = meant.condition(PREDICTIONS, ())
+    condition = meant.condition(PREDICTIONS_TABLE, ())
     if not condition or not segments(stations.root / ".tidemill" / "spool"):
         return 0
     with stations.session() as session:

@@ -10,8 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from tidemill.core.names import name_key, quote_name, quote_path
-from tidemill.governance.conditions import LABELS, PREDICTIONS, Meant
+from tidemill.governance.conditions import Meant
 from tidemill.governance.texts import Known
+from tidemill.serving.log.tables import LABELS_TABLE, PREDICTIONS_TABLE
 from tidemill.warehouse.control.free_texts import each_text
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def names_of(stations: Stations, meant: Meant) -> list[str]:
 def _in_tables(stations: Stations, meant: Meant) -> Iterator[str]:
     with stations.session() as session:
         for table in stations.warehouse.tables():
-            if table in (PREDICTIONS, LABELS):
+            if table in (PREDICTIONS_TABLE, LABELS_TABLE):
                 continue
             columns = {name_key(column.name): column.name for column in stations.warehouse.columns(table)}
             for mark in (mark for mark in meant.marks if mark.column in columns):

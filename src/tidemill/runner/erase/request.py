@@ -78,7 +78,17 @@ def look_at(stations: Stations, values: Sequence[Value]) -> Looked:
     # A salt of its own where there is no ledger yet: looking leaves nothing behind.
     ledger = read_ledger(site.ledger)
     salt = ledger.salt if ledger is not None else NOT_KEPT
-    return _looked(stations, site, values, _marks(stations, values, salt), salt)
+    marks = _marks(stations, values, salt)
+    entry = Entry(erasure_id=NOT_KEPT, at=stations.clock.now(), who="", why="", marks=marks)
+    meant = meant_by(site, Ledger(salt=salt, entries=(entry,)), [entry])
+    found = look(stations, meant)
+    return Looked(
+        found=found,
+        texts=quoting(stations, meant, values),
+        outside=tuple(outside(site, values)),
+        elsewhere=elsewhere(stations, values, meant),
+        nearly={} if found.rows else nearly(stations, values),
+    )
 
 
 def erase(
@@ -98,11 +108,9 @@ def erase(
         A column is in no table, and no deployment's key.
     """
     site = site_of(stations)
-    _require_columns(stations, values)
+    before = look_at(stations, values)
     ledger = read_ledger(site.ledger)
-    salt = ledger.salt if ledger is not None else NOT_KEPT
-    before = _looked(stations, site, values, _marks(stations, values, salt), salt)
-    known = _known(ledger, _marks(stations, values, salt)) if ledger is not None else None
+    known = _known(ledger, _marks(stations, values, ledger.salt)) if ledger is not None else None
     if known is None and not before.any and not before.outside:
         return Asked(erasure=None, before=before)
     if known is None or _news_since(stations, site, ledger, known, before):
@@ -153,19 +161,6 @@ def _entered(stations: Stations, site: Site, values: Sequence[Value], *, why: st
     with stations.db.write() as tx:
         enter(site, tx, entry)
     return entry
-
-
-def _looked(stations: Stations, site: Site, values: Sequence[Value], marks: tuple[Mark, ...], salt: str) -> Looked:
-    entry = Entry(erasure_id=NOT_KEPT, at=stations.clock.now(), who="", why="", marks=marks)
-    meant = meant_by(site, Ledger(salt=salt, entries=(entry,)), [entry])
-    found = look(stations, meant)
-    return Looked(
-        found=found,
-        texts=quoting(stations, meant, values),
-        outside=tuple(outside(site, values)),
-        elsewhere=elsewhere(stations, values, meant),
-        nearly={} if found.rows else nearly(stations, values),
-    )
 
 
 def _news_since(stations: Stations, site: Site, ledger: Ledger | None, known: Entry, before: Looked) -> bool:

@@ -125,7 +125,7 @@ def plan(engine: Engine, held: Sequence[Holding], condition: Condition, folder: 
         if wanted:
             raise _changed()
         changed = {int(one.row[1]) for one in made.data}
-        files_of = partial(_files_of, engine, made)
+        files_of = partial(_files_of, made, there)
         made.bounds.update(table_bounds(engine, cursor, changed, files_of, columns))
     finally:
         cursor.close()
@@ -180,9 +180,9 @@ def _on_disk(engine: Engine) -> Callable[[str], Path]:
     return lambda name: there.get(name, engine.places.data / name)
 
 
-def _files_of(engine: Engine, made: Plan, table: int) -> list[Path]:
+def _files_of(made: Plan, there: Callable[[str], Path], table: int) -> list[Path]:
     """Every data file of a table as it will be."""
-    anew, there = {one.old.name: one.new for one in made.data}, _on_disk(engine)
+    anew = {one.old.name: one.new for one in made.data}
     names = [file_name(row[4]) for row in made.seen[0] if row[1] == table]
     return [anew.get(name) or there(name) for name in names]
 
