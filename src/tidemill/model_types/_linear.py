@@ -9,7 +9,9 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any
 
 import numpy as np  # noqa: TID253
@@ -21,7 +23,10 @@ from tidemill.model_types._graph import linear_nodes
 from tidemill.model_types.base import FitData, FitRequest, Iteration
 
 FILE = "weights.npz"
+# A block of rows has at most so many rows and cells, and at least so many rows a column: folding it then costs little.
 _ROWS = 65_536
+_CELLS = 16_777_216
+_LEAST_PER_COLUMN = 4
 # AUTO_STRATEGY and NORMAL_EQUATION, by the page above.
 _MOST_COLUMNS = 10_000
 _ROWS_PER_COLUMN = 10
@@ -154,12 +159,7 @@ def _solve(request: FitRequest) -> tuple[Linear, list[Iteration]]:
     data, options = request.data, request.options
     width = data.x.shape[1]
     means, mean = _means(data, intercept=bool(options["fit_intercept"]))
-    triangle: np.ndarray = np.zeros((0, width + 1))
-    for x, y, weight in _blocks(data):
-        block = np.column_stack([x - means, y - mean])
-        if weight is not None:
-            block *= np.sqrt(weight)[:, None]
-        triangle = np.asarray(np.linalg.qr(np.vstack([triangle, block]), mode="r"))
+    triangle = _folded(data, means, mean, request.threads)
     u, sizes, vt = np.linalg.svd(triangle[:, :width], full_matrices=False)
     total = float(len(data.x) if data.weight is None else data.weight.sum())
     penalty = float(options["l2_reg"]) * total
@@ -178,8 +178,26 @@ def _solve(request: FitRequest) -> tuple[Linear, list[Iteration]]:
     return fitted, [row]
 
 
+def _folded(data: FitData, means: np.ndarray, mean: float, threads: int) -> np.ndarray:
+    """The triangle of the centred rows and labels. Blocks and the order of folding depend on the rows alone."""
+
+    def triangle_of(block: tuple[np.ndarray, np.ndarray, np.ndarray | None]) -> np.ndarray:
+        x, y, weight = block
+        rows = np.column_stack([x - means, y - mean])
+        if weight is not None:
+            rows *= np.sqrt(weight)[:, None]
+        return np.asarray(np.linalg.qr(rows, mode="r"))
+
+    def fold(one: np.ndarray, other: np.ndarray) -> np.ndarray:
+        return np.asarray(np.linalg.qr(np.vstack([one, other]), mode="r"))
+
+    with ThreadPoolExecutor(max(1, threads)) as pool:
+        return reduce(fold, pool.map(triangle_of, _blocks(data)))
+
+
 def _blocks(data: FitData) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray | None]]:
-    step = max(_ROWS, 4 * data.x.shape[1])
+    width = max(1, data.x.shape[1])
+    step = max(min(_ROWS, _CELLS // width), _LEAST_PER_COLUMN * width)
     for start in range(0, len(data.x), step):
         part = slice(start, start + step)
         yield data.x[part], data.y[part], None if data.weight is None else data.weight[part]

@@ -15,6 +15,7 @@ from tidemill.features.plan import cardinality, encoded_columns
 from tidemill.model_types.base import FitData, FitRequest, Fitted, Iteration
 from tidemill.training.files import Evaluated, make_files, make_info
 from tidemill.training.labels import learn_label
+from tidemill.training.one_blas_thread import one_blas_thread
 from tidemill.training.prepare import Made, prepare
 from tidemill.training.result import TrainedModel, artifact_digest
 from tidemill.training.source import open_rows
@@ -25,6 +26,7 @@ from tidemill.training.warm import earlier_version, start_from
 _SCORE_ROWS = 262_144
 
 
+@one_blas_thread()
 def train(task: TrainTask, *, judge: Judge) -> TrainedModel:
     """Train one model version; nothing is registered.
 
