@@ -448,6 +448,18 @@ def test_what_differs_from_training_through_a_whole_season_is_no_season() -> Non
     assert told[8] == [("continuing", "predictions")]
 
 
+def test_what_breaks_for_good_is_told_where_the_window_before_is_the_season() -> None:
+    watch = Watch(hours=7 * 24, policy=Policy(season=timedelta(days=7)))
+    same = fine(reference="previous")
+    watch.see(0, fine(), same)
+
+    told = [happened(watch.see(number, figure(), figure(reference="previous") if number == 1 else same))
+            for number in range(1, 5)]  # fmt: skip
+
+    assert told == [[], [], [("opened", "missing")], [("continuing", "missing")]]
+    assert watch.alerts[0].since == day(1, hours=7 * 24).start
+
+
 def test_labels_that_come_late_open_an_alert_for_the_windows_they_are_of() -> None:
     watch = Watch()
     for number in range(10):

@@ -187,15 +187,16 @@ class _Looked:
         return self._twin(one) <= level
 
     def _lasting(self, key: Key, level: float) -> bool:
-        """Whether a figure differs from training through a whole season.
+        """Whether a figure differs from training through a whole season, or as many windows as the rule looks at.
 
+        A window as long as the season is compared with the one before it: from the second on, what broke looks usual.
         Where training spans a season and windows do not, that is the season: each month differs from a whole year. It
         could be told by counting all windows of a season as one, which nobody does.
         """
-        season = _season(self.policy, self.window)
-        series = [one for one in self.known[key] if one.p is not None][:season]
+        through = max(_season(self.policy, self.window), self.policy.of_windows)
+        series = [one for one in self.known[key] if one.p is not None][:through]
         beyond = sum(1 for one in series if one.p is not None and one.p <= level)
-        return len(series) >= max(season, self.policy.of_windows) and beyond >= LASTING * len(series)
+        return len(series) >= through and beyond >= LASTING * through
 
 
 def _waits(one: Verdict) -> bool:
