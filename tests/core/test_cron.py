@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
-from itertools import islice, pairwise
+from itertools import islice, pairwise, takewhile
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tidemill.core.cron import NICKNAMES, Cron, read_cron
-from tidemill.core.cron_times import next_slot, slots_after, slots_of_day, slots_until
+from tidemill.core.cron_times import count_slots, next_slot, slots_after, slots_of_day, slots_until
 from tidemill.core.errors import SettingsError
 
 
@@ -209,6 +209,18 @@ def test_slots_are_those_that_a_clock_on_the_wall_shows(
 
     assert [slot for slot in islice(slots_after(cron, zone, start), len(expected) + 1) if slot <= end] == expected
     assert list(islice(slots_until(cron, zone, end), len(expected))) == expected[::-1]
+
+
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Amsterdam", "America/Havana", "Pacific/Apia", "America/St_Johns"])
+@pytest.mark.parametrize("expression", ["*/20 * * * *", "0,30 0,2,23 * * *", "15 2 1,30 * mon"])
+def test_slots_of_years_are_counted_as_they_come(zone: str, expression: str) -> None:
+    cron, place = read_cron(expression), ZoneInfo(zone)
+    after, until = at("2006-03-01 10:07"), at("2012-04-15 00:00")
+
+    expected = sum(1 for _ in takewhile(lambda slot: slot <= until, slots_after(cron, place, after)))
+
+    assert count_slots(cron, place, after, until) == expected
+    assert count_slots(cron, place, after, after) == 0
 
 
 def at(text: str) -> datetime:

@@ -182,8 +182,32 @@ def test_fault_15_a_clock_that_was_a_year_ahead_skips_no_slot(moved: Make) -> No
         ("03-02 13:00", "ok", 0),
         ("03-02 14:00", "ok", 0),
         ("03-02 15:00", "ok", 0),
-        ("03-02 13:00", "ok", 999),  # of 2027; what it passed over is counted to a thousand
+        ("03-02 13:00", "ok", 365 * 24 - 1),  # of 2027
     ]
+
+
+def test_fault_15_a_slot_that_was_passed_over_is_not_done_after_the_clock_is_set_back(moved: Make) -> None:
+    it = moved(HOURLY)
+    it.look(at("2026-03-02 13:00"))
+    it.look(at("2026-03-04 13:30"))
+
+    for moment in ("03-03 13:30", "03-03 14:00", "03-04 13:00"):
+        assert it.look(at(f"2026-{moment}")) == []
+
+    assert it.look(at("2026-03-04 14:00")) == ["begun", "ended"]
+    assert it.rows("hourly") == [("03-02 13:00", "ok", 0), ("03-04 13:00", "ok", 47), ("03-04 14:00", "ok", 0)]
+
+
+@pytest.mark.parametrize("catch_up", ["latest", "all", "none"])
+def test_what_was_passed_over_is_counted_however_much_it_is(catch_up: str) -> None:
+    minutely = schedule(cron="* * * * *", catch_up=catch_up)
+    since, now = at("2023-03-02 12:00"), at("2026-03-02 12:00")
+
+    found = due(minutely, since=since, newest=None, now=now)
+
+    assert found is not None
+    done = 100 if catch_up == "all" else 1
+    assert found.passed_over == (now - since) // timedelta(minutes=1) - done
 
 
 def test_a_schedule_first_seen_by_a_clock_that_was_ahead_begins_when_the_clock_is_right(moved: Make) -> None:

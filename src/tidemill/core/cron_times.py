@@ -52,17 +52,38 @@ def next_slot(cron: Cron, zone: tzinfo, moment: datetime) -> datetime | None:
     return next(slots_after(cron, zone, moment), None)
 
 
+def count_slots(cron: Cron, zone: tzinfo, after: datetime, until: datetime) -> int:
+    """How many slots are later than a moment and not later than another: whole days are multiplied, not walked."""
+    first, last = (moment.astimezone(zone).date() for moment in (after, until))
+    number, listed, day, plain = 0, set[datetime](), first - _DAY, False
+    while day <= last + _DAY:
+        before, plain = plain, _offset_all_day(zone, day) is not None
+        # Days at the ends count in part; a day on which clocks change may share a slot with the next.
+        if plain and before and first + _DAY < day < last - _DAY:
+            number += len(cron.hours) * len(cron.minutes) if cron.on(day) else 0
+        else:
+            listed.update(slot for slot in slots_of_day(cron, zone, day) if after < slot <= until)
+        day += _DAY
+    return number + len(listed)
+
+
 def slots_of_day(cron: Cron, zone: tzinfo, day: date) -> list[datetime]:
     """The slots of one local day, in order, each once."""
     if not cron.on(day):
         return []
     times = [datetime.combine(day, time(hour, minute)) for hour in cron.hours for minute in cron.minutes]
-    offset = _offset(zone, datetime.combine(day, time()), 0)
-    if offset == _offset(zone, datetime.combine(day + _DAY, time()), 1):  # no change of the clock that day
+    offset = _offset_all_day(zone, day)
+    if offset is not None:
         return [(local - offset).replace(tzinfo=UTC) for local in times]
     if cron.every_hour:
         return sorted({moment for local in times for moment in _moments(zone, local)})
     return sorted({_first_moment(zone, local) for local in times})
+
+
+def _offset_all_day(zone: tzinfo, day: date) -> timedelta | None:
+    """The zone's offset on a day without a change of the clock; None on others."""
+    offset = _offset(zone, datetime.combine(day, time()), 0)
+    return offset if offset == _offset(zone, datetime.combine(day + _DAY, time()), 1) else None
 
 
 def _offset(zone: tzinfo, local: datetime, fold: int) -> timedelta:

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import islice
+from itertools import islice, takewhile
 
-from tidemill.core.cron_times import slots_until
+from tidemill.core.cron_times import count_slots, slots_until
 from tidemill.core.schedules import ScheduleSettings
 from tidemill.warehouse.control.schedules import SlotRow
 
 MOST = 100
 """How many slots are made up for after an outage, at most."""
-COUNTED = 1_000
-"""Slots that were passed over are counted up to this many."""
 NONE_LATE = timedelta(minutes=10)
 """With catch_up = none a slot may be this late: a scheduler may be asked every few minutes only."""
 LONGEST_PAUSE = timedelta(hours=1)
+BELIEVED = timedelta(days=1)
+"""What is recorded up to so far ahead was decided before the clock was set back; beyond it the clock was wrong."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,8 +47,8 @@ def due(schedule: ScheduleSettings, *, since: datetime, newest: SlotRow | None, 
     since
         Slots up to this moment do not count.
     newest
-        The newest slot up to now that there is a row of. Rows of later slots come from a clock that was ahead, and say
-        nothing of what is due.
+        The newest slot up to a day from now that there is a row of: none up to it is done again. Rows of later slots
+        come from a clock that was ahead, and say nothing of what is due.
     """
     bound = _bound(schedule)
     waiting = newest if newest is not None and _waits(newest, bound, now) else None
@@ -56,20 +56,17 @@ def due(schedule: ScheduleSettings, *, since: datetime, newest: SlotRow | None, 
     if waiting is not None and schedule.catch_up == "all":
         return retry  # one after the other: the slot before these is tried again first
     cursor = max(since, newest.slot) if newest is not None else since
-    found: list[datetime] = []
-    for slot in islice(slots_until(schedule.cron, schedule.tz, now), COUNTED):
-        if slot <= cursor:
-            break
-        found.append(slot)
+    found = list(takewhile(lambda slot: slot > cursor, islice(slots_until(schedule.cron, schedule.tz, now), MOST)))
     if not found:
         return retry
+    passed = count_slots(schedule.cron, schedule.tz, cursor, now)
     if schedule.catch_up != "all":
         missed = bound is not None and now - found[0] > bound
-        return Due(slot=found[0], passed_over=len(found) - 1, missed=missed)
-    inside = [slot for slot in found[:MOST] if bound is None or now - slot <= bound]
+        return Due(slot=found[0], passed_over=passed - 1, missed=missed)
+    inside = [slot for slot in found if bound is None or now - slot <= bound]
     if not inside:
-        return Due(slot=found[0], passed_over=len(found) - 1, missed=True)
-    return Due(slot=inside[-1], passed_over=len(found) - len(inside))
+        return Due(slot=found[0], passed_over=passed - 1, missed=True)
+    return Due(slot=inside[-1], passed_over=passed - len(inside))
 
 
 def again_at(schedule: ScheduleSettings, attempt: int, now: datetime) -> datetime | None:
@@ -92,4 +89,4 @@ def _waits(row: SlotRow, bound: timedelta | None, now: datetime) -> bool:
 
 def _paused_enough(row: SlotRow, now: datetime) -> bool:
     """Whether its pause is over; a pause that ends in a day was written by a clock that was ahead."""
-    return row.again_at is None or row.again_at <= now or row.again_at > now + 24 * LONGEST_PAUSE
+    return row.again_at is None or row.again_at <= now or row.again_at > now + BELIEVED

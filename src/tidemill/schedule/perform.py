@@ -17,7 +17,7 @@ from tidemill.core.faults import fault
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.schedules import ScheduleSettings
 from tidemill.schedule.actions import PERFORM, Done
-from tidemill.schedule.due import Due, again_at, due
+from tidemill.schedule.due import BELIEVED, Due, again_at, due
 from tidemill.warehouse.control import leases
 from tidemill.warehouse.control import schedules as records
 from tidemill.warehouse.control.database import Database, Tx
@@ -141,7 +141,7 @@ def _begin(db: Database, schedule: ScheduleSettings, lease: Lease, say: Say) -> 
 
 
 def _due(tx: Tx, schedule: ScheduleSettings, now: datetime) -> Due | None:
-    newest = records.newest_slot(tx, schedule.key, until=now)
+    newest = records.newest_slot(tx, schedule.key, until=now + BELIEVED)
     since = records.since_when(tx).get(schedule.key, now)
     return due(schedule, since=since, newest=newest, now=now)
 

@@ -137,7 +137,7 @@ def next_slots(db: Database | Tx) -> dict[str, datetime | None]:
 
 
 def newest_slot(db: Database | Tx, key: str, *, until: datetime) -> SlotRow | None:
-    """The newest slot of a schedule at or before a moment. A clock that was ahead may have left later ones."""
+    """The newest slot of a schedule at or before a moment; a clock that was ahead may have left later ones."""
     with reading(db) as tx:
         row = tx.row(
             "SELECT * FROM slots WHERE schedule_key = :key AND slot <= :until ORDER BY slot DESC LIMIT 1",
