@@ -100,6 +100,15 @@ def test_a_person_reads_it_as_a_table(capsys: pytest.CaptureFixture[str]) -> Non
     assert lines[12] == "check: not checked: give rows with labels to check it by"
 
 
+def test_an_error_that_grew_is_told_as_a_share(capsys: pytest.CaptureFixture[str]) -> None:
+    lines = printed(capsys, "sums", "--on", "new").splitlines()
+
+    (said,) = [line for line in lines if line.startswith("mean_absolute_error is ")]
+    value = float(said.split(" by ")[1].split(" %")[0])
+    (row,) = [line.split() for line in lines if line.startswith("mean_absolute_error  ")]
+    assert value == pytest.approx(abs(100 * (float(row[1]) / float(row[4]) - 1)), abs=0.3)
+
+
 def test_it_is_off_where_labels_contradict_it(capsys: pytest.CaptureFixture[str]) -> None:
     wrong = "SELECT * REPLACE (CASE WHEN id % 4 = 0 AND y = 'no' THEN 'yes' ELSE y END AS y) FROM new"
 
@@ -107,6 +116,16 @@ def test_it_is_off_where_labels_contradict_it(capsys: pytest.CaptureFixture[str]
 
     assert (found["state"], found["metrics"], found["loss"]) == ("off", {}, None)
     assert str(found["why"]).endswith("labels do not follow the scores as they did")
+
+
+def test_rows_beyond_all_that_trained_it_are_named(capsys: pytest.CaptureFixture[str]) -> None:
+    far = "SELECT CASE WHEN id % 8 = 0 THEN 9.5 WHEN id % 8 = 1 THEN 'nan'::DOUBLE ELSE x * 0.9 END AS X FROM new"
+
+    assert told(capsys, "buys", "--on", "SELECT x * 0.9 AS x FROM new")["beyond"] == {}
+    assert told(capsys, "buys", "--on", far)["beyond"] == {"x": 100}
+    assert told(capsys, "formed", "--on", far)["beyond"] == {"x": 100}
+    lines = printed(capsys, "buys", "--on", far).splitlines()
+    assert lines[-2].startswith("beyond all it was trained on: x in 100 rows. How good it is there nothing has shown")
 
 
 def test_too_few_rows_on_any_side_are_said(capsys: pytest.CaptureFixture[str]) -> None:

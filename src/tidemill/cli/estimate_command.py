@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tidemill.runner.estimate import EstimateReport
 
 ROWS = "TABLE|FILE|SELECT"
+_NAMED = 5
 
 
 def estimate(
@@ -58,22 +60,37 @@ def describe(report: EstimateReport) -> str:
         cells.append((name, *(_number(one[figure]) for figure in ("value", "low", "high", "held_out"))))
     lines += ["", *columns_of_text(cells), "", _loss(report), f"check: {report.why}"]
     lines += [report.alone] if report.alone else []
+    lines += textwrap.wrap(_beyond(report), 100) if report.beyond else []
     return "\n".join(lines)
 
 
+def _beyond(report: EstimateReport) -> str:
+    named = [f"{name} in {count(rows, 'row')}" for name, rows in list(report.beyond.items())[:_NAMED]]
+    more = len(report.beyond) - len(named)
+    all_named = f"{', '.join(named)} and {count(more, 'more column')}" if more else ", ".join(named)
+    return (
+        f"beyond all it was trained on: {all_named}. How good it is there nothing has shown: the interval leaves it out"
+    )
+
+
 def _loss(report: EstimateReport) -> str:
+    """An error that grew is told as a share of what it was; what falls, as the difference."""
+    from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
+
     one = report.loss
     assert one is not None  # noqa: S101 - an estimate has one
-    chance = f"p = {one.p_value:.2g}" if one.p_value is not None and one.p_value >= 1e-4 else "p < 0.0001"
-    held, low, high = count(report.held_rows, "held-out row"), one.low, one.high
+    figures, word = [one.value, one.low, one.high], "worse"
     if one.value is not None and one.value < 0:
-        better = _number(-one.value)
-        low, high = (None if high is None else -high), (None if low is None else -low)
-        return f"{report.metric} is better than on the {held} by {better} ({_number(low)} to {_number(high)})"
-    return (
-        f"{report.metric} is worse than on the {held} by {_number(one.value)}"
-        f" ({_number(low)} to {_number(high)}, {chance})"
-    )
+        figures, word = [None if figure is None else -figure for figure in (one.value, one.high, one.low)], "better"
+    show = _number if report.metric in HIGHER_IS_BETTER else _share
+    value, low, high = map(show, figures)
+    chance = f"p = {one.p_value:.2g}" if one.p_value is not None and one.p_value >= 1e-4 else "p < 0.0001"
+    held, known = count(report.held_rows, "held-out row"), f", {chance}" if word == "worse" else ""
+    return f"{report.metric} is {word} than on the {held} by {value} ({low} to {high}{known})"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{100 * value:.3g} %"
 
 
 def _number(value: float | None) -> str:

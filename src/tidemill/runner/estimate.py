@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import SettingsError
-from tidemill.core.names import did_you_mean, quote_name
+from tidemill.core.names import did_you_mean, name_key, quote_name
 from tidemill.evaluation.calibration import Calibration, calibration_of
 from tidemill.evaluation.estimated import MOST_CHECKED
 from tidemill.evaluation.judge import metric_names
@@ -18,6 +18,7 @@ from tidemill.evaluation.sides import Sides
 from tidemill.monitoring.estimate import Believed, measure_check, measure_estimate
 from tidemill.monitoring.measurement import Measurement
 from tidemill.registry.aliases import resolve
+from tidemill.registry.baseline import read_baseline
 from tidemill.runner.call import FunctionCall
 from tidemill.runner.execute import OpenQuery, QueryInput
 from tidemill.runner.expecting import Learnt, learn_expected
@@ -27,6 +28,7 @@ from tidemill.runner.rows_of import named_rows
 from tidemill.serving.gates.case import default_metric
 
 if TYPE_CHECKING:
+    from tidemill.analysis.table import Table
     from tidemill.registry.versions import LoadedModel
     from tidemill.runner.stations import Stations
 
@@ -35,6 +37,8 @@ LEAST_ROWS = 100
 MOST_ROWS = 200_000
 """Of more rows than this every n-th is looked at: by then the held-out rows are what is known least."""
 MARGIN = 0.03
+LEAST_BEYOND = 0.001
+"""Columns of which fewer rows are beyond training are not named: of many training rows the range is a sample's."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,6 +91,9 @@ class EstimateReport:
         Why nothing was; '' where columns were.
     reliability
         What the version said of its held-out rows and what came true; None for regressors.
+    beyond
+        How many rows have a number above or below all that the version was trained on, by column, most first. What the
+        model does there no held-out row has shown, and the intervals do not cover it.
     """
 
     model: str
@@ -104,6 +111,7 @@ class EstimateReport:
     loss: Measurement | None
     check: Measurement | None
     reliability: Calibration | None
+    beyond: dict[str, int]
 
     def as_json(self) -> dict[str, Any]:
         """Plain data."""
@@ -119,6 +127,7 @@ class EstimateReport:
             "loss": _figures(self.loss),
             "check": _figures(self.check),
             "reliability": None if self.reliability is None else asdict(self.reliability),
+            "beyond": self.beyond,
         }
 
 
@@ -188,6 +197,7 @@ class _Scored:
     scores: np.ndarray
     sides: np.ndarray | None
     total: int
+    beyond: dict[str, int]
 
 
 def _report(
@@ -226,6 +236,7 @@ def _report(
         loss=judged if estimated else None,
         check=check,
         reliability=calibration_of(*facts.evaluation()) if judgeable else None,
+        beyond=scored.beyond,
     )
 
 
@@ -246,9 +257,30 @@ def _checked(
 
 def _scores(stations: Stations, model: LoadedModel, request: EstimateRequest, sides: Sides | None) -> _Scored:
     facts = ModelFacts(model)
-    with _call(stations, model, request, request.on, "ML.PREDICT", most=MOST_ROWS) as (call, total):
+    with _call(stations, model, request, request.on, "ML.PREDICT", most=MOST_ROWS) as (call, table):
         scores, columns = _sides(call, facts, sides)
-    return _Scored(scores=scores, sides=columns, total=total)
+        beyond = _beyond(table, model)
+    return _Scored(scores=scores, sides=columns, total=table.rows, beyond=beyond)
+
+
+def _beyond(table: Table, model: LoadedModel) -> dict[str, int]:
+    """How many rows are beyond all that trained the model, by numeric column, most first."""
+    baseline = read_baseline(model)
+    there = {name_key(column.name): quote_name(column.name) for column in table.columns if column.kind == "number"}
+    known = [one for one in (baseline.inputs if baseline else {}).values() if one.low is not None]
+    ranges = {
+        one.column: (one.low, one.high) for one in known if one.kind == "number" and name_key(one.column) in there
+    }
+    if not ranges:
+        return {}
+    numbers = [f"CAST({there[name_key(name)]} AS DOUBLE)" for name in ranges]
+    outside = [
+        f"count(*) FILTER (WHERE isfinite({number}) AND NOT {number} BETWEEN {low!r} AND {high!r})"
+        for number, (low, high) in zip(numbers, ranges.values(), strict=True)
+    ]
+    found = zip(ranges, table.first(outside), strict=True)
+    named = [(count, name) for name, count in found if count > 0 and count >= LEAST_BEYOND * table.rows]
+    return {name: count for count, name in sorted(named, key=lambda one: (-one[0], one[1]))}
 
 
 def _sides(call: FunctionCall, facts: ModelFacts, sides: Sides | None) -> tuple[np.ndarray, np.ndarray | None]:
@@ -279,15 +311,15 @@ def _call(
     *,
     most: int,
     where: str = "true",
-) -> Iterator[tuple[FunctionCall, int]]:
-    """A call on some rows, every n-th of them where there are more than the most, and how many there are."""
+) -> Iterator[tuple[FunctionCall, Table]]:
+    """A call on some rows, every n-th of them where there are more than the most, and all of them."""
     with stations.session() as session:
         table = named_rows(stations, session, rows, dialect=request.dialect).look()
         sql = f"SELECT * FROM {table.relation} WHERE {where}"
         if table.rows > most:
             sql += f" QUALIFY row_number() OVER () % {-(-table.rows // most)} = 0"
         inputs = (QueryInput(OpenQuery(sql=sql, relations={}), session),)
-        yield FunctionCall(function=function, model=model, inputs=inputs, threads=stations.threads), table.rows
+        yield FunctionCall(function=function, model=model, inputs=inputs, threads=stations.threads), table
 
 
 def _figures(one: Measurement | None) -> dict[str, Any] | None:
