@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tidemill.evaluation.ageing import NEVER, Aged, Ageing, Estimate, Paced, ageing, estimate, t_quantile
+from tidemill.evaluation.ageing import NEVER, Aged, Ageing, Estimate, Paced, ageing, estimate, reach, t_quantile
 from tidemill.runner.backtest.report import sentences
 
 LOSS = 0.02
@@ -59,6 +59,24 @@ def test_periods_that_resemble_their_neighbours_have_a_wider_interval_that_cover
     assert plain / 400 < 0.75
 
 
+@pytest.mark.parametrize("trend", [False, True])
+def test_a_few_periods_that_resemble_each_other_have_an_interval_that_covers_the_mean(trend: bool) -> None:
+    random = np.random.default_rng(5)
+    covered = 0
+    for _ in range(800):
+        noise = random.standard_normal(74)
+        values = np.zeros(74)
+        for at in range(1, 74):
+            values[at] = 0.6 * values[at - 1] + noise[at]
+        grows = np.arange(24) - 11.5 if trend else np.zeros(24)
+        found = estimate((values[50:] + grows).tolist(), 0.95, trend=trend)
+        assert found.low is not None
+        assert found.high is not None
+        covered += found.low <= 0 <= found.high
+
+    assert 0.90 < covered / 800 < 0.97
+
+
 def test_a_loss_by_age_is_found_with_its_size_and_says_to_train_often() -> None:
     found = ageing(scores(LOSS), {}, higher_is_better=True)
 
@@ -74,9 +92,39 @@ def test_a_loss_by_age_is_found_with_its_size_and_says_to_train_often() -> None:
 
 
 def test_noise_is_no_reason_to_train() -> None:
-    found = ageing(scores(0.0), dict.fromkeys(range(40), 0.8), higher_is_better=True)
+    fresh = scores(0.0)
+    random = np.random.default_rng(9)
+    never = {period: fresh[period, 0] + 0.005 * random.standard_normal() for period in range(40)}
+
+    found = ageing(fresh, never, higher_is_better=True)
 
     assert found.enough == NEVER
+
+
+def test_a_loss_that_may_be_large_or_none_is_not_called_none() -> None:
+    fresh = scores(0.0)
+    never = {period: fresh[period, 0] - 0.02 - 0.1 * np.sin(period / 6) for period in range(40)}
+
+    found = ageing(fresh, never, higher_is_better=True)
+    said = sentences(found, metric="accuracy", every=timedelta(weeks=1), cost_s=1.0)
+
+    assert found.enough == 16
+    assert said[1].startswith("Train every 16 weeks: more often gains nothing measurable")
+    assert said[2].startswith("Whether training again pays cannot be told: trained once, the answers lose 0.0")
+    assert said[2].endswith("accuracy against a training every 7 days; more periods would tell.")
+    assert len(said) == 3
+
+
+def test_a_pace_beyond_the_ages_compared_is_tried_once() -> None:
+    fresh = scores(LOSS, ages=40)
+    tested = {key: value for key, value in fresh.items() if key[1] < reach(key[0] - key[1], 8) or key[0] == key[1]}
+
+    found = ageing(tested, {}, higher_is_better=True, most_ages=8)
+
+    assert [one.every for one in found.paces] == [1, 2, 4, 8, 16]
+    assert len(found.ages) == 8
+    ages = [period % 16 for period in range(7, 40)]
+    assert found.paces[-1].loss.value == pytest.approx(LOSS * np.mean(ages), abs=0.002)
 
 
 def test_a_model_that_only_gets_older_loses_more_and_more_and_that_is_no_chance() -> None:
@@ -101,7 +149,11 @@ def test_an_error_that_grows_with_age_is_a_loss_too() -> None:
 
 
 def test_a_few_periods_say_nothing() -> None:
-    assert ageing(scores(LOSS, periods=5, ages=3), {}, higher_is_better=True).enough is None
+    found = ageing(scores(LOSS, periods=3, ages=3), {}, higher_is_better=True)
+
+    assert found.enough is None
+    said = sentences(found, metric="accuracy", every=timedelta(weeks=1), cost_s=1.0)
+    assert said == ("How often to train is not measurable: 1 period is too few.",)
 
 
 @pytest.mark.parametrize(

@@ -120,6 +120,20 @@ def test_rows_that_were_not_known_yet_do_not_train(project: Project) -> None:
     assert early.cuts[0].rows - late.cuts[0].rows == 280
 
 
+def test_a_moment_of_the_statement_that_is_not_used_is_told(
+    project: Project, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = SQL.split("\n\n")[1].replace("MODEL turning", "MODEL early")
+    project.sql(moved.replace("train_time_col", "train_as_of = '2026-05-01', train_time_col"))
+
+    found = project.backtest(Asked(model="early", every=4 * WEEK, ages=1, metric="accuracy"))
+
+    assert found.said[-1].startswith("TRAIN_AS_OF = '2026-05-01' of the statement is not used here")
+    project.close()
+    assert run_command(["backtest", "turning", "--every", "1y"]) == 2
+    assert "52w or 365d for a year" in capsys.readouterr().err
+
+
 def test_a_backtest_is_kept_as_rows_and_shown_as_a_page(
     project: Project, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

@@ -42,7 +42,10 @@ def backtest(
 
     span = read_duration(every)
     if span is None:
-        raise SettingsError(f"--every must be a span of time; got {every!r}", hint="such as 1d, 1w or '12 hours'")
+        raise SettingsError(
+            f"--every must be a span of time; got {every!r}",
+            hint="such as 1d, 1w or '12 hours'; 52w or 365d for a year",
+        )
     if half_life and read_duration(half_life) is None:
         raise SettingsError(f"--half-life must be a span of time; got {half_life!r}", hint="such as 30d")
     html = html.absolute() if html else None

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from tidemill.core.durations import show_duration
-from tidemill.evaluation.ageing import NEVER, Ageing, Estimate
+from tidemill.core.words import count
+from tidemill.evaluation.ageing import LEAST_PERIODS, NEVER, Ageing, Estimate, Paced
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,9 +108,10 @@ def sentences(ageing: Ageing, *, metric: str, every: timedelta, cost_s: float) -
     """What it comes to, in words; what is noise is called so."""
     if not ageing.paces:
         return ("There is no period on which models of every age were tested: widen --from and --to, or lower --ages.",)
-    if ageing.enough is None:
-        periods = max(one.loss.periods for one in ageing.paces)
-        return (f"How often to train is not measurable: {periods} periods are too few.",)
+    periods = max(one.loss.periods for one in ageing.paces)
+    if len(ageing.paces) < 2 or periods < LEAST_PERIODS:
+        few = f"{count(periods, 'period')} {'is' if periods == 1 else 'are'} too few"
+        return (f"How often to train is not measurable: {few}.",)
     return (_of_age(ageing, metric, every), *_of_pace(ageing, metric, every, cost_s))
 
 
@@ -126,32 +128,54 @@ def _of_age(ageing: Ageing, metric: str, every: timedelta) -> str:
 
 def _of_pace(ageing: Ageing, metric: str, every: timedelta, cost_s: float) -> tuple[str, ...]:
     first, rarest = ageing.paces[0], ageing.paces[-1]
-    best = next(one for one in ageing.paces if one.every == ageing.enough)
     cost = f"a training takes {cost_s:.2g} s"
-    if best.every == NEVER:
+    base = f"every {pace_words(1, every)}"
+    open_ = _open(ageing)
+    if ageing.enough == NEVER:
         changed = f"the answers {_lose_or_gain(rarest.loss)} {metric} against a training"
-        return (
-            f"Training again does not pay measurably: trained once, {changed} every {pace_words(1, every)} ({cost}).",
-        )
+        return (f"Training again does not pay measurably: trained once, {changed} {base} ({cost}).",)
     told = []
-    if best is first:
-        rarer = ageing.paces[1]
+    best = next((one for one in ageing.paces if one.every == ageing.enough), first)
+    rarer = ageing.paces[ageing.paces.index(best) + 1]
+    if best is first and rarer.loss.measurable:
         told.append(
-            f"Train every {pace_words(1, every)}: {_how(rarer.every, every)} loses {interval_words(rarer.loss)} "
-            f"{metric}; whether more often pays was not tried ({cost})."
+            f"Train {base}: {_how(rarer.every, every)} loses {interval_words(rarer.loss)} {metric}; whether more often "
+            f"pays was not tried ({cost})."
         )
-    else:
+    elif best is not first:
         told.append(
             f"Train every {pace_words(best.every, every)}: more often gains nothing measurable "
-            f"({interval_words(best.loss)} {metric} against every {pace_words(1, every)}; {cost})."
+            f"({interval_words(best.loss)} {metric} against {base}; {cost})."
         )
-        worse = next((one for one in ageing.paces[ageing.paces.index(best) + 1 :] if one.loss.measurable), None)
-        if worse is not None and worse.every != NEVER:
-            told.append(f"{_how(worse.every, every).capitalize()} loses {interval_words(worse.loss)} {metric}.")
-    if rarest.every == NEVER:
+    if open_ is not None:
+        told.append(_not_told(open_, first, metric, every))
+    worse = next((one for one in ageing.paces[ageing.paces.index(best) + 1 :] if one.loss.measurable), None)
+    if worse is not None and worse.every != NEVER and not (best is first and worse is rarer):
+        told.append(f"{_how(worse.every, every).capitalize()} loses {interval_words(worse.loss)} {metric}.")
+    if rarest.every == NEVER and rarest is not open_:
         luck = "" if rarest.loss.measurable else ", which is one model's luck as much as its age"
         told.append(f"Trained once, the answers {_lose_or_gain(rarest.loss)} {metric}{luck}.")
     return tuple(told)
+
+
+def _open(ageing: Ageing) -> Paced | None:
+    """The first pace of which cannot be told whether it loses something that matters; None after one that does."""
+    for one in ageing.paces[1:]:
+        if one.loss.measurable:
+            return None
+        if not one.loss.small_beside(ageing.paces[0].value.value):
+            return one
+    return None
+
+
+def _not_told(pace: Paced, first: Paced, metric: str, every: timedelta) -> str:
+    about = "training again pays" if pace.every == NEVER else f"training {_how(pace.every, every)} is enough"
+    so = "once" if pace.every == NEVER else _how(pace.every, every)
+    lost = f"{_lose_or_gain(pace.loss)} of {first.value.value:.4g} {metric}"
+    return (
+        f"Whether {about} cannot be told: trained {so}, the answers {lost} against a training every "
+        f"{pace_words(1, every)}; more periods would tell."
+    )
 
 
 def _how(periods: int, every: timedelta) -> str:

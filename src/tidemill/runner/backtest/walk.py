@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.durations import show_duration
 from tidemill.core.errors import BindError, DataError, EmptyDataError, OptionError, SettingsError
 from tidemill.core.names import did_you_mean, name_key, quote_name
-from tidemill.evaluation.ageing import ageing
+from tidemill.evaluation.ageing import ageing, reach
 from tidemill.model_types._over_time import read_window
 from tidemill.runner.backtest.report import BacktestReport, Cut, Score, sentences
 from tidemill.runner.shape import start_of
@@ -98,7 +98,8 @@ def backtest(
         task = _task(stations, session, statement, checked, names, asked, sql=f"SELECT * FROM {kept}")
         walk = _Walk(stations=stations, session=session, kept=kept, task=task, asked=asked, listen=listen)
         found = walk.run()
-    return replace(found, seconds=stations.clock.monotonic() - began)
+    said = (*found.said, *_unused(checked))
+    return replace(found, said=said, seconds=stations.clock.monotonic() - began)
 
 
 def _task(
@@ -156,6 +157,12 @@ def _task(
     )
 
 
+def _unused(checked: CheckedOptions) -> tuple[str, ...]:
+    as_of = checked.values.get("train_as_of")
+    said = f"TRAIN_AS_OF = '{as_of}' of the statement is not used here: each training is as of its own moment."
+    return (said,) if as_of else ()
+
+
 def time_of(checked: CheckedOptions) -> str:
     """The column that is the time of a row by a model's options, also the one that a split in order goes by; or ''."""
     named = str(checked.values.get("train_time_col") or "")
@@ -192,7 +199,7 @@ class _Walk:
             metric = metric or _default_metric(labels)
             higher = _higher_is_better(metric, labels)
             done.append(Cut(at=at, rows=trained.rows_train + trained.rows_eval, seconds=trained.seconds))
-            last = at + self.asked.ages * self.asked.every
+            last = at + reach(number - 1, self.asked.ages) * self.asked.every
             until = self._end if not static else min(last, self._end)
             try:
                 found = list(self._scores(trained, labels, at, until, metric))
@@ -200,13 +207,13 @@ class _Walk:
                 notes.append(f"{at:%Y-%m-%d %H:%M}: {error.message}")
                 continue
             static = static or found
-            scores += [one for one in found if one.age < self.asked.ages]
+            scores += found
         if not done:
             raise EmptyDataError(f"no training succeeded: {notes[0]}" if notes else "no training succeeded")
         place = {at: number for number, at in enumerate(cuts)}
         by_place = {(place[one.start], one.age): one.value for one in scores if one.start in place}
         by_start = {place[one.start]: one.value for one in static if one.start in place}
-        figures = ageing(by_place, by_start, higher_is_better=higher)
+        figures = ageing(by_place, by_start, higher_is_better=higher, most_ages=self.asked.ages)
         seconds = sorted(cut.seconds for cut in done)
         return BacktestReport(
             model=self.task.name,

@@ -86,8 +86,8 @@ MODELS: dict[str, SystemTable] = {
     ),
     "backtests": SystemTable(
         about="Each backtest: what was asked, and what a model's age and the pace of training cost. `enough` is the"
-        " rarest pace, in periods, before one that loses something measurable: 0 for training once, NULL for"
-        " unknown.",
+        " rarest pace, in periods, before one that loses something measurable, or may lose what matters: 0 for training"
+        " once, NULL where that cannot be told.",
         columns={
             "backtest": "int",
             "model": "text",
