@@ -103,7 +103,7 @@ def _every_day(found: Daily) -> list[str]:
     first, last = found.training_s[0], found.training_s[-1]
     about = (
         f"**{NOAA.name}**, a model for each of {len(days):,} days, by `tidemill backtest --every 1d`: trained on all "
-        f"rows whose label was known, asked about one day. {found.cpu_s:.0f} s of CPU; a training takes {first:.3f} s "
+        f"rows whose label was known, asked about one day. {found.cpu_s:,.0f} s of CPU; a training takes {first:.3f} s "
         f"in the first {PART.days:,} days, {last:.3f} s in the last."
     )
     lines = [about, "", "| from | trained every day | trained once, on the first year |", "|---|---|---|"]
