@@ -220,6 +220,8 @@ def test_a_label_that_is_missing_names_the_nearest_column(fit: Fit) -> None:
         ("LINEAR_REG", "SELECT 'a' AS label, 2 AS f", LabelError, "predicts a number"),
         ("LINEAR_REG", "SELECT 5 AS label, range AS f FROM range(9)", LabelError, "5 in all 9 rows"),
         ("LINEAR_REG", "SELECT 'inf'::DOUBLE AS label, 1 AS f FROM range(9)", LabelError, "not a finite number in 9"),
+        ("LINEAR_REG", "SELECT 1e308 * (range % 2) AS label, 1 AS f FROM range(9)", LabelError, "1e\\+308 in a row"),
+        ("BOOSTED_TREE_REGRESSOR", "SELECT -1e20 * range AS label, 1 AS f FROM range(9)", LabelError, "up to 5e\\+18"),
         ("LOGISTIC_REG", "SELECT 'a' AS label, range AS f FROM range(9)", LabelError, "needs two classes"),
         ("LOGISTIC_REG", "SELECT NULLIF(range % 3, 0) AS label, 1 AS f FROM range(9)", LabelError, "NULL in 3 of 9"),
         ("LOGISTIC_REG", "SELECT range AS label, 1 AS f FROM range(60)", LabelError, "60 classes.*at most 50"),

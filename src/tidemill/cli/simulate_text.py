@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import textwrap
 from collections.abc import Sequence
 from itertools import groupby
@@ -15,6 +16,7 @@ WIDTH = 100
 MOST_PERIODS = 24
 MOST_LINES = 12
 BAR = 24
+LONG = 1e9
 
 
 def describe(found: Simulation, *, colour: bool = False) -> str:
@@ -52,9 +54,7 @@ def _contestants(scores: Scores) -> list[str]:
     if not names:
         return ["no label came, so nothing is scored"]
     rows = [["before its label was known", *names]]
-    rows += [
-        [who, *(f"{one[name]:.4f}" if name in one else "-" for name in names)] for who, one in scores.totals.items()
-    ]
+    rows += [[who, *(_told(one[name]) if name in one else "-" for name in names)] for who, one in scores.totals.items()]
     return columns_of_text(rows)
 
 
@@ -88,12 +88,20 @@ def _periods(scores: Scores) -> list[str]:
 
 def _number(group: Sequence[Period], name: str) -> float | None:
     rows = sum(one.labelled for one in group)
-    return sum(one.scores[name] * one.labelled for one in group if one.labelled) / rows if rows else None
+    value = sum(one.scores[name] * one.labelled for one in group if one.labelled) / rows if rows else math.nan
+    return value if math.isfinite(value) else None
 
 
 def _mean(group: Sequence[Period], name: str) -> str:
     value = _number(group, name)
-    return "-" if value is None else f"{value:.4f}"
+    return "-" if value is None else _told(value)
+
+
+def _told(value: float) -> str:
+    """A score; one that an absurd label made has three hundred digits."""
+    if not math.isfinite(value):
+        return "-"
+    return f"{value:.4f}" if abs(value) < LONG else f"{value:.4g}"
 
 
 def _retrained(found: Simulation) -> list[str]:

@@ -39,9 +39,10 @@ class Influence:
 
     @property
     def variance(self) -> float:
-        """Variance of the metric."""
+        """Variance of the metric; infinite or NaN where it overflows."""
         n = len(self.rows)
-        return float(np.square(self.rows - self.rows.mean()).sum() / (n - 1) / n) if n > 1 else float("nan")
+        with np.errstate(over="ignore", invalid="ignore"):
+            return float(np.square(self.rows - self.rows.mean()).sum() / (n - 1) / n) if n > 1 else float("nan")
 
 
 def influence(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray) -> Influence:
@@ -57,7 +58,9 @@ def influence(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray) ->
         raise InternalError(f"{metric} is no metric of {labels.column}")
     if not len(y):
         return Influence(float("nan"), np.empty(0))
-    return kinds[metric](y, scores)
+    # Squares of absurd labels overflow: what comes of them is no number, which callers ask for.
+    with np.errstate(over="ignore", invalid="ignore", divide="ignore"):
+        return kinds[metric](y, scores)
 
 
 def _mean(values: np.ndarray) -> Influence:

@@ -20,6 +20,10 @@ SHARES = frozenset({"precision", "recall", "accuracy", "f1_score", "roc_auc"})
 """Metrics that lie in [0, 1], and so do their intervals."""
 
 
+ROOM = 1e60
+"""Of numbers up to this every metric and its variance, which has their fourth powers in it, is a number."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Interval:
     """A metric on some rows, with the interval it lies in at a confidence."""
@@ -53,6 +57,13 @@ def metric_intervals(labels: Labels, y: np.ndarray, scores: np.ndarray, *, confi
             low, high = _interval(metric, one, rows, confidence)
             found.append(Interval(metric=metric, value=one.value, low=low, high=high))
     return tuple(found)
+
+
+def overflow(y: np.ndarray, scores: np.ndarray) -> str:
+    """Why metrics of numbers, or their intervals, may be no number; '' where there is room for all of them."""
+    most = {name: float(np.abs(rows).max(initial=0.0)) for name, rows in (("label", y), ("prediction", scores))}
+    name = max(most, key=most.__getitem__)
+    return f"it overflows: the largest {name} is {most[name]:.3g}" if most[name] > ROOM else ""
 
 
 def _interval(metric: str, one: Influence, rows: float, confidence: float) -> tuple[float, float]:

@@ -25,7 +25,7 @@ def metric_names(labels: Labels) -> tuple[str, ...]:
 
 
 def judge(labels: Labels, y: np.ndarray, scores: np.ndarray, *, threshold: float = THRESHOLD) -> dict[str, float]:
-    """Metrics of some rows; one that has no value on these rows is left out, all of them when there are no rows.
+    """Metrics of some rows; one that has no value on these rows, or overflows, is left out; all without rows.
 
     Parameters
     ----------
@@ -41,7 +41,8 @@ def judge(labels: Labels, y: np.ndarray, scores: np.ndarray, *, threshold: float
     if not len(y):
         return {}
     if not labels.classes:
-        metrics = regression_metrics(y.astype(np.float64), scores.astype(np.float64))
+        with np.errstate(over="ignore", invalid="ignore"):
+            metrics = regression_metrics(y.astype(np.float64), scores.astype(np.float64))
     elif len(labels.classes) == 2:
         metrics = binary_metrics(y.astype(np.int64), scores, threshold)
     else:

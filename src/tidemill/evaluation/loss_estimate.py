@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -9,6 +10,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import chi_squared_upper
 from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, Variances, two_sided, with_interval
+from tidemill.evaluation.intervals import overflow
 from tidemill.evaluation.smooth import Curve, learn_size
 
 _TOLD = 0.01
@@ -32,8 +34,8 @@ class RegressorEstimator:
     @classmethod
     def learn(cls, y: np.ndarray, scores: np.ndarray, sides: np.ndarray | None = None) -> RegressorEstimator:
         """Learn the losses of held-out rows."""
-        found = {}
-        for metric in LOSSES:
+        found: dict[str, tuple[Curve, float]] = {}
+        for metric in LOSSES if not overflow(y, scores) else ():
             losses = _row_losses(metric, y, scores)
             if losses is None or not len(losses) or not losses.any():
                 continue
@@ -86,11 +88,12 @@ class RegressorEstimator:
         """See `Estimator`."""
         step = -(-len(y) // MOST_CHECKED) or 1
         y, scores, sides = y[::step], scores[::step], None if sides is None else sides[::step]
-        losses = _row_losses(metric, y, scores) if metric in self.curves else None
-        if losses is None or not len(losses):
+        with np.errstate(over="ignore", invalid="ignore"):
+            losses = _row_losses(metric, y, scores) if metric in self.curves else None
+            realised = math.nan if losses is None or not len(losses) else float(losses.mean())
+        if losses is None or not math.isfinite(realised):
             return None
         estimated = self.estimate(scores, sides=sides)[metric]
-        realised = float(losses.mean())
         chances = [
             two_sided((realised - estimated.value) / estimated.error),
             self._chance(metric, losses, scores, sides),
@@ -106,9 +109,12 @@ class RegressorEstimator:
         along = _told_apart(columns[:, : curve.basis.width])
         # In units of the mean each row tells as much as another; sums in the loss's own unit hang on a few. How far
         # losses spread around their mean is taken from these rows: it is seldom the same share everywhere.
-        rows = along * (losses / mean - 1.0)[:, None]
-        moved = along.T @ columns
-        missed, covariance = rows.sum(axis=0), rows.T @ rows + moved @ curve.covariance @ moved.T
+        with np.errstate(over="ignore", invalid="ignore"):
+            rows = along * (losses / mean - 1.0)[:, None]
+            moved = along.T @ columns
+            missed, covariance = rows.sum(axis=0), rows.T @ rows + moved @ curve.covariance @ moved.T
+        if not (np.isfinite(missed).all() and np.isfinite(covariance).all()):
+            return 1.0  # one row is all there is in the sums: that it is far off, the metric says
         statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
         return chi_squared_upper(statistic, len(missed))
 

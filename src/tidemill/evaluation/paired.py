@@ -62,7 +62,8 @@ def paired_difference(
     old = influence(metric, labels, y, scores_old)
     gap = new.value - old.value
     # The influence of a row on the difference is the difference of its influences.
-    variance = Influence(gap, new.rows - old.rows).variance
+    with np.errstate(over="ignore", invalid="ignore"):
+        variance = Influence(gap, new.rows - old.rows).variance
     reach = normal_quantile(confidence) * math.sqrt(variance) if math.isfinite(variance) else math.inf
     low, high = gap - reach, gap + reach
     # Where few rows are right with one version alone, the variance seen says far too little, and nothing with none.

@@ -17,6 +17,7 @@ from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimated, Estimator
 from tidemill.evaluation.influence import influence
+from tidemill.evaluation.intervals import overflow
 from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
 from tidemill.monitoring.quality import CONFIDENCE, loss_of, with_loss
@@ -111,6 +112,8 @@ def learn_expectation(
     """
     if few := too_few(labels, y):
         return few
+    if not labels.classes and (why := overflow(y, scores)):
+        return f"{metric} cannot be estimated from the held-out rows: {why}"
     estimator = estimator or learn_estimator(labels, y, scores)
     if metric not in estimator.metrics():
         return f"{metric} cannot be estimated without labels; {', '.join(estimator.metrics())} can"
@@ -211,7 +214,8 @@ def measure_check(
     base = replace(base, reference_rows=expected.rows)
     found = expected.estimator.check(y, scores, metric=expected.metric, sides=sides) if len(y) >= least else None
     if found is None:
-        yield replace(base, value=None, note=f"not enough data: {len(y):,} labelled answers")
+        beyond = overflow(y, scores) if len(y) >= least else ""
+        yield replace(base, value=None, note=beyond or f"not enough data: {len(y):,} labelled answers")
         return
     gap, reach = found.realised - found.estimated.value, normal_quantile(CONFIDENCE) * found.estimated.error
     verdict = "labels do not follow the scores as they did" if found.p_value < CHECK_LEVEL else "they agree"

@@ -16,7 +16,8 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.influence import influence
-from tidemill.evaluation.intervals import metric_intervals
+from tidemill.evaluation.intervals import metric_intervals, overflow
+from tidemill.evaluation.judge import metric_names
 from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
 
@@ -81,18 +82,24 @@ def measure_quality(
     base = replace(base, family="quality", rows=len(window))
     if not len(window):
         return
-    for one in metric_intervals(labels, window.y, window.scores, confidence=CONFIDENCE):
-        yield replace(base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high)
+    overflows = "" if labels.classes else overflow(window.y, window.scores)
+    found = {one.metric: one for one in metric_intervals(labels, window.y, window.scores, confidence=CONFIDENCE)}
+    for metric in metric_names(labels):
+        shown, one = replace(base, subject=metric, test="value", reference=""), found.get(metric)
+        if overflows and (one is None or (len(window) > 1 and not math.isfinite(one.low))):
+            yield replace(shown, value=None, note=overflows)
+        elif one is not None:
+            yield replace(shown, value=one.value, low=one.low, high=one.high)
     judged = replace(base, subject=held.metric, test="loss", limit=margin, reference_rows=held.rows)
     if len(window) < least or doubt:
         yield replace(judged, value=None, note=doubt or f"fewer than {least:,} labelled answers")
         return
     now = influence(held.metric, labels, window.y, window.scores)
-    found = loss_of(held.metric, (held.value, held.variance), (now.value, now.variance))
-    if found is None:
-        yield replace(judged, value=None, note=f"{held.metric} has no value on these rows")
+    loss = loss_of(held.metric, (held.value, held.variance), (now.value, now.variance))
+    if loss is None:
+        yield replace(judged, value=None, note=overflows or f"{held.metric} has no value on these rows")
     else:
-        yield with_loss(judged, *found)
+        yield with_loss(judged, *loss)
 
 
 def loss_of(metric: str, then: tuple[float, float], now: tuple[float, float]) -> tuple[float, float] | None:
@@ -108,7 +115,7 @@ def loss_of(metric: str, then: tuple[float, float], now: tuple[float, float]) ->
         value, variance = before - after, before_variance + after_variance
     elif before > 0:
         ratio = after / before
-        value, variance = ratio - 1, (after_variance + ratio * ratio * before_variance) / before**2
+        value, variance = ratio - 1, (after_variance + ratio * ratio * before_variance) / before / before
     else:
         return None
     if not (math.isfinite(value) and math.isfinite(variance) and variance > 0):

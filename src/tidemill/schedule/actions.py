@@ -80,7 +80,7 @@ def monitor(project: Project, schedule: ScheduleSettings) -> Done:
     errors = [one.error for one in found if one.error is not None]
     windows, figures = sum(len(one.windows) for one in found), sum(one.measurements for one in found)
     said = f"{count(windows, 'window')}, {count(figures, 'figure')}"
-    return Done(said=said, error=errors[0] if errors else None)
+    return Done(said="; ".join([said, *(one.message for one in errors)]), error=errors[0] if errors else None)
 
 
 def retrain(project: Project, schedule: ScheduleSettings) -> Done:

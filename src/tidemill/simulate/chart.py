@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from html import escape
+from math import isfinite
 
 from tidemill.analysis.documents.ticks import ticks, time_ticks
 from tidemill.simulate.result import Simulation
@@ -43,7 +44,7 @@ class _Frame:
 
 def scores_svg(found: Simulation) -> str:
     """A line a contestant, over periods; alerts, new champions and refused versions as marks under them."""
-    periods = [one for one in found.scores.periods if one.labelled]
+    periods = _periods(found.scores)
     if not periods:
         return ""
     names = drawn(found.scores)
@@ -69,12 +70,17 @@ def scores_svg(found: Simulation) -> str:
 
 def drawn(scores: Scores) -> list[str]:
     """Who is drawn: all, but the simplest where it is so far from the others that it would press them into one line."""
-    periods = [one for one in scores.periods if one.labelled]
+    periods = _periods(scores)
     names = [name for name in scores.totals if periods and name in periods[0].scores][: len(COLOURS)]
     if len(names) < len(COLOURS):
         return names
     (low, high), (others_low, others_high) = _bounds(periods, names), _bounds(periods, names[:-1])
     return names if high - low <= MOST_PRESSED * (others_high - others_low) else names[:-1]
+
+
+def _periods(scores: Scores) -> list[Period]:
+    """Those with a label, less those in which absurd labels make a score overflow."""
+    return [one for one in scores.periods if one.labelled and all(map(isfinite, one.scores.values()))]
 
 
 def _bounds(periods: Sequence[Period], names: Sequence[str]) -> tuple[float, float]:

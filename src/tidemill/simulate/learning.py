@@ -76,7 +76,7 @@ class Learning:
                         causes=request.causes,
                         outcome=request.status,
                         version=request.version,
-                        why=request.said,
+                        why=request.said if one.error is None else one.error.message,
                         seconds=perf_counter() - began,
                     )
                 )

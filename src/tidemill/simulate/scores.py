@@ -83,6 +83,7 @@ class Labels:
     known: np.ndarray
 
 
+@np.errstate(over="ignore", invalid="ignore")
 def measure(
     answers: Answers, labels: Labels, *, classes: Sequence[Any], fading: float, width: timedelta, begin: datetime
 ) -> Scores:

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from http import HTTPStatus
+from math import isfinite
 from pathlib import Path
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -175,6 +176,8 @@ class _Replay:
             begin=window_of(begin, watch.window).start,
         )
         self.costs["all"] = perf_counter() - began
+        if not all(isfinite(value) for one in scores.totals.values() for value in one.values()):
+            self.notes.append("labels among these rows are so large that their scores overflow: those are not shown")
         if self.stream.untimed:
             self.notes.append(f"{self.stream.untimed:,} rows without a time were left out")
         return Simulation(

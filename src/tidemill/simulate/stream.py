@@ -95,7 +95,7 @@ def open_stream(project: Project, request: Request, *, label: str) -> Stream:
     begin = _begin(sorted_at, request)
     if begin >= len(sorted_at):
         raise SettingsError(f"no row of {request.replay} is left to be replayed", hint="begin earlier: --from")
-    known = _known(sorted_at, np.asarray(pc.is_valid(table.column(label))), request, begin)
+    known = _known(sorted_at, _told(table.column(label)), request, begin)
     return Stream(rows=table, at=sorted_at, known=known, label=label, begin=begin, untimed=untimed)
 
 
@@ -145,6 +145,17 @@ def _begin(at: np.ndarray, request: Request) -> int:
     if request.begin is not None:
         return int(np.searchsorted(at, micros(request.begin)))
     return int(np.searchsorted(at, at[int(len(at) * HISTORY)])) if len(at) else 0
+
+
+def _told(labels: pa.ChunkedArray) -> np.ndarray:
+    """Whether a row has a label: NULL is none, nor is what is no finite number."""
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    told = pc.is_valid(labels)
+    if pa.types.is_floating(labels.type):
+        told = pc.and_(told, pc.fill_null(pc.is_finite(labels), fill_value=False))
+    return np.asarray(told)
 
 
 def _known(at: np.ndarray, told: np.ndarray, request: Request, begin: int) -> np.ndarray:

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # LOGISTIC_REG takes 50 classes, tree classifiers 1,000 (pages create-glm, create-boosted-tree).
 _MOST_CLASSES = {"linear": 50, "tree": 1000}
+# Trees are grown in single precision, where sums of squares of greater ones overflow; metrics of what a linear model
+# learns have fourth powers in them.
+_LARGEST = {"linear": 1e60, "tree": 5e18, "none": 1e60}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +116,14 @@ def _regression(rows: TrainingRows, kind: pa.DataType) -> LabelFacts:
             where=rows.task.where,
             hint=f"leave those rows out: WHERE isfinite({rows.label})",
             rows=strange,
+        )
+    most, far = _LARGEST[rows.task.model_type.encoding], low if -low > high else high
+    if abs(far) > most:
+        raise LabelError(
+            f"label {rows.label} is {far:g} in a row: {rows.task.model_type.name} learns numbers up to {most:g}",
+            where=rows.task.where,
+            hint=f"leave such rows out: WHERE abs({rows.label}) <= {most:g}",
+            value=far,
         )
     if low == high:
         raise LabelError(

@@ -72,6 +72,19 @@ def test_without_a_scale_it_is_twice_the_deviation_of_the_labels(lake: Lake, spo
     assert found[4].loss_sum == pytest.approx(losses[[1, 3]].sum())
 
 
+def test_an_absurd_label_is_a_loss_of_one_and_one_without_end_is_none(lake: Lake, spool: Path) -> None:
+    values = {"probabilities": None, "classes": (), "predictions": [1.0]}
+    write(spool, *(prediction(n, **values) for n in range(5)))
+    told = [2.0, 3.0, -1.7e308, 1.7e308, "inf"]
+    write(spool, label(9, *(LabelRow(id=f"r{n}", label=value) for n, value in enumerate(told))), worker="w1")
+
+    own, given = outcomes(lake, spool)[3], outcomes(lake, spool, scale=4.0)[3]
+
+    assert (own.answers, given.answers) == (4, 4)
+    assert own.loss_sum == pytest.approx(0, abs=1e-300)  # beside the deviation of such labels all errors are small
+    assert given.loss_sum == pytest.approx(0.25 + 0.5 + 1 + 1)
+
+
 def test_a_label_by_key_belongs_to_the_newest_answer_before_it(lake: Lake, spool: Path) -> None:
     write(
         spool,

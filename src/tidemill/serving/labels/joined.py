@@ -68,6 +68,10 @@ _SEVERAL = f"SELECT * FROM told SEMI JOIN several ON hash({_TARGET}) = several.t
 _FIRST = f", min(arrived_at) OVER (PARTITION BY {_TARGET}) AS first_arrived_at"
 
 
+NUMBER = "CASE WHEN isfinite(TRY_CAST(label AS DOUBLE)) THEN TRY_CAST(label AS DOUBLE) END"
+"""A label as a number; NULL where it is none, and where it is infinite or NaN, which is no label."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
     """Which part of the log a relation is about; all of it by default.

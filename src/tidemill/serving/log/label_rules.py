@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -20,6 +21,8 @@ from tidemill.serving.log.texts import text_of
 
 #: What `tidemill.api.ids` makes, with the number of the row where there were several.
 PREDICTION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}(-[0-9]{1,9})?")
+
+_LARGEST = sys.float_info.max
 
 AHEAD = timedelta(days=1)
 """A time may lie so far ahead: one without a zone is taken for UTC, and zones are hours apart."""
@@ -63,6 +66,8 @@ class LabelRules:
             raise InputError(f"label {number} is no {'number' if self.numbers else 'plain value'}", row=number)
         if isinstance(label, float) and label != label:
             raise InputError(f"label {number} is not a number (NaN)", hint="leave it out", row=number)
+        if isinstance(label, int | float) and abs(label) > _LARGEST:
+            raise InputError(f"label {number} is no finite number", hint="leave it out", row=number)
         if self.classes and text_of(label) not in self.classes:
             known = ", ".join(sorted(self.classes)[:12])
             raise InputError(
@@ -145,7 +150,7 @@ def hide_keys(rows: Sequence[LabelRow], settings: DeploymentSettings, log_key: b
 def _plain(value: Any) -> Any:
     """What a database has beside what JSON has, as JSON would have it."""
     if isinstance(value, Decimal):
-        return int(value) if value == value.to_integral_value() else float(value)
+        return int(value) if value.is_finite() and value == value.to_integral_value() else float(value)
     return value.isoformat() if isinstance(value, date) else value
 
 

@@ -8,19 +8,23 @@ from __future__ import annotations
 
 from datetime import datetime
 
-from tidemill.serving.labels.joined import Part, outcomes_sql
+from tidemill.serving.labels.joined import NUMBER, Part, outcomes_sql
 from tidemill.warehouse.control.outcomes import Outcomes
 from tidemill.warehouse.protocol import Session
 
 _SQL = """
-WITH scaled AS (
-    SELECT version, prediction, label, score, probabilities IS NOT NULL AS classifies, {scale} AS scale
+WITH told AS (
+    SELECT version, prediction, label, score, probabilities IS NOT NULL AS classifies, {number} AS number
     FROM ({outcomes}) WHERE label IS NOT NULL
+), measured AS (
+    SELECT *, nullif(max(abs(number)) OVER (), 0) AS largest FROM told
+), scaled AS (
+    SELECT *, {scale} AS scale FROM measured
 ), losses AS (
     SELECT version,
            CASE WHEN classifies THEN CAST(prediction IS DISTINCT FROM label AS INTEGER)
-                WHEN abs(score - TRY_CAST(label AS DOUBLE)) IS NULL THEN NULL  -- least() passes over NULL
-                ELSE least(1, abs(score - TRY_CAST(label AS DOUBLE)) / scale) END AS loss
+                WHEN abs(score - number) IS NULL THEN NULL  -- least() passes over NULL
+                ELSE least(1, abs(score - number) / scale) END AS loss
     FROM scaled
 )
 SELECT version, count(loss) AS answers, sum(loss) AS loss_sum, sum(loss * loss) AS loss_squares
@@ -28,7 +32,8 @@ FROM losses WHERE loss IS NOT NULL GROUP BY version ORDER BY version
 """
 
 # Without a scale: twice the standard deviation of the labels that have arrived, one for both versions.
-_OWN_SCALE = "coalesce(nullif(2 * stddev_pop(TRY_CAST(label AS DOUBLE)) OVER (), 0), 1)"
+# Squares of absurd labels would overflow, which the engine refuses: they are taken as parts of the largest.
+_OWN_SCALE = "coalesce(nullif(2 * stddev_pop(number / largest) OVER (), 0) * largest, 1)"
 
 
 def evaluate_outcomes(
@@ -48,6 +53,7 @@ def evaluate_outcomes(
     """
     sql = _SQL.format(
         outcomes=outcomes_sql(Part(deployment=deployment, since=since, arrived_since=since)),
+        number=NUMBER,
         scale=_OWN_SCALE if scale is None else f"{float(scale)!r}::DOUBLE",
     )
     rows = session.query(sql).read_all().to_pylist()
