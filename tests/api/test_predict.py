@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 from tests.api.conftest import OTHER, ROW, Server, Start, records
 
@@ -85,6 +87,23 @@ def test_an_answer_is_in_the_log_when_it_is_given(server: Server) -> None:
     assert (kept.keys, kept.trace, kept.n) == (["A-7"], trace, 1)
     assert kept.predictions == [told["prediction"]]
     assert dict(zip(kept.classes, kept.probabilities[0], strict=True)) == told["probabilities"]
+
+
+def test_columns_that_slices_name_are_in_the_log_as_far_as_the_settings_let_them(start: Start) -> None:
+    hidden = 'hash_columns = ["owner"]\nomit_columns = ["phone"]\n'
+    server = start(churn=f'{hidden}monitor.slices = ["site", "owner", "phone", "region"]')
+
+    server.predict({"rows": [ROW | {"site": "B", "owner": "Ann", "phone": "030", "other": 1}]})
+    server.predict({"columns": {name: [value] for name, value in (ROW | {"site": "C"}).items()}})
+    server.ask("POST", "/invocations?model=churn", {"dataframe_records": [ROW | {"site": "D"}]})
+
+    first, *others = [json.loads(one.inputs) for one in records(server.root)]
+    (row,) = first["rows"]
+    assert row["site"] == "B"
+    assert row["owner"].startswith("hmac:")
+    assert set(row) == {*ROW, "site", "owner"}
+    assert others[0]["columns"]["site"] == ["C"]
+    assert others[1]["rows"][0]["site"] == "D"
 
 
 def test_a_deployment_tells_what_its_model_takes(server: Server) -> None:

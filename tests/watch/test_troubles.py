@@ -98,6 +98,16 @@ def test_columns_and_slices_that_there_are_not_are_told_and_the_rest_is_watched(
         "deployments.buyers.monitor.slices names the column nowhere",
     ]
 
+    # From the first answers on that a server logs with the column it is a slice, whatever came before.
+    shop.answer([{**one, "nowhere": "here"} for one in shop.visitors(5)], BEGIN + DAY + HOUR)
+    toml.write_text(toml.read_text().replace('"device"]', '"DEVICE"]\nignore = ["year"]'))
+    shop.reopen()
+    (later,) = shop.monitor(BEGIN + DAY + 3 * HOUR)
+    assert [later.error and later.error.message.split(".")[-1], *later.notes] == [
+        "columns names the column pagse, which the champion does not read",
+        "deployments.buyers.monitor.ignore names the column year, which the champion does not read",
+    ]
+
 
 def test_settings_that_are_edited_count_for_who_stays_and_wrong_ones_do_not(shop: Shop) -> None:
     toml, project = shop.root / "tidemill.toml", shop.project

@@ -176,7 +176,7 @@ def _carry_out(ctx: Context, request: Request, ask: Ask) -> _Done:
     began = time.perf_counter()
     reader = ask.version or deployment.champion or deployment.challenger
     if reader is None:
-        return _fall_back(ctx, request, ask, None)
+        return _fall_back(ctx, request, ask, None, None)
     parsed = ask.read(reader, settings.key, ask.each)
     if parsed.n > ctx.settings.max_rows:
         raise TooLargeError(
@@ -204,7 +204,7 @@ def _carry_out(ctx: Context, request: Request, ask: Ask) -> _Done:
             if ask.version is None:
                 seen.append((arm, seconds, False))
             return _keep(ctx, request, ask, arm, mine, answers, errors if any(errors) else (), seconds, seen)
-    return _fall_back(ctx, request, ask, parsed, seen)
+    return _fall_back(ctx, request, ask, reader, parsed, seen)
 
 
 def _keep(
@@ -227,7 +227,7 @@ def _keep(
     ticket = None
     settings = ask.deployment.settings
     if settings.log != "off":
-        inputs, keys = logged(settings, parsed, parsed.n, ctx.log_key)
+        inputs, keys = logged(settings, model, parsed, parsed.n, ctx.log_key)
         ticket = _append(
             ctx,
             PredictionRecord(
@@ -263,6 +263,7 @@ def _fall_back(
     ctx: Context,
     request: Request,
     ask: Ask,
+    reader: OnlineModel | None,
     parsed: Parsed | None,
     seen: Sequence[tuple[Arm, float, bool]] = (),
 ) -> _Done:
@@ -280,7 +281,7 @@ def _fall_back(
     body, headers = ask.write(Answered(None, parsed, None, id_, predictions))
     ticket = None
     if settings.log != "off":
-        inputs, keys = logged(settings, parsed, rows, ctx.log_key)
+        inputs, keys = logged(settings, reader, parsed, rows, ctx.log_key)
         record = PredictionRecord(
             id=id_,
             at_ns=now_ns,

@@ -1,4 +1,4 @@
-"""What of a request goes into its record: values are hashed or left out as the deployment says."""
+"""What of a request goes into its record: what the model read, what slices name, hashed or left out as settings say."""
 
 from __future__ import annotations
 
@@ -8,26 +8,30 @@ from typing import TYPE_CHECKING
 from tidemill.api.request import Request
 from tidemill.core.sections import DeploymentSettings
 from tidemill.serving.log.redact import redact, redact_keys
+from tidemill.serving.online.along import inputs_with
 
 if TYPE_CHECKING:
-    from tidemill.serving.online.model import Parsed
+    from tidemill.serving.online.model import OnlineModel, Parsed
 
 NO_ROWS = b'{"rows":[]}'
 
 
 def logged(
-    settings: DeploymentSettings, parsed: Parsed | None, rows: int, log_key: bytes
+    settings: DeploymentSettings, model: OnlineModel | None, parsed: Parsed | None, rows: int, log_key: bytes
 ) -> tuple[bytes, Sequence[str | None]]:
     """The inputs and the keys as they are logged.
 
     Parameters
     ----------
-    parsed
-        None where no version could read the request.
+    model, parsed
+        The version that read the request, and what it read; None where none could.
     rows
         How many rows it has.
     """
-    inputs, keys = (NO_ROWS, [None] * rows) if parsed is None else (parsed.inputs_json(), parsed.keys)
+    if model is None or parsed is None:
+        return NO_ROWS, [None] * rows
+    along = model.unread(settings.monitor.slices) if settings.monitor.slices else []
+    inputs, keys = inputs_with(parsed, along) if along else parsed.inputs_json(), parsed.keys
     hide, omit = settings.hash_columns, settings.omit_columns
     if not hide and not omit:
         return inputs, keys

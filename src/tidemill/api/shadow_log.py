@@ -24,7 +24,7 @@ def tell_log(ctx: Context) -> Tell:
         if deployment is None or deployment.settings.log == "off":
             return
         settings, now_ns = deployment.settings, ctx.now_ns()
-        inputs, keys = logged(settings, parsed, parsed.n, ctx.log_key)
+        inputs, keys = logged(settings, model, parsed, parsed.n, ctx.log_key)
         record = PredictionRecord(
             id=f"{mirrored.request}-shadow",
             at_ns=now_ns,

@@ -44,7 +44,8 @@ MONITOR: tuple[Entry, ...] = (
     Entry(
         name="slices",
         default=(),
-        doc="Features, or columns that callers send along, whose values each get a quality of their own.",
+        doc="Features, or other columns that callers send with their rows, whose values each get a quality of their "
+        "own. The log keeps such other columns once a server was started with this setting.",
     ),
     Entry(
         name="min_rows",

@@ -13,6 +13,7 @@ from tests.runner.functions.function_bench import Bench
 from tests.serving.online.online_bench import ROWS, opened, transform_items
 
 from tidemill.core.errors import BodyError, CorruptError, InputError, StateError
+from tidemill.serving.online.along import inputs_with
 from tidemill.serving.online.model import OnlineModel
 
 COLUMNS = "number, whole, money, colour, yes, day, clock, moment, instant, raw, dense, words, pairs, part"
@@ -176,6 +177,28 @@ def test_columns_that_the_model_does_not_have_are_ignored_and_not_logged(model: 
     parsed = model.rows_of_body(body(more))
     assert model.answer(parsed).scores.tolist() == score(model, GOOD)
     assert b"secret" not in parsed.inputs_json()
+
+
+def test_columns_that_slices_name_are_logged_as_they_were_sent_and_nothing_else_is(model: OnlineModel) -> None:
+    names = model.unread(["Site", "COLOUR", "shelf"])
+    assert names == ["Site", "shelf"]
+    rows = [GOOD | {"site": 7.0, "other": "x"}, GOOD | {"SITE": "a", "shelf": {"deep": 1}}, GOOD | {"site": None}]
+
+    kept = json.loads(inputs_with(model.rows_of_body(body(*rows)), names))["rows"]
+    plain = json.loads(model.rows_of_body(body(*[GOOD] * 3)).inputs_json())["rows"]
+    assert kept == [plain[0] | {"Site": 7.0}, plain[1] | {"Site": "a"}, plain[2] | {"Site": None}]
+    assert json.loads(inputs_with(model.rows_of_dicts(rows), names))["rows"] == kept
+
+    columns = {name: [value, value] for name, value in GOOD.items()} | {"site": ["a", None], "shelf": [1]}
+    by_column = model.rows_of_body(json.dumps({"columns": columns}).encode())
+    found = json.loads(inputs_with(by_column, names))
+    sites = found["columns"]["Site"] if "columns" in found else [row.get("Site") for row in found["rows"]]
+    assert sites == ["a", None]
+    assert b"shelf" not in inputs_with(by_column, names)
+
+    bad = model.rows_of_body(body(GOOD | {"site": 1}, GOOD | {"whole": "x", "site": 2}), each=True)
+    assert json.loads(inputs_with(bad, names))["rows"][1] is None
+    assert b"Site" not in inputs_with(model.rows_of_dicts([GOOD | {"site": "\ud800"}]), names)
 
 
 def test_instants_are_alike_in_any_zone_and_without_one_are_utc(model: OnlineModel) -> None:

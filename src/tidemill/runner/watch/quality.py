@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.names import quote_name, quote_text
+from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.quality import HeldOut, Scored, held_out, measure_quality
 from tidemill.runner.functions.facts import ModelFacts
@@ -137,11 +137,13 @@ def read_outcomes(
     Parameters
     ----------
     slices
-        Columns among what callers sent.
+        Columns among what callers sent, in any letter case where the model reads them.
     most_sent
         Of about how many answers to keep all that callers sent.
     """
     facts = ModelFacts(model)
+    read = {name_key(str(one["name"])): str(one["name"]) for one in model.manifest["inputs"]}
+    slices = [read.get(name_key(one), one) for one in slices]
     classes = [text_of(one) for one in facts.labels.classes]
     routes = ", ".join(map(quote_text, ANSWERED))
     outcomes = outcomes_sql(Part(deployment=settings.name, since=window.start, until=window.end))

@@ -38,7 +38,8 @@ class PredictionRecord(msgspec.Struct, array_like=True, tag=PREDICTION, frozen=T
     keys
         The entity key of each row, as text.
     inputs
-        What the model read: ``{"rows": [...]}`` or ``{"columns": {...}}``, after hashing and leaving out.
+        What the model read, and what slices name: ``{"rows": [...]}`` or ``{"columns": {...}}``, after hashing and
+        leaving out.
     probabilities
         Of each row, in the order of ``classes``; None for a regression.
     principal

@@ -31,14 +31,19 @@ _Value = TypeVar("_Value")
 _NULL = msgspec.Raw(b"null")
 
 
-class _Inputs(msgspec.Struct):
-    """A row that could not be read is null."""
+class Inputs(msgspec.Struct):
+    """Rows or columns as they are logged, each value as its JSON. A row that could not be read is null."""
 
     rows: list[dict[str, msgspec.Raw] | None] | msgspec.UnsetType = msgspec.UNSET
     columns: dict[str, list[msgspec.Raw]] | msgspec.UnsetType = msgspec.UNSET
 
 
-_inputs = msgspec.json.Decoder(_Inputs)
+_inputs = msgspec.json.Decoder(Inputs)
+
+
+def read_inputs(rows_json: bytes) -> Inputs:
+    """``{"rows": [...]}`` or ``{"columns": {...}}``."""
+    return _inputs.decode(rows_json)
 
 
 def log_key(folder: Path) -> bytes:
@@ -98,7 +103,7 @@ def redact(rows_json: bytes, hash_columns: Collection[str], omit_columns: Collec
             return _NULL
         return msgspec.Raw(msgspec.json.encode(hashed(msgspec.json.decode(value), key)))
 
-    found = _inputs.decode(rows_json)
+    found = read_inputs(rows_json)
     if found.rows is not msgspec.UNSET:
         found.rows = [None if row is None else _changed(row, hash_keys, omit_keys, digest) for row in found.rows]
     if found.columns is not msgspec.UNSET:

@@ -13,6 +13,7 @@ from typing import Any, Self
 import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import InputError, StateError
+from tidemill.core.names import name_key
 from tidemill.features.plan import FeaturePlan, plan_from_dict
 from tidemill.serving.online.answers import AnswerEncoder, Answers, RowError, row_error
 from tidemill.serving.online.body import BodyReader, Maker
@@ -85,6 +86,7 @@ class OnlineModel:
         self.plan = plan
         self._run = run
         columns = [(given.name, given.json) for given in self.inputs]
+        self._keys = frozenset(name_key(given.name) for given in self.inputs)
         self._reader = BodyReader(columns, maker)
         self._encoder = AnswerEncoder(name, version, self.classes)
         self._files = files
@@ -190,6 +192,10 @@ class OnlineModel:
         if parsed.dicts is not None:
             return self.rows_of_dicts(parsed.dicts, key=key, each=each)
         return self.rows_of_body(parsed.body, key=key, each=each)
+
+    def unread(self, names: Sequence[str]) -> list[str]:
+        """Those of these columns that the model does not read."""
+        return [name for name in names if name_key(name) not in self._keys]
 
     def answer(self, parsed: Parsed) -> Answers:
         """Answer rows without errors.
