@@ -43,3 +43,13 @@ def test_what_is_better_than_before_is_no_bar_where_only_worse_matters() -> None
 @pytest.mark.parametrize("shown", [chart(), chart(either_way=True)])
 def test_a_change_either_way_is_a_bar(shown: dict[str, Any]) -> None:
     assert chart_lines(shown, plain=True)[1].count("#") > 30
+
+
+def test_windows_of_another_version_are_marked_apart_and_the_legend_says_so() -> None:
+    windows = [WINDOWS[0] | {"version": 2}, WINDOWS[1] | {"version": 3}]
+
+    assert [line.endswith("  version 2") for line in chart_lines(chart(windows=windows))[1:3]] == [True, False]
+    picture = chart_svg(chart(windows=windows))
+    assert "<title>2026-03-01 00:00: -0.27, version 2</title>" in picture
+    assert "red: since 2026-03-02 00:00; pale: another version answered" in picture
+    assert "pale" not in chart_svg(chart())

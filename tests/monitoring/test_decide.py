@@ -460,6 +460,35 @@ def test_what_breaks_for_good_is_told_where_the_window_before_is_the_season() ->
     assert watch.alerts[0].since == day(1, hours=7 * 24).start
 
 
+def test_where_a_window_is_a_season_what_differs_from_training_in_three_lasts() -> None:
+    watch = Watch(hours=168, policy=Policy(season=timedelta(days=7)))
+    slowly = [shift(), fine("prediction", "score", test="psi", reference="previous")]
+
+    slowly_less = [shift(p_value=1e-7), *slowly[1:]]
+    told = [happened(watch.see(number, *seen)) for number, seen in enumerate([slowly[:1], slowly, slowly_less, slowly])]
+
+    assert told == [[], [], [("opened", "predictions")], [("continuing", "predictions")]]
+    assert watch.alerts[0].since == day(0, hours=168).start
+
+
+def test_a_version_that_is_promoted_begins_anew_as_a_first_one_does() -> None:
+    watch = Watch(policy=Policy(season=timedelta(days=7)))
+
+    def seen(number: int, version: int, *, weekend: bool) -> Decision:
+        score = (fine if weekend else figure)("prediction", "score", test="psi", version=version)
+        before = fine("prediction", "score", test="psi", reference="previous", version=version)
+        return watch.see(number, *([score] if version == 2 else [score, before]))
+
+    # Weekdays of the first version are as those of the week before; the second one has no week before.
+    for number in range(7, 16):
+        assert happened(seen(number, 1, weekend=number % 7 > 4)) == []
+
+    told = [happened(seen(number, 2, weekend=False)) for number in range(16, 19)]
+
+    assert told == [[], [], [("opened", "predictions")]]
+    assert watch.alerts[0].since == day(16).start
+
+
 def test_labels_that_come_late_open_an_alert_for_the_windows_they_are_of() -> None:
     watch = Watch()
     for number in range(10):

@@ -94,3 +94,46 @@ def test_few_labelled_answers_and_a_version_that_is_gone_leave_no_rows(two: Shop
     assert found.error is None
     assert [note for note in found.notes if note.startswith("the answers of version 7 are not measured")]
     assert json.loads(json.dumps(found.as_json(), default=str))["versions"] == []
+
+
+def test_drift_that_lasts_is_an_alert_and_a_promotion_by_itself_is_none(two: Shop) -> None:
+    toml = two.root / "tidemill.toml"
+    toml.write_text(toml.read_text() + 'season = "1 day"\n')
+    two.reopen()
+
+    def shifted(count: int) -> list[dict[str, Any]]:
+        return two.visitors(count, pages=lambda values: [value + 2 for _, value in values])
+
+    def pages() -> list[Any]:
+        return [one for one in two.project.alerts() if one.severity == "page"]
+
+    def told(day: int) -> list[tuple[str, Any]]:
+        two.monitor(BEGIN + (day + 1) * DAY + DAY / 24)
+        return [(one.state, one.since) for one in pages()]
+
+    # The second version gives most answers of the third day: no day before is its own, and two were beyond the limit.
+    seen = []
+    for day, answers in enumerate([{1: 300}, {1: 300}, {1: 120, 2: 300}, {2: 300}, {2: 300}]):
+        for version, count in answers.items():
+            two.answer(shifted(count), BEGIN + day * DAY, version=version)
+        seen.append(told(day))
+
+    assert seen == [[], [], [], [], [("open", BEGIN + 2 * DAY)]]
+    scores = two.query(
+        'SELECT reference, version, rows, value > "limit" AS beyond FROM tidemill.drift WHERE "column" = \'score\''
+        ' AND "limit" IS NOT NULL ORDER BY window_start, reference DESC'
+    )
+    mine, its = (1, 300), (2, 300)
+    assert [(row["reference"], row["version"], row["rows"], row["beyond"]) for row in scores] == [
+        ("training", *mine, True),
+        ("training", *mine, True),
+        ("previous", *mine, False),
+        ("training", *its, True),
+        ("training", *its, True),
+        ("previous", *its, False),
+        ("training", *its, True),
+        ("previous", *its, False),
+    ]
+    (alert,) = pages()
+    assert alert.figures[0][:2] == ("prediction", "score")
+    assert [one["version"] for one in alert.chart["windows"]] == [1, 1, 2, 2, 2]

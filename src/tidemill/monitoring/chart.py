@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from html import escape
 from typing import Any
 
 BAR, LIMIT = "█", "│"
 _PLAIN_BAR, _PLAIN_LIMIT = "#", "|"
+RED, PALE_RED, BLUE, PALE = "#b3261e", "#e3a39f", "#5b7a99", "#c3cfda"
 WIDTH, HEIGHT, FOOT, HEAD, CONTACT = 560.0, 190.0, 24.0, 30.0, 20.0
 _LONGEST = 44
 
@@ -16,7 +17,9 @@ Chart = Mapping[str, Any]
 
 
 def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool = False) -> list[str]:
-    """One line a window, the newest last: its start, a bar, the value; a mark stands where the limit is.
+    """One line a window, the newest last: its start, a bar, the value, and the version where another one answered.
+
+    A mark stands where the limit is.
 
     Parameters
     ----------
@@ -34,7 +37,8 @@ def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool 
         if 0 <= at <= width:
             cells[at] = _PLAIN_LIMIT if plain else LIMIT
         shown = "not enough data" if one["value"] is None else f"{one['value']:.4g}"
-        lines.append(f"  {_moment(_start(one))}  {''.join(cells)}  {shown}")
+        whose = f"  version {one['version']}" if _of_another(chart, one) else ""
+        lines.append(f"  {_moment(_start(one))}  {''.join(cells)}  {shown}{whose}")
     if limit:
         lines.append(
             f"  {'':16}  {' ' * max(at, 0)}{_PLAIN_LIMIT if plain else LIMIT} {limit:.4g}: less does not matter"
@@ -43,7 +47,7 @@ def chart_lines(chart: Chart, *, width: int = 40, newest: int = 20, plain: bool 
 
 
 def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
-    """Bars, the limit as a line, the windows of the alert in another colour, and below them whom it concerns.
+    """Bars, the limit as a line, the windows of the alert in red, those of another version pale, and whom it concerns.
 
     It needs no font, script or style.
     """
@@ -58,10 +62,13 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
         if one["value"] is None:
             continue
         tall = max(1.0, _size(chart, one) / largest * room)
-        colour = "#b3261e" if datetime.fromisoformat(_start(one)) >= since else "#5b7a99"
+        pale, of_alert = _of_another(chart, one), datetime.fromisoformat(_start(one)) >= since
+        colour = (PALE_RED if pale else RED) if of_alert else (PALE if pale else BLUE)
+        whose = f", version {one['version']}" if pale else ""
         parts.append(
             f'<rect x="{number * step + 0.5:.1f}" y="{HEIGHT - FOOT - tall:.1f}" width="{max(step - 1.5, 1):.1f}"'
-            f' height="{tall:.1f}" fill="{colour}"><title>{_moment(_start(one))}: {one["value"]:.4g}</title></rect>'
+            f' height="{tall:.1f}" fill="{colour}">'
+            f"<title>{_moment(_start(one))}: {one['value']:.4g}{whose}</title></rect>"
         )
     if limit:
         y = HEIGHT - FOOT - limit / largest * room
@@ -75,6 +82,8 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
         parts.append(
             f'<text x="0" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555">{first}</text>'
             f'<text x="{WIDTH:.0f}" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555" text-anchor="end">{last}</text>'
+            f'<text x="{WIDTH / 2:.0f}" y="{HEIGHT - 6:.0f}" font-size="11" fill="#555555" text-anchor="middle">'
+            f"{_legend(chart, windows)}</text>"
         )
     contact = _contact(owner, runbook)
     height = HEIGHT + (CONTACT if contact else 0.0)
@@ -84,6 +93,17 @@ def chart_svg(chart: Chart, *, owner: str = "", runbook: str = "") -> str:
         f' height="{height:.0f}" font-family="sans-serif"><rect width="100%" height="100%" fill="#ffffff"/>'
         f"{''.join(parts)}</svg>"
     )
+
+
+def _of_another(chart: Chart, one: Chart) -> bool:
+    """Whether another version than that of the newest window answered in this one."""
+    newest = next((other["version"] for other in reversed(chart["windows"]) if other.get("version")), None)
+    return bool(one.get("version")) and one["version"] != newest
+
+
+def _legend(chart: Chart, windows: Sequence[Chart]) -> str:
+    pale = any(one["value"] is not None and _of_another(chart, one) for one in windows)
+    return f"red: since {_moment(chart['since'])}{'; pale: another version answered' if pale else ''}"
 
 
 def _contact(owner: str, runbook: str) -> str:

@@ -31,7 +31,7 @@ _NAMED = 3
 
 _DAY = timedelta(days=1)
 _DAILY = frozenset({"prediction", "feature"})
-"""Families that differ between day and night: shorter windows of them wait for the same period before."""
+"""Families that differ between day and night, and from one version's training to another's."""
 
 Past = Mapping[Key, Sequence[Verdict]]
 """What was judged before, by figure, the newest window first."""
@@ -112,7 +112,7 @@ class _Looked:
         level = self.levels.get(one.key.family, 0.0)
         if one.p is None or one.p > level:
             return False
-        return self._season_says(one, level) or self._lasting(one.key, level)
+        return self._season_says(one, level) or self._lasting(one, level)
 
     def moved(self, windows: Iterable[Window]) -> list[Verdict]:
         """Features that were beyond the threshold in these windows, the newest of each."""
@@ -151,7 +151,7 @@ class _Looked:
     def since(self, one: Verdict) -> Window:
         """The first of the windows that make the alarm."""
         _, m = self._rule(one)
-        newest = [other for other in self.known[one.key] if other.p is not None][:m]
+        newest = self._own(one)[:m]
         return min((other.window for other in newest if self.breach(other)), default=one.window)
 
     def _rule(self, one: Verdict) -> tuple[int, int]:
@@ -165,13 +165,14 @@ class _Looked:
 
     def _chance(self, one: Verdict) -> float:
         k, m = self._rule(one)
-        series = [other for other in self.known[one.key] if other.p is not None]
+        series = self._own(one)
         newest = [other.p for other in series[:m] if other.p is not None]
-        if newest[0] > sorted(newest)[min(k, len(newest)) - 1]:
-            return 1.0  # the alarm of an earlier window, if it was one
-        against_training = budget.chance(newest, k=k, m=m, shared=one.shared)
         level = self.levels[one.key.family]
-        if against_training >= 1.0 or not _has_season(one) or self._lasting(one.key, level):
+        lasting = newest[0] <= level and self._lasting(one, level)
+        if newest[0] > sorted(newest)[min(k, len(newest)) - 1] and not lasting:
+            return 1.0  # the alarm of an earlier window, if it was one; what lasts was none before
+        against_training = budget.chance(newest, k=k, m=m, shared=one.shared)
+        if against_training >= 1.0 or lasting or not _has_season(one):
             return against_training
         # Two references must agree, so the larger chance counts: it is a p-value for either of them.
         twins = [self._twin(other) for other in series[:m]]
@@ -186,7 +187,7 @@ class _Looked:
     def _season_says(self, one: Verdict, level: float) -> bool:
         return self._twin(one) <= level
 
-    def _lasting(self, key: Key, level: float) -> bool:
+    def _lasting(self, one: Verdict, level: float) -> bool:
         """Whether a figure differs from training through a whole season, or as many windows as the rule looks at.
 
         A window as long as the season is compared with the one before it: from the second on, what broke looks usual.
@@ -194,9 +195,19 @@ class _Looked:
         could be told by counting all windows of a season as one, which nobody does.
         """
         through = max(_season(self.policy, self.window), self.policy.of_windows)
-        series = [one for one in self.known[key] if one.p is not None][:through]
-        beyond = sum(1 for one in series if one.p is not None and one.p <= level)
+        series = self._own(one)[:through]
+        beyond = sum(1 for other in series if other.p is not None and other.p <= level)
         return len(series) >= through and beyond >= LASTING * through
+
+    def _own(self, one: Verdict) -> list[Verdict]:
+        """Windows that say something of this figure, the newest first.
+
+        What differs from one version's training says nothing of another's: a version that was promoted begins anew.
+        """
+        series = [other for other in self.known[one.key] if other.p is not None]
+        if one.key.family not in _DAILY:
+            return series
+        return [other for other in series if other.version == one.version]
 
 
 def _waits(one: Verdict) -> bool:

@@ -88,10 +88,16 @@ def measure_inputs(
             else _answer(settings, reference, name, current, previous.get(name))
         )
     ]
-    if rows >= settings.min_rows:
-        return found
     few = f"not judged: fewer than {settings.min_rows:,} answers"
-    return [one if one.family == "contract" else replace(one, limit=None, p_value=None, note=few) for one in found]
+    return [
+        one if _enough(one, settings.min_rows, rows) else replace(one, limit=None, p_value=None, note=few)
+        for one in found
+    ]
+
+
+def _enough(one: Measurement, least: int, rows: int) -> bool:
+    """Whether a figure is judged: predictions are of one version, columns of all answers."""
+    return one.family == "contract" or (one.rows if one.family == "prediction" else rows) >= least
 
 
 def _feature(

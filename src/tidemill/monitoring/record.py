@@ -243,7 +243,10 @@ def _chart(transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> 
         "limit": series[-1].limit if series else None,
         "since": _plain(transition.alert.since),
         "either_way": key.family not in ONE_SIDED,
-        "windows": [_plain({"start": one.window.start, "end": one.window.end, "value": one.value}) for one in series],
+        "windows": [
+            _plain({"start": one.window.start, "end": one.window.end, "value": one.value, "version": one.version})
+            for one in series
+        ],
     }
 
 

@@ -63,7 +63,7 @@ def measured_columns(
     shapes = {columns.get(name, name): shape for name, shape in shape_to_count(reference).items()}
     counted: dict[str, Distribution] = {}
     for part in _parts(window, rows):
-        more = count_like(answers_table(session, settings.name, part, read), shapes)
+        more = count_like(answers_table(session, settings.name, part, read, model.version), shapes)
         counted = {name: added(counted[name], one) if name in counted else one for name, one in more.items()}
     # By the names that people see: the next season's window looks for them by these.
     seen = ((ANSWERS.get(name, name), one) for name, one in counted.items())

@@ -58,12 +58,16 @@ def during(window: Window) -> str:
     return f'"at" >= {moment(window.start)} AND "at" < {moment(window.end)}'
 
 
-def answers_table(session: Session, deployment: str, window: Window, inputs: Sequence[Input]) -> Table:
-    """What a deployment was sent, and answered, in a window, unpacked and kept for this session."""
+def answers_table(session: Session, deployment: str, window: Window, inputs: Sequence[Input], version: int) -> Table:
+    """What a deployment was sent in a window, and what one version answered, unpacked and kept for this session.
+
+    What another version answered is NULL: its scores are no sign that this one's moved.
+    """
     routes = ", ".join(map(quote_text, ANSWERED))
+    answers = [f"CASE WHEN version = {version} THEN {one} END AS {one}" for one in ("prediction", "score")]
     items = [*sent_columns(inputs), f"prediction AS {PREDICTION}", f"score AS {SCORE}"]
     relation = session.materialise(
-        f"SELECT {', '.join(items)} FROM (SELECT prediction, score{sent_item(inputs)} FROM tidemill.predictions"
+        f"SELECT {', '.join(items)} FROM (SELECT {', '.join(answers)}{sent_item(inputs)} FROM tidemill.predictions"
         f" WHERE deployment = {quote_text(deployment)} AND route IN ({routes}) AND {during(window)})"
     )
     ((rows,),) = session.fetch(f"SELECT count(*) FROM {relation}")
