@@ -187,6 +187,32 @@ def test_no_rows_are_no_all_clear(project: Project) -> None:
         rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({empty}))")
 
 
+def test_two_sides_without_a_column_in_common_are_no_all_clear(project: Project) -> None:
+    project.sql(f"CREATE MODEL m OPTIONS (model_type = 'LOGISTIC_REG', data_split_method = 'NO_SPLIT') AS {BASE}")
+    other = "SELECT x AS xx_1, c AS city FROM ({0})"
+    described = "(SELECT dataset_feature_statistics_list FROM ML.TFDV_DESCRIBE(({0})))"
+    renamed, same = other.format(STUDY), f"SELECT X, C AS city FROM ({STUDY})"
+
+    for sql, said in (
+        (f"SELECT is_anomaly FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({renamed}))", "base has x, c, b, label; study"),
+        (f"SELECT is_anomaly FROM ML.VALIDATE_DATA_SKEW(MODEL m, ({renamed}))", "model m has b, c, x; the data"),
+        (f"SELECT ML.TFDV_VALIDATE({described.format(BASE)}, {described.format(renamed)})", "training has x, c, b"),
+    ):
+        with pytest.raises(TidemillError, match="no column is in both") as error:
+            project.sql(sql).to_arrow()
+        assert said in error.value.message
+        assert "has xx_1, city" in error.value.message
+
+    assert list(rows(project, f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({same}))")) == ["x"]
+
+
+def test_the_column_that_was_meant_is_named(project: Project) -> None:
+    with pytest.raises(BindError) as error:
+        rows(project, "SELECT * FROM ML.VALIDATE_DATA_DRIFT((SELECT 1 AS amount), (SELECT 1 AS amuont))")
+
+    assert error.value.hint == "amuont: did you mean amount?"
+
+
 def test_a_limit_of_no_column_is_refused_and_one_in_other_letters_is_that_columns(project: Project) -> None:
     call = f"SELECT * FROM ML.VALIDATE_DATA_DRIFT(({BASE}), ({STUDY}), STRUCT([('{{}}', 0.01)] AS thresholds))"
 

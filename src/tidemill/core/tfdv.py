@@ -20,13 +20,16 @@ from itertools import pairwise
 from typing import Any
 
 from tidemill.core.divergences import jensen_shannon_divergence
-from tidemill.core.names import name_key
+from tidemill.core.names import did_you_mean, name_key
 
 FUNCTION = "tidemill_tfdv_validate"
 L_INFTY, JENSEN_SHANNON = "L_INFTY", "JENSEN_SHANNON_DIVERGENCE"
 FARTHEST = 1.0
 """The distance of what has nothing in common; every limit is below it."""
 KINDS = {"SKEW": ("training", "serving", "skewMeasurements"), "DRIFT": ("base", "study", "driftMeasurements")}
+
+NAMED = 12
+"""So many columns of a side are named in a message."""
 
 Feature = Mapping[str, Any]
 
@@ -67,15 +70,32 @@ class Compared:
         return self.value > self.threshold
 
 
+def nothing_shared(base: Sequence[str], study: Sequence[str], sides: tuple[str, str]) -> tuple[str, str]:
+    """What to say, and to try, where two sides have no column that is compared: no row would read as if all were well.
+
+    Parameters
+    ----------
+    base, study
+        The columns of each that could be compared.
+    sides
+        What they are called.
+    """
+    told = (", ".join(names[:NAMED]) + (", ..." if len(names) > NAMED else "") or "none" for names in (base, study))
+    both = "; ".join(f"{side} has {names}" for side, names in zip(sides, told, strict=True))
+    meant = ((name, did_you_mean(name, base)) for name in study)
+    near = next((f"{name}: {hint}" for name, hint in meant if hint.startswith("did")), "")
+    return f"no column is in both, so nothing is compared: {both}", near or "name the columns alike: SELECT a AS b"
+
+
 def compare_features(base: Sequence[Feature], study: Sequence[Feature], limits: Limits) -> Iterator[Compared]:
     """Compare the columns that both have, in the order of the base.
 
     A column that is text in one and a number in the other, or has values in one only, is as far as can be. TFDV tells
     the first by its schema, which is not had here.
     """
-    others = {name_of(feature): feature for feature in study}
+    others = {name_key(name_of(feature)): feature for feature in study}
     for feature in base:
-        other = others.get(name_of(feature))
+        other = others.get(name_key(name_of(feature)))
         if other is not None:
             yield _compared(feature, other, limits)
 
@@ -220,7 +240,7 @@ def validate(base: str, study: str, settings: str) -> str:
     Raises
     ------
     ValueError
-        A text is not what ML.TFDV_DESCRIBE gives, or a limit is of no column.
+        A text is not what ML.TFDV_DESCRIBE gives, a limit is of no column, or no column is in both.
     """
     given = json.loads(settings)
     limits = Limits(
@@ -230,8 +250,11 @@ def validate(base: str, study: str, settings: str) -> str:
         columns=given["columns"],
     )
     old, new = features_of(base), features_of(study)
-    wrong = limits.unknown({name_of(one) for one in old} & {name_of(one) for one in new})
+    compared = list(compare_features(old, new, limits))
+    if not compared:
+        sides = KINDS[given["kind"]][:2]
+        raise ValueError("; ".join(nothing_shared([name_of(one) for one in old], [name_of(one) for one in new], sides)))
+    wrong = limits.unknown(one.name for one in compared)
     if wrong is not None:
         raise ValueError(f"thresholds name the column {wrong}, which is not among those that are compared")
-    compared = list(compare_features(old, new, limits))
     return json.dumps(anomalies(compared, given["kind"]), ensure_ascii=False)

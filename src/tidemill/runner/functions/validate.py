@@ -14,9 +14,19 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.distribution import Distribution
 from tidemill.core.divergences import jensen_shannon_divergence, l_infinity
-from tidemill.core.errors import EmptyDataError, InternalError, OptionError, StateError, UnsupportedError
+from tidemill.core.errors import BindError, EmptyDataError, InternalError, OptionError, StateError, UnsupportedError
 from tidemill.core.names import did_you_mean, name_key
-from tidemill.core.tfdv import FARTHEST, JENSEN_SHANNON, L_INFTY, Compared, Limits, compare_features, name_of
+from tidemill.core.tfdv import (
+    FARTHEST,
+    JENSEN_SHANNON,
+    KINDS,
+    L_INFTY,
+    Compared,
+    Limits,
+    compare_features,
+    name_of,
+    nothing_shared,
+)
 from tidemill.runner.functions.columns import small_rows
 
 if TYPE_CHECKING:
@@ -43,6 +53,8 @@ def validate_data_drift(call: FunctionCall) -> Rows:
 
     Raises
     ------
+    BindError
+        No column is in both.
     EmptyDataError
         One has no rows.
     OptionError
@@ -54,8 +66,11 @@ def validate_data_drift(call: FunctionCall) -> Rows:
         tables = [given.table() for given in call.inputs]
         _require_rows(call, tables)
         base, study = (_described(call, table)["datasets"][0]["features"] for table in tables)
-        _require_compared(call, limits, {name_of(one) for one in base} & {name_of(one) for one in study})
-        return [_row(one) for one in compare_features(base, study, limits)]
+        compared = list(compare_features(base, study, limits))
+        if not compared:
+            raise _nothing_shared(call, [name_of(one) for one in base], [name_of(one) for one in study], KINDS["DRIFT"])
+        _require_compared(call, limits, [one.name for one in compared])
+        return [_row(one) for one in compared]
 
     return small_rows(call, _schema(), make)
 
@@ -67,6 +82,8 @@ def validate_data_skew(call: FunctionCall) -> Rows:
 
     Raises
     ------
+    BindError
+        The data has no column of the model.
     EmptyDataError
         The data has no rows.
     OptionError
@@ -97,6 +114,10 @@ def validate_data_skew(call: FunctionCall) -> Rows:
         counted = count_like(table, kept.inputs)
         there = {name_key(column.name) for column in table.columns}
         pairs = [(old, counted.get(name)) for name, old in kept.inputs.items() if name_key(name) in there]
+        if not pairs:
+            raise _nothing_shared(
+                call, list(kept.inputs), [column.name for column in table.columns], (f"model {model.name}", "the data")
+            )
         _require_compared(call, limits, [old.column for old, _ in pairs])
         return [_row(_compared(old, new, limits)) for old, new in pairs]
 
@@ -152,6 +173,11 @@ def _require_compared(call: FunctionCall, limits: Limits, compared: Iterable[str
             where=call.where,
             hint=did_you_mean(name, known),
         )
+
+
+def _nothing_shared(call: FunctionCall, base: Sequence[str], study: Sequence[str], sides: Sequence[str]) -> BindError:
+    said, hint = nothing_shared(base, study, (sides[0], sides[1]))
+    return BindError(f"{call.function}: {said}", where=call.where, hint=hint)
 
 
 def _described(call: FunctionCall, table: Table) -> dict[str, Any]:
