@@ -24,6 +24,8 @@ def replayed(deployed: list[float], first: list[float], trail: tuple[Happened, .
         replayed="visits",
         grows=True,
         begin=BEGIN,
+        last=BEGIN + len(periods) * DAY,
+        labels_until=BEGIN + len(periods) * DAY,
         end=BEGIN + len(periods) * DAY,
         scores=Scores(metric="accuracy", answers=9, labelled=9, totals=totals, periods=periods),
         refused=0,

@@ -95,6 +95,29 @@ def test_a_planted_trouble_opens_an_alert_that_names_the_column(shop: Project) -
     assert "pages" in as_page(found)
 
 
+def test_after_the_last_row_only_labels_come(shop: Project) -> None:
+    asked = Request(
+        deployment="buyers",
+        replay="visits",
+        time="seen_at",
+        begin=datetime(2026, 1, 13, tzinfo=UTC),
+        end=datetime(2026, 1, 22, tzinfo=UTC),
+        delay=read_delay("10 days"),
+        retrain_every=timedelta(days=4),
+    )
+    found = simulate(shop, asked)
+
+    assert found.last == datetime(2026, 1, 21, 23, 36, tzinfo=UTC)
+    assert found.labels_until == found.last + timedelta(days=10)
+    assert found.scores.labelled == found.scores.answers == 9 * A_DAY
+    assert found.windows == 2
+    assert [one for one in found.alerts if one.cause == "traffic"] == []
+    assert 1 <= len(found.retrained) <= 2
+    assert all(one.at <= found.last for one in found.retrained)
+    assert "2026-01-13 to 2026-01-21, 540 of them with a label; the last label came on 2026-01-31" in describe(found)
+    assert "from 2026-01-13 to 2026-01-21; the last label came on 2026-01-31." in as_page(found)
+
+
 def test_a_champion_that_learns_nothing_from_the_rows_is_not_trained_anew(shop: Project) -> None:
     asked = Request(deployment="buyers", replay="SELECT * FROM visits", time="seen_at", retrain_every=timedelta(days=5))
     with pytest.raises(StateError, match="learns nothing"):

@@ -23,9 +23,11 @@ def describe(found: Simulation, *, colour: bool = False) -> str:
     """The simulation as a person reads it."""
     scores = found.scores
     head = (
-        f"{found.deployment}: {count(scores.answers, 'answer')}, {found.begin:%Y-%m-%d} to {found.end:%Y-%m-%d}, "
+        f"{found.deployment}: {count(scores.answers, 'answer')}, {found.begin:%Y-%m-%d} to {found.last:%Y-%m-%d}, "
         f"{scores.labelled:,} of them with a label"
     )
+    if found.labels_until.date() > found.last.date():
+        head += f"; the last label came on {found.labels_until:%Y-%m-%d}"
     refused = [paint(line, "31", when=colour) for line in _refused(found)] if found.many_refused else []
     lines = [*refused, paint(head, "1", when=colour), *_notes(found), "", *_contestants(scores), "", *_periods(scores)]
     lines += ["", *_retrained(found), *_trail(found), *_alerts(found.alerts, colour=colour)]

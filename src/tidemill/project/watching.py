@@ -23,7 +23,12 @@ class Watching(Opened):
     """How a project is watched."""
 
     def monitor(
-        self, names: Sequence[str] = (), *, listen: Callable[[str], None] = lambda _: None, wait_s: float = 0
+        self,
+        names: Sequence[str] = (),
+        *,
+        listen: Callable[[str], None] = lambda _: None,
+        wait_s: float = 0,
+        ended: datetime | None = None,
     ) -> list[Monitored]:
         """Measure and judge the windows that are over, of some deployments or of all that are watched.
 
@@ -33,6 +38,8 @@ class Watching(Opened):
             Told of each window.
         wait_s
             How long to wait for another monitor to end.
+        ended
+            When the last answer comes, where that is known: after it nobody is missed.
 
         Raises
         ------
@@ -41,7 +48,7 @@ class Watching(Opened):
         """
         from tidemill.runner.watch.monitor import monitor
 
-        return monitor(self.stations, names, listen=listen, wait_s=wait_s)
+        return monitor(self.stations, names, listen=listen, wait_s=wait_s, ended=ended)
 
     def alerts(self) -> list[AlertRow]:
         """Every alert, the newest first."""

@@ -39,7 +39,8 @@ def as_page(found: Simulation) -> str:
     return as_html(
         Document(
             title=f"{found.deployment}, simulated",
-            lead=f"`{plain(found.replayed)}` replayed from {found.begin:%Y-%m-%d} to {found.end:%Y-%m-%d}.",
+            lead=f"`{plain(found.replayed)}` replayed from {found.begin:%Y-%m-%d} to {found.last:%Y-%m-%d}; "
+            f"the last label came on {found.labels_until:%Y-%m-%d}.",
             facts=tuple(facts),
             notices=tuple(notices),
             sections=tuple(sections),

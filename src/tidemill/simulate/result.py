@@ -71,8 +71,12 @@ class Simulation:
 
     Parameters
     ----------
-    begin, end
-        When the first row was asked about, and when the last thing happened.
+    begin, last
+        When the first row was asked about, and when the last.
+    labels_until
+        When the last label came, or the last row.
+    end
+        When the last thing happened.
     refused
         Rows that the server did not answer; ``refusal`` is what it said of the first.
     windows
@@ -87,6 +91,8 @@ class Simulation:
     replayed: str
     grows: bool
     begin: datetime
+    last: datetime
+    labels_until: datetime
     end: datetime
     scores: Scores
     refused: int

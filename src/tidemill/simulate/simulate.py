@@ -116,6 +116,7 @@ class _Replay:
     ledger: Ledger = field(default_factory=Ledger)
     refusal: str = ""
     windows: int = 0
+    told_until: datetime | None = None
     notes: list[str] = field(default_factory=list)
     waiting: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -185,6 +186,8 @@ class _Replay:
             replayed=self.request.replay,
             grows=bool(self.copy.grows),
             begin=begin,
+            last=self.last,
+            labels_until=max(self.told_until or self.last, self.last),
             end=self.hands.now,
             scores=scores,
             refused=self.ledger.refused,
@@ -199,7 +202,7 @@ class _Replay:
         )
 
     def go_on(self, window: timedelta, wait: timedelta) -> None:
-        """From slot to slot, passing over those in which nothing happens."""
+        """From slot to slot, passing over those in which nothing happens; after the last row only labels come."""
         step = window / STEPS
         if self.request.retrain_every is not None:
             step = min(step, self.request.retrain_every / STEPS_OF_TRAINING)
@@ -222,16 +225,23 @@ class _Replay:
                 self.tell(row, "the monitor looks")
                 self.look()
                 look = window_of(self.hands.now - wait, window).end + wait
-            if learn is not None and learns:
+            if row == count:
+                learn = None
+            elif learn is not None and learns:
                 self.tell(row, "training" if self.request.at_once else "")
                 self.learn()
                 learn = self.learning.next_after(learn)
-            if (looks or learns) and self.learning.wanted and not self.request.at_once:
+            if (looks or learns) and row < count and self.learning.wanted and not self.request.at_once:
                 self.learning.carry_out(self.hands.now, self.listen)
                 self.door.turn()
         self.hands.move(look)
         self.tell(row, "the monitor looks")
         self.look()
+
+    @property
+    def last(self) -> datetime:
+        """When the last row is asked about."""
+        return moment(self.stream.at[-1])
 
     def answer_until(self, row: int, end: int) -> int:
         """Send the rows up to a time; gives back the next one."""
@@ -300,7 +310,8 @@ class _Replay:
         """Send the labels that have become known, in one request."""
         began, now, due = perf_counter(), micros(self.hands.now), []
         while self.waiting and self.waiting[0][0] <= now:
-            _, row, id_ = heapq.heappop(self.waiting)
+            known, row, id_ = heapq.heappop(self.waiting)
+            self.told_until = moment(known)
             due.append({"id": id_, "label": self.truths[row]})
         if due:
             self.door.run(self.door.label(due))
@@ -311,7 +322,7 @@ class _Replay:
         with self.timed("monitor"):
             self.door.count()
             self.copy.project.collect()
-            for found in self.copy.project.monitor([self.copy.settings.name]):
+            for found in self.copy.project.monitor([self.copy.settings.name], ended=self.last):
                 if found.error is not None:
                     raise found.error
                 self.windows += len(found.windows)

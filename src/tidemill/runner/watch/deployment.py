@@ -98,7 +98,14 @@ class Monitored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pass:
-    """The pass over one deployment."""
+    """The pass over one deployment.
+
+    Parameters
+    ----------
+    ended
+        When the last answer comes, where that is known: windows after it are none, and whether few came in the one that
+        it lies in is not asked.
+    """
 
     stations: Stations
     settings: DeploymentSettings
@@ -106,12 +113,15 @@ class Pass:
     now: datetime
     book: Book
     versions: Versions
+    ended: datetime | None = None
     measured: set[Window] = field(default_factory=set)
     others: list[OtherVersion] = field(default_factory=list)
     errors: list[TidemillError] = field(default_factory=list)
 
     @classmethod
-    def open(cls, stations: Stations, settings: DeploymentSettings, lease: Lease) -> Pass:
+    def open(
+        cls, stations: Stations, settings: DeploymentSettings, lease: Lease, *, ended: datetime | None = None
+    ) -> Pass:
         """A pass that begins now."""
         return cls(
             stations=stations,
@@ -120,6 +130,7 @@ class Pass:
             now=stations.clock.now(),
             book=Book(stations=stations, deployment=settings.name, lease=lease),
             versions=Versions(stations=stations, settings=settings),
+            ended=ended,
         )
 
     def run(self, listen: Listener) -> Monitored:
@@ -181,6 +192,7 @@ class Pass:
         if first is None:
             return begun
         found = windows_between(first, self.now - self.watch.wait, self.watch.window)
+        found = [one for one in found if self.ended is None or one.start <= self.ended]
         return [*begun, *(window for window in found if not known or window.start >= first)]
 
     def _was_now(self, row: WindowRow) -> bool:
@@ -191,7 +203,9 @@ class Pass:
         with self.stations.session() as session:
             facts = window_facts(session, self.settings.name, window, slow_ms=self.watch.max_latency_ms)
             inputs = self._inputs(session, window, facts)
-        measurements = [*inputs.measurements, *measure_operations(self.stations, self.settings, window, facts)]
+        whole = self.ended is None or window.end <= self.ended
+        operations = measure_operations(self.stations, self.settings, window, facts, whole=whole)
+        measurements = [*inputs.measurements, *operations]
         row = WindowRow(start=window.start, end=window.end, version=facts.main_version, answers=facts.answers)
 
         def save(tx: Tx) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import TransientError, as_trouble
@@ -25,9 +26,19 @@ DELIVER_S = 30.0
 
 
 def monitor(
-    stations: Stations, names: Sequence[str] = (), *, listen: Listener = lambda _: None, wait_s: float = 0.0
+    stations: Stations,
+    names: Sequence[str] = (),
+    *,
+    listen: Listener = lambda _: None,
+    wait_s: float = 0.0,
+    ended: datetime | None = None,
 ) -> list[Monitored]:
     """Measure what is over and was not measured yet, for some deployments or for all that are watched.
+
+    Parameters
+    ----------
+    ended
+        When the last answer comes, where that is known: after it nobody is missed.
 
     Raises
     ------
@@ -37,7 +48,7 @@ def monitor(
         There is no such deployment.
     """
     with held(stations.db, LEASE, this_process(), wait_s=wait_s) as lease:
-        found = [_monitored(stations, one, lease, listen) for one in _chosen(stations, names)]
+        found = [_monitored(stations, one, lease, listen, ended) for one in _chosen(stations, names)]
         failed = {one.deployment: one.error.message for one in found if one.error is not None}
         save_troubles(stations.db, LEASE, failed, among=[one.deployment for one in found] if names else None)
     deliver_alerts(stations, deadline_s=DELIVER_S)
@@ -51,11 +62,13 @@ def _chosen(stations: Stations, names: Sequence[str]) -> list[DeploymentSettings
     return [one for one in settings if one.monitor.enabled]
 
 
-def _monitored(stations: Stations, settings: DeploymentSettings, lease: Lease, listen: Listener) -> Monitored:
+def _monitored(
+    stations: Stations, settings: DeploymentSettings, lease: Lease, listen: Listener, ended: datetime | None
+) -> Monitored:
     """One deployment's pass. What is wrong with one does not keep the others from being watched."""
     began = stations.clock.monotonic()
     try:
-        found = Pass.open(stations, settings, lease).run(listen)
+        found = Pass.open(stations, settings, lease, ended=ended).run(listen)
     except TransientError:
         raise
     except Exception as error:  # noqa: BLE001 - the boundary of a deployment: the others are watched

@@ -41,11 +41,12 @@ def sample_counters(stations: Stations, deployment: str, now: datetime) -> None:
 
 
 def measure_operations(
-    stations: Stations, settings: DeploymentSettings, window: Window, facts: Facts
+    stations: Stations, settings: DeploymentSettings, window: Window, facts: Facts, *, whole: bool = True
 ) -> list[Measurement]:
-    """The figures of a window that say nothing of what was answered."""
+    """The figures of a window that say nothing of what was answered; of one that is not whole, not how many came."""
     watch, version = settings.monitor, facts.main_version
-    found = [_traffic(stations, settings, window, facts), *_errors(stations, settings, window, facts)]
+    found = [_traffic(stations, settings, window, facts)] if whole else []
+    found += _errors(stations, settings, window, facts)
     if version is not None:
         found.append(
             measure_latency(
