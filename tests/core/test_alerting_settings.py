@@ -112,3 +112,32 @@ def test_variables_and_files_are_where_secrets_come_from() -> None:
 
     assert found["team"].url == "${SLACK}"
     assert found["mail"].tls == "starttls"
+
+
+@pytest.mark.parametrize(
+    ("setting", "address"),
+    [
+        ("to", "notanaddress"),
+        ("to", "a@b.c, d@e.f"),
+        ("to", "@example.org"),
+        ("to", "Team <team>"),
+        ("sender", "me at example.org"),
+    ],
+)
+def test_an_address_that_no_mail_can_go_to_is_refused_with_its_line(tmp_path: Path, setting: str, address: str) -> None:
+    lines = {"kind": "'email'", "host": "'mail'", "sender": "'a@b.c'", "to": "['b@example.org']"}
+    lines |= {setting: f"['{address}']" if setting == "to" else f"'{address}'"}
+    text = "".join(f"{key} = {value}\n" for key, value in lines.items())
+    (tmp_path / "tidemill.toml").write_text(f"[alerts.team]\n{text}")
+
+    with pytest.raises(SettingsError) as caught:
+        read_settings(tmp_path)
+
+    assert caught.value.message == f"alerts.team.{setting}: {address!r} is no address of e-mail"
+    assert caught.value.where is not None
+    assert caught.value.where.text.startswith(f"{setting} = ")
+
+
+@pytest.mark.parametrize("address", ["root@localhost", "The team <team@example.org>", "jörg.o'neil+a@exämple.org"])
+def test_an_address_is_taken_as_mail_programs_write_it(address: str) -> None:
+    assert sink_settings({"team": {**MAIL, "to": [address]}}, nowhere)["team"].to == (address,)

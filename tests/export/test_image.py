@@ -52,7 +52,7 @@ key = "id"
 fallback = false
 
 [deployments.secret]
-model = "other"
+model = "buyers"
 """
 
 

@@ -29,7 +29,8 @@ def root(tmp_path: Path) -> Path:
     made = tmp_path / "shop"
     (made / "sql").mkdir(parents=True)
     (made / "tidemill.toml").write_text('threads = 1\n[deployments.churn]\nkey = "customer"\n')
-    (made / "sql" / "numbers.sql").write_text("CREATE TABLE numbers AS SELECT i FROM range(5) AS r(i)")
+    model = "CREATE MODEL churn OPTIONS (input_label_cols = ['label']) AS SELECT i, i > 2 AS label FROM numbers"
+    (made / "sql" / "all.sql").write_text(f"CREATE TABLE numbers AS SELECT i FROM range(5) AS r(i);\n{model};")
     (made / "labels.csv").write_text("prediction_id,label\nr1,left\nr2,stayed\n")
     write(made / ".tidemill" / "spool", *(prediction(number) for number in range(4)))
     return made
@@ -61,7 +62,7 @@ def _label(project: Project) -> None:
 @pytest.mark.parametrize(
     ("words", "point", "again"),
     [
-        (("run",), "stage.after_sync", lambda project: project.run()),
+        (("run", "numbers"), "stage.after_sync", lambda project: project.run(["numbers"])),
         (("collect", "--once"), "collect.staged", lambda project: project.collect()),
         (("label", "churn", "--input", "labels.csv"), "label.before_append", _label),
         (("label", "churn", "--input", "labels.csv"), "label.before_record", _label),
@@ -80,7 +81,7 @@ def test_fault_14_what_a_stopped_process_did_not_do_another_does_and_it_says_so_
     assert process.returncode == 5, said
     assert "lost the lease" in said
     with open_project(root) as project:
-        project.run()
+        project.run(["numbers"])
         project.collect()
         _label(project)
         for asked, rows in (
@@ -95,7 +96,7 @@ def test_fault_14_what_a_stopped_process_did_not_do_another_does_and_it_says_so_
 
 
 def test_fault_14_a_process_stopped_while_it_writes_to_the_lake_is_named_and_writes_nothing_after(root: Path) -> None:
-    with stopped_at(root, "publish.before_guard", "run") as process:
+    with stopped_at(root, "publish.before_guard", "run", "numbers") as process:
         other = subprocess.run(
             [sys.executable, "-c", WRITE, str(root)], capture_output=True, text=True, check=False, timeout=300
         )
@@ -106,7 +107,7 @@ def test_fault_14_a_process_stopped_while_it_writes_to_the_lake_is_named_and_wri
     assert process.returncode == 5, said
     with open_project(root) as project:
         assert "numbers" not in project.warehouse.tables()
-        assert project.run().status == "ok"
+        assert project.run(["numbers"]).status == "ok"
         assert project.verify() == []
 
 

@@ -193,9 +193,25 @@ def test_a_schedule_asks_for_the_deployments_it_selects_and_carries_out(shop: Sh
 
     assert done.said == "churn: done, version 2 is on trial, in the shadow"
     assert PERFORM["retrain"](shop.project, replace(asks, select=())).said == "nothing to do"
-    shop.reopen("")
-    with pytest.raises(SettingsError, match="whose settings do not let it"):
-        PERFORM["retrain"](shop.project, asks)
+
+
+def test_a_schedule_that_may_not_ask_says_which_setting_lets_it_and_carries_out_what_else_is_due(shop: Shop) -> None:
+    shop.reopen(RETRAIN.replace(', "schedule"', ""))
+    shop.batch()
+    shop.now += 31 * DAY
+
+    done = PERFORM["retrain"](
+        shop.project, one_schedule("new", {"cron": "@daily", "do": "retrain", "select": ["chrun", "churn"]})
+    )
+
+    assert done.said.split("; ") == [
+        "there is no deployment and no model chrun",
+        "deployments.churn.retrain.on does not have schedule: no schedule may ask for a new version",
+        "churn: done, version 2 is on trial, in the shadow",
+    ]
+    assert done.error is not None
+    assert done.error.hint == "did you mean churn?"
+    assert statuses(shop) == ["done"]
 
 
 def test_a_version_that_a_person_trained_is_tried_rather_than_trained_again(shop: Shop) -> None:

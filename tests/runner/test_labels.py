@@ -143,13 +143,15 @@ def test_a_declared_table_is_read_whenever_the_log_is_collected(shop: Path) -> N
     more = '[deployments.churn.labels]\ninput = "gone"\nlabel = "left_us"\nat = "day"'
     (shop / "tidemill.toml").write_text(TOML.format(more=more), encoding="utf-8")
     (shop / "gone.csv").write_text("customer,day,left_us\nk1,2026-10-01,left\n", encoding="utf-8")
-    (shop / "sql" / "gone.sql").write_text("CREATE TABLE gone AS SELECT * FROM 'gone.csv'", encoding="utf-8")
+    gone = "CREATE TABLE gone AS SELECT * FROM 'gone.csv'"
+    model = "CREATE MODEL churn OPTIONS (input_label_cols = ['left_us']) AS SELECT * FROM gone"
+    (shop / "sql" / "gone.sql").write_text(f"{gone};\n{model};", encoding="utf-8")
     with open_project(shop) as project:
-        project.run()
+        project.run(["gone"])
         assert project.collect().labels == 1
         assert project.collect().labels == 0
         (shop / "gone.csv").write_text("customer,day,left_us\nk1,2026-10-01,left\nk2,2026-10-01,stayed\n")
-        project.run()
+        project.run(["gone"])
         assert project.collect().labels == 1
         assert rows(project, OUTCOMES) == [("r1", "left", 1), ("r2", "stayed", 1)]
 

@@ -131,3 +131,34 @@ def test_a_backtest_of_a_model_whose_rows_have_no_time_is_told_before_its_slot(
     assert ("tidemill.toml:5:1" in err and "add TRAIN_TIME_COL" in err) is told
     with open_project(root) as project:
         assert any(said in one.detail for one in doctor_project.selects(project)) is told
+
+
+def test_a_deployment_that_lets_no_schedule_ask_is_told_before_its_slot(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_project(
+        tmp_path / "p",
+        """
+[deployments.taste.retrain]
+on = ["staleness"]
+max_age = "1 day"
+[schedules.s]
+cron = "@yearly"
+do = "retrain"
+select = ["Taste"]
+""",
+    )
+
+    assert run_command(["schedule", "--next=1", "--project", str(root)]) != 0
+
+    said = "schedules.s.select: deployments.taste.retrain.on does not have schedule"
+    err = capsys.readouterr().err
+    assert said in err
+    assert "tidemill.toml:8:1" in err
+    assert 'set on = ["staleness", "schedule"] in [deployments.taste.retrain]' in err
+    with open_project(root) as project:
+        assert any(said in one.detail for one in doctor_project.selects(project))
+        settings = root / "tidemill.toml"
+        settings.write_text(settings.read_text().replace('"staleness"', '"staleness", "schedule"'))
+        project.read_again()
+        assert list(doctor_project.selects(project)) == []

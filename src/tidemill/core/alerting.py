@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -121,6 +122,8 @@ SINK_KINDS: tuple[SinkKind, ...] = (
     SinkKind(name="slack", doc="Slack, or what takes its incoming webhooks.", needs=("url|url_file",)),
 )
 
+_ADDRESS = re.compile(r"[^\s@<>,;]+@[^\s@<>,;]+|[^<>\r\n]*<[^\s@<>,;]+@[^\s@<>,;]+>")
+
 _COMMON = ("kind", "deployments", "send", "timeout_seconds")
 
 
@@ -213,8 +216,20 @@ def _sink(name: str, given: Any, place: Place) -> SinkSettings:
             where=place(f"{path}.send"),
             hint=did_you_mean(unknown[0], HAPPENINGS) or f"known: {', '.join(HAPPENINGS)}",
         )
+    for key in ("sender", "to"):
+        _check_addresses(f"{path}.{key}", [values[key]] if key == "sender" else values[key], place)
     _check_secrets(path, values, place)
     return SinkSettings(name=name, deployments_at=place(f"{path}.deployments"), **values)
+
+
+def _check_addresses(path: str, addresses: Iterable[str], place: Place) -> None:
+    for address in addresses:
+        if address and not _ADDRESS.fullmatch(address):
+            raise SettingsError(
+                f"{path}: {address!r} is no address of e-mail",
+                where=place(path),
+                hint="such as 'team@example.org', or 'The team <team@example.org>'",
+            )
 
 
 def _check_secrets(path: str, values: Mapping[str, Any], place: Place) -> None:

@@ -49,6 +49,9 @@ LABELS: tuple[Entry, ...] = (
     ),
 )
 
+LABEL_COLUMNS = ("id", "key", "label", "at", "known")
+"""Those of them that name a column of the input, or of the query."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSettings:

@@ -91,6 +91,17 @@ def retrain_settings(path: str, values: Mapping[str, Any], place: Place) -> Retr
     return RetrainSettings(most=most, span=span, **given)
 
 
+def unlet(deployment: str, settings: RetrainSettings, cause: str) -> SettingsError | None:
+    """What is wrong where a cause asks of a deployment whose settings do not let it; None where they do."""
+    if cause in settings.on:
+        return None
+    on = ", ".join(f'"{one}"' for one in (*settings.on, cause))
+    return SettingsError(
+        f"deployments.{deployment}.retrain.on does not have {cause}: no {cause} may ask for a new version",
+        hint=f"set on = [{on}] in [deployments.{deployment}.retrain]",
+    )
+
+
 def _read_at_most(text: str, path: str, place: Place) -> tuple[int, timedelta]:
     found = _AT_MOST.fullmatch(text)
     span = (read_duration(found[2]) or read_duration(f"1 {found[2]}")) if found else None

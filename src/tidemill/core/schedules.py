@@ -32,6 +32,8 @@ class Action:
         Whether it is done to nothing, not to everything, when ``select`` is left out: so it must be given.
     needs_time
         Whether each model it is done to must say which column is the time of a row.
+    cause
+        What it asks for new versions by, which the settings of each deployment it is done to must let.
     also
         Settings that say something to this action alone.
     """
@@ -41,6 +43,7 @@ class Action:
     selects: Literal["", "assets", "deployments", "models"] = ""
     needs_select: bool = False
     needs_time: bool = False
+    cause: str = ""
     also: tuple[str, ...] = ()
 
 
@@ -63,6 +66,7 @@ ACTIONS: tuple[Action, ...] = (
         doc="Carry out the requests for new versions that are due, as `tidemill retrain --due` does; before that "
         "ask for one of each deployment in `select`, whose `retrain.on` must have schedule.",
         selects="deployments",
+        cause="schedule",
     ),
     Action(
         name="backtest",

@@ -12,7 +12,7 @@ from typing import Any
 from tidemill.core.alerting import ALERTING, AlertingSettings, alerting_settings
 from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError, Where
-from tidemill.core.labels import LABELS, LabelSettings, label_settings
+from tidemill.core.labels import LABEL_COLUMNS, LABELS, LabelSettings, label_settings
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
 from tidemill.core.retrain import RETRAIN, RetrainSettings, retrain_settings
 
@@ -248,6 +248,14 @@ PARTS: Mapping[str, tuple[Entry, ...]] = {
 }
 """The sections inside ``[deployments.NAME]``."""
 
+NAMING = (
+    "model",
+    "gates.metric",
+    *(f"labels.{one}" for one in ("input", *LABEL_COLUMNS)),
+    *(f"monitor.{one}" for one in ("metric", "columns", "ignore")),
+)
+"""Settings of a deployment that name something else: it is looked up before it is needed."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerSettings:
@@ -333,8 +341,8 @@ class DeploymentSettings:
     alerting: AlertingSettings
     retrain: RetrainSettings
     given: Mapping[str, Any] = field(default_factory=dict)
-    metrics_at: Mapping[str, Where] = field(default_factory=dict)
-    """Where the sections that name a metric do so, by their names."""
+    named_at: Mapping[str, Where] = field(default_factory=dict)
+    """Where each of `NAMING` stands; where none is said, the section it would stand in."""
 
 
 def server_settings(given: Any, place: Place) -> ServerSettings:
@@ -375,6 +383,6 @@ def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> Depl
         alerting=alerting_settings(path, parts["alerting"], place),
         retrain=retrain_settings(path, parts["retrain"], place),
         given=dict(given),
-        metrics_at={part: at for part in ("gates", "monitor") if (at := place(f"{path}.{part}.metric")) is not None},
+        named_at={setting: at for setting in NAMING if (at := place(f"{path}.{setting}")) is not None},
         **values,
     )

@@ -193,20 +193,19 @@ def _check(setting: Setting, value: object, where: Where | None) -> str | int:
 
 
 def _place(text: str, path: str) -> Where | None:
-    """Find the line of a dotted key, or of the table it stands in, for the caret."""
-    table, _, key = path.rpartition(".")
-    inside, header = not table, None
+    """Find the line of a dotted key, or of what it stands in most closely, for the caret."""
+    table, nearest, length = "", None, 0
     for number, line in enumerate(text.splitlines(), start=1):
         bare = line.strip()
-        if bare.startswith("["):
-            name = bare.lstrip("[").partition("]")[0].strip().replace('"', "")
-            if name == path:
-                return _mark(line, number, name)
-            inside = name == table
-            header = _mark(line, number, name) if inside else header
-        elif inside and bare.partition("=")[0].strip().strip('"') == key:
-            return _mark(line, number, key)
-    return header
+        header = bare.startswith("[")
+        word = (bare.lstrip("[").partition("]") if header else bare.partition("="))[0].strip().replace('"', "")
+        found = word if header or not table else f"{table}.{word}"
+        table = word if header else table
+        if found == path:
+            return _mark(line, number, word)
+        if path.startswith(f"{found}.") and len(found) > length:
+            nearest, length = _mark(line, number, word), len(found)
+    return nearest
 
 
 def _mark(line: str, number: int, word: str) -> Where:

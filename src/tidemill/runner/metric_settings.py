@@ -43,7 +43,7 @@ def _require(one: DeploymentSettings, part: str, metric: str, about: str, known:
     from tidemill.evaluation.metric_names import wrong_metric
 
     setting = f"deployments.{one.name}.{part}.metric"
-    error = wrong_metric(setting, metric, about, known, where=one.metrics_at.get(part))
+    error = wrong_metric(setting, metric, about, known, where=one.named_at.get(f"{part}.metric"))
     if error is not None:
         raise error
 

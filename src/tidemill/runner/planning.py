@@ -17,6 +17,7 @@ from tidemill.planner.make import make_plan
 from tidemill.planner.plan import Plan
 from tidemill.planner.state import State
 from tidemill.runner.column_notes import require_columns, require_notes
+from tidemill.runner.deployment_names import There, require_names
 from tidemill.runner.inputs import file_tokens
 from tidemill.runner.metric_settings import declared_types, require_metrics
 from tidemill.runner.sink_deployments import require_deployments
@@ -73,7 +74,20 @@ def plan_project(
         there = step.kind in {"table", "load"} and step.action in {"skip", "check"}
         if there and asset_key(step.asset) in site.settings.tables:
             require_columns(step.asset, site.warehouse().columns(step.asset), site.settings.tables)
+    require_names(site.settings.deployments.values(), _there(site, plan, summaries))
     return plan, summaries
+
+
+def _there(site: Site, plan: Plan, summaries: Sequence[Summary]) -> There:
+    return There(
+        summaries=summaries,
+        steps=plan.steps,
+        db=site.db,
+        connections=site.settings.connections,
+        tables=lambda: site.warehouse().tables() if site.has_lake else (),
+        columns=lambda table: [column.name for column in site.warehouse().columns(table)],
+        keep=site.keep,
+    )
 
 
 def _state(site: Site, summaries: Sequence[Summary]) -> State:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import fnmatch
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SettingsError, TidemillError
-from tidemill.core.names import asset_key, did_you_mean
+from tidemill.core.names import asset_key, did_you_mean, name_key
+from tidemill.core.retrain import unlet
 from tidemill.core.schedules import ACTIONS, ScheduleSettings
+from tidemill.core.sections import one_deployment
 from tidemill.warehouse.control.deployments import list_deployments
 from tidemill.warehouse.control.models import list_models
 
 if TYPE_CHECKING:
+    from tidemill.core.sections import DeploymentSettings
     from tidemill.runner.statements import ProjectStatements
     from tidemill.warehouse.control.database import Database
 
@@ -20,7 +23,7 @@ if TYPE_CHECKING:
 def wrong_selects(
     schedules: Iterable[ScheduleSettings],
     statements: ProjectStatements,
-    deployments: Iterable[str],
+    deployments: Mapping[str, DeploymentSettings],
     db: Database,
 ) -> list[SettingsError]:
     """What is wrong with the ``select`` of these schedules.
@@ -49,6 +52,8 @@ def wrong_selects(
             error = _unknown(one, selector, action.selects, known[action.selects])
             if error is None and action.needs_time:
                 error = _untimed(one, selector, statements, db)
+            if error is None and action.cause:
+                error = _unlet(one, selector, action.cause, deployments)
             wrong += [] if error is None else [error]
     return wrong
 
@@ -64,6 +69,18 @@ def _unknown(one: ScheduleSettings, selector: str, what: str, known: Sequence[st
         return None
     message = f"schedules.{one.name}.select: no {what.removesuffix('s')} is named {selector}"
     return SettingsError(message, where=one.select_at, hint=did_you_mean(wanted, known))
+
+
+def _unlet(
+    one: ScheduleSettings, name: str, cause: str, deployments: Mapping[str, DeploymentSettings]
+) -> SettingsError | None:
+    """What is wrong with a deployment whose settings do not let a schedule ask for a new version."""
+    found = next((it for it in deployments.values() if name_key(it.name) == name_key(name)), one_deployment(name, {}))
+    error = unlet(found.name, found.retrain, cause)
+    if error is not None:
+        error.message = f"schedules.{one.name}.select: {error.message}"
+        error.where = one.select_at
+    return error
 
 
 def _untimed(one: ScheduleSettings, model: str, statements: ProjectStatements, db: Database) -> SettingsError | None:

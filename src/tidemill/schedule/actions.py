@@ -84,22 +84,45 @@ def monitor(project: Project, schedule: ScheduleSettings) -> Done:
 
 
 def retrain(project: Project, schedule: ScheduleSettings) -> Done:
-    """Ask for new versions of these deployments, and carry out what is due of any."""
-    from tidemill.core.errors import SettingsError
+    """Ask for new versions of these deployments, and carry out what is due of any; one that may not be asked waits."""
+    from tidemill.core.errors import TransientError
 
+    said, errors = [], []
     for name in schedule.select:
-        if project.request_retraining(name, cause="schedule", who="schedule") is None:
-            raise SettingsError(
-                f"a schedule asks for a new version of {name}, whose settings do not let it",
-                hint=f'deploy {name} first, and set on = ["schedule"] in [deployments.{name}.retrain]',
-            )
+        try:
+            _ask(project, name)
+        except TransientError:
+            raise
+        except TidemillError as error:
+            said.append(error.message)
+            errors.append(error)
     found = project.retrain_due()
-    if not found:
-        return Done(said="nothing to do")
-    said = "; ".join(f"{one.request.deployment}: {one.request.status}, {one.request.said}" for one in found)
-    errors = [one.error for one in found if one.error is not None and one.request.status == "failed"]
+    said += [f"{one.request.deployment}: {one.request.status}, {one.request.said}" for one in found]
+    errors += [one.error for one in found if one.error is not None and one.request.status == "failed"]
     run_id = next((one.request.run_id for one in found if one.request.run_id), None)
-    return Done(said=said, run_id=run_id, error=errors[0] if errors else None)
+    return Done(said="; ".join(said) or "nothing to do", run_id=run_id, error=errors[0] if errors else None)
+
+
+def _ask(project: Project, name: str) -> None:
+    """Ask for a new version.
+
+    Raises
+    ------
+    NotFoundError
+        There is no such deployment, or nothing is deployed by that name.
+    SettingsError
+        Its settings let no schedule ask.
+    """
+    from tidemill.core.retrain import unlet
+    from tidemill.runner.deploy import deployment_of
+    from tidemill.warehouse.control.deployments import get_deployment
+
+    settings = deployment_of(project.stations, name)
+    error = unlet(settings.name, settings.retrain, "schedule")
+    if error is not None:
+        raise error
+    get_deployment(project.db, settings.name)  # says what to do where nothing is deployed
+    project.request_retraining(settings.name, cause="schedule", who="schedule")
 
 
 def backtest(project: Project, schedule: ScheduleSettings) -> Done:
