@@ -62,10 +62,9 @@ def _guarded(check: str, look: Callable[[], Finding]) -> Finding:
     try:
         return look()
     except TidemillError as error:
-        place = f" ({error.where})" if error.where else ""
         # A plan is refused for settings too: the statements are well then.
         about = "settings" if isinstance(error, SettingsError) else check
-        return Finding(check=about, status="bad", detail=f"{error.message}{place}", hint=error.hint)
+        return Finding(check=about, status="bad", detail=error.placed, hint=error.hint)
 
 
 def _python() -> Finding:

@@ -298,11 +298,7 @@ def selects(project: Project) -> Iterator[Finding]:
     settings = project.settings
     schedules = settings.schedules.values()
     for error in wrong_selects(schedules, project.statements, settings.deployments, project.db):
-        yield Finding(check="schedules", status="bad", detail=_placed(error), hint=error.hint)
-
-
-def _placed(error: TidemillError) -> str:
-    return error.message if error.where is None else f"{error.message} ({error.where})"
+        yield Finding(check="schedules", status="bad", detail=error.placed, hint=error.hint)
 
 
 CHECKS: tuple[Callable[[Project], Iterator[Finding]], ...] = (

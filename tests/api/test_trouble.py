@@ -339,3 +339,23 @@ def test_the_server_listens_where_it_was_told_and_nowhere_else(server: Server) -
     lines = Path("/proc/net/tcp").read_text().splitlines()
     listening = [line.split()[1] for line in lines if line.split()[3] == "0A" and line.split()[1].endswith(f":{port}")]
     assert listening == [f"{socket.inet_aton('127.0.0.1')[::-1].hex().upper()}:{port}"]
+
+
+def test_settings_that_are_broken_while_it_runs_are_a_problem_and_no_outage(start: Start) -> None:
+    server = start()
+    file = server.root / "tidemill.toml"
+    good = file.read_text()
+
+    file.write_text(f"{good}\n[servr]\n")
+    until(lambda: "settings" in server.ask("GET", "/healthz").json["problems"])
+
+    told = server.ask("GET", "/healthz")
+    line = good.count("\n") + 2
+    assert told.status == 200
+    assert told.json["status"] == "degraded"
+    assert told.json["problems"]["settings"] == (
+        f"unknown setting servr (tidemill.toml:{line}:2); the settings as they were are kept"
+    )
+    assert server.predict(BODY).status == 200
+    file.write_text(good)
+    until(lambda: server.ask("GET", "/healthz").json["problems"] == {})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Annotated
 
@@ -37,10 +37,10 @@ AllowHost = Annotated[
 
 
 @contextlib.contextmanager
-def entered(folder: Path) -> Iterator[Project]:
+def entered(folder: Path, opening: Callable[[Path], Project] = open_project) -> Iterator[Project]:
     """Open a project and stand in its folder: the relative paths of its statements begin there, wherever we are."""
     before = Path.cwd()
-    with open_project(folder) as project:
+    with opening(folder) as project:
         os.chdir(project.root)
         try:
             with telling_unbuilt(project.statements.summaries):

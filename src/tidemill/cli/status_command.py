@@ -16,6 +16,7 @@ from tidemill.cli.status_page import page
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
+from tidemill.project import open_to_look
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
@@ -33,7 +34,7 @@ def status(
     project: ProjectFolder = Path(),
 ) -> None:
     """Print the whole system on a page, or one deployment's versions, stages, gates and counts."""
-    with entered(project) as opened:
+    with entered(project, open_to_look) as opened:
         print(_look(opened, name, as_json=as_json), flush=True)
         while watch:
             time.sleep(WATCH_S)
@@ -44,9 +45,11 @@ def status(
 
 def _look(opened: Project, name: str | None, *, as_json: bool) -> str:
     if name is not None:
-        return _one(opened, name, as_json=as_json)
-    found = opened.overview()
-    return json.dumps(found, indent=2, ensure_ascii=False, default=str) if as_json else page(found)
+        text = _one(opened, name, as_json=as_json)
+    else:
+        found = opened.overview()
+        text = json.dumps(found, indent=2, ensure_ascii=False, default=str) if as_json else page(found)
+    return text if as_json or opened.wrong is None else f"{opened.wrong.render()}\n\n{text}"
 
 
 def _one(opened: Project, name: str, *, as_json: bool) -> str:

@@ -116,6 +116,11 @@ class TidemillError(Exception):
         self.hint = hint
         self.facts = facts
 
+    @property
+    def placed(self) -> str:
+        """What happened, and where, on one line."""
+        return self.message if self.where is None else f"{self.message} ({self.where})"
+
     def as_json(self) -> dict[str, Any]:
         """The one JSON shape of an error."""
         place = None

@@ -6,6 +6,7 @@ import os
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,31 @@ def read_settings(root: Path, environment: Mapping[str, str] = os.environ) -> Se
     except tomllib.TOMLDecodeError as error:
         raise SettingsError(f"{path} is not valid TOML: {error}") from None
     return make_settings(given, root=root, text=text, environment=environment)
+
+
+def settings_to_look(root: Path, environment: Mapping[str, str] = os.environ) -> tuple[Settings, SettingsError | None]:
+    """The settings, for those who only look; where they are wrong, the control database they name alone, and the error.
+
+    Raises
+    ------
+    SettingsError
+        There is no file of settings, or a variable is wrong.
+    """
+    try:
+        return read_settings(root, environment), None
+    except SettingsError as error:
+        path = root / SETTINGS_FILE
+        if not path.is_file():
+            raise
+        text = path.read_text(encoding="utf-8", errors="replace")
+        # What stands before the first table can often be read although what follows cannot.
+        head = "\n".join(takewhile(lambda line: not line.lstrip().startswith("["), text.splitlines()))
+        try:
+            url = tomllib.loads(head).get("control_url")
+        except tomllib.TOMLDecodeError:
+            url = None
+        given = {"control_url": url} if isinstance(url, str) else {}
+        return make_settings(given, root=root, text=text, environment=environment), error
 
 
 def settings_stamp(root: Path) -> tuple[int, int] | None:

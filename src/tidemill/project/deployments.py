@@ -102,5 +102,6 @@ class Deployments(Opened):
                 warehouse=lambda: self.warehouse,
                 keep=self.keep,
                 now=self.clock.now(),
+                wrong=self.wrong,
             )
         )

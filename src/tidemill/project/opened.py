@@ -15,6 +15,7 @@ from tidemill.warehouse.control.database import Database, open_database, sqlite_
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from tidemill.core.errors import SettingsError
     from tidemill.registry.store import ArtifactStore
     from tidemill.runner.planning import Site
     from tidemill.runner.statements import ProjectStatements
@@ -36,6 +37,7 @@ class Opened:
         clock: Clock,
         keep: Path | None = None,
         given: Collection[str] = (),
+        wrong: SettingsError | None = None,
     ) -> None:
         """Wire a project; nothing is opened yet.
 
@@ -45,12 +47,15 @@ class Opened:
             Where everything is kept; the folder ``.tidemill`` in the project when not given.
         given
             Tables that somebody else fills: the statements that make them are left out.
+        wrong
+            What is wrong with the file of settings; these are not all that it says then.
         """
         self.root = root
         self.settings = settings
         self.clock = clock
         self.keep = keep or root / KEEP
         """The folder of everything Tidemill keeps for this project."""
+        self.wrong = wrong
         self._given = frozenset(map(asset_key, given))
         self._stamp = settings_stamp(root)
 

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from tidemill.core.errors import SettingsError
 from tidemill.core.settings import Settings
 from tidemill.runner.retrain.standing import standing_requests
 from tidemill.runner.status import statuses
@@ -31,18 +32,19 @@ OVERDUE = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """What is looked at."""
+    """What is looked at. ``wrong``: what is wrong with the settings, which are not all there then."""
 
     settings: Settings
     db: Database
     warehouse: Callable[[], Warehouse]
     keep: Path
     now: datetime
+    wrong: SettingsError | None = None
 
 
 def overview(seen: Seen) -> dict[str, list[dict[str, Any]]]:
-    """Every section, in order."""
-    return {name: read(seen) for name, read in SECTIONS.items()}
+    """Every section, in order; where settings are wrong, those that tell of no settings."""
+    return {name: read(seen) for name, read in SECTIONS.items() if seen.wrong is None or name not in OF_SETTINGS}
 
 
 def deployments(seen: Seen) -> list[dict[str, Any]]:
@@ -67,8 +69,9 @@ def parts(seen: Seen) -> list[dict[str, Any]]:
 
 
 def troubles(seen: Seen) -> list[dict[str, Any]]:
-    """What parts could not do when they tried last."""
-    return [
+    """What parts could not do when they tried last; settings that are wrong are not followed."""
+    wrong = [] if seen.wrong is None else [{"part": "settings", "about": "", "said": seen.wrong.placed, "since": None}]
+    return wrong + [
         {"part": one.part, "about": one.about, "said": one.said, "since": _text(one.since)}
         for one in list_troubles(seen.db)
     ]
@@ -184,6 +187,9 @@ SECTIONS: Mapping[str, Callable[[Seen], list[dict[str, Any]]]] = {
     "schedules": schedules,
     "runs": runs,
 }
+
+OF_SETTINGS = frozenset({"sinks", "schedules"})
+"""Sections of what the settings say."""
 
 
 def _text(moment: datetime | None) -> str | None:

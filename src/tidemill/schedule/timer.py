@@ -138,7 +138,7 @@ class Timer:
             self.settings = read_settings(self.root)
             self.say("settings", {"schedules": len(self.settings.schedules)})
         except SettingsError as error:
-            self._trouble(f"{error.message} (the settings as they were are kept)")
+            self._trouble(f"{error.placed}; the settings as they were are kept")
 
     def _trouble(self, why: str) -> None:
         if why != self._told:

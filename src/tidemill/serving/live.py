@@ -13,9 +13,9 @@ from datetime import datetime
 from pathlib import Path
 
 from tidemill.core.clock import Clock
-from tidemill.core.errors import StateError, TidemillError, TransientError
+from tidemill.core.errors import SettingsError, StateError, TidemillError, TransientError
 from tidemill.core.sections import one_deployment
-from tidemill.core.settings import Settings
+from tidemill.core.settings import Settings, read_settings, settings_stamp
 from tidemill.registry.store import ArtifactStore
 from tidemill.serving.board import Board
 from tidemill.serving.live_deployment import Arm, LiveDeployment, Standing
@@ -101,6 +101,8 @@ class Live:
         self._trail = Trail(keep / "serve" / "audit.head")
         self._db: Database | None = None
         self._file = _NO_FILE
+        self._stamp = settings_stamp(keep.parent)
+        self._wrong: SettingsError | None = None
         self._stop = threading.Event()
         self._thread: threading.Thread | None = None
 
@@ -162,6 +164,7 @@ class Live:
             if now - looked >= LOOK_S:
                 looked = now
                 self._step("control database", lambda: self._look(self._database()))
+                self._step("settings", self._look_at_settings)
             self._stop.wait(0.0005 if busy else 0.05)
 
     def _step(self, name: str, work: Callable[[], None]) -> None:
@@ -175,6 +178,25 @@ class Live:
         else:
             if name in self.problems:
                 self.problems = {key: text for key, text in self.problems.items() if key != name}
+
+    def _look_at_settings(self) -> None:
+        """Say so while the file of settings is wrong: nobody reads it then, and those of the start count.
+
+        Raises
+        ------
+        SettingsError
+            What is wrong, and where.
+        """
+        stamp = settings_stamp(self.keep.parent)
+        if stamp != self._stamp:
+            self._stamp = stamp
+            self._wrong = None
+            try:
+                read_settings(self.keep.parent)
+            except SettingsError as error:
+                self._wrong = error
+        if self._wrong is not None:
+            raise SettingsError(f"{self._wrong.placed}; the settings as they were are kept")
 
     def _judge(self) -> None:
         for name, trial in list(self._trials.items()):
