@@ -14,11 +14,7 @@ from tidemill.core.errors import SettingsError, TidemillError
 from tidemill.core.labels import LABEL_COLUMNS
 from tidemill.core.names import asset_key, did_you_mean, name_key
 from tidemill.core.source_tables import find_source
-from tidemill.monitoring.inputs import unknown_names
 from tidemill.planner.graph import SYSTEM_SCHEMA
-from tidemill.registry.store import ArtifactStore
-from tidemill.registry.versions import load
-from tidemill.runner.batch.source import is_file
 from tidemill.runner.unbuilt import KINDS
 from tidemill.warehouse.control.assets import load_assets
 from tidemill.warehouse.control.deployments import find_deployment
@@ -99,7 +95,7 @@ def model(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
 def label_table(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
     """A table of labels that neither is there nor is made. A file may still come."""
     name = one.labels.input
-    if not name or is_file(name) or asset_key(name).startswith(SYSTEM_SCHEMA):
+    if not _is_table(name) or asset_key(name).startswith(SYSTEM_SCHEMA):
         return
     if find_source(name, there.connections) is not None:
         return
@@ -115,7 +111,7 @@ def label_columns(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
     """Columns that the table of labels does not have."""
     given = {column: getattr(one.labels, column) for column in LABEL_COLUMNS if getattr(one.labels, column)}
     name = one.labels.input
-    if not given or not name or is_file(name) or not there.stays(name):
+    if not given or not _is_table(name) or not there.stays(name):
         return
     table = next((it for it in there.tables() if asset_key(it) == asset_key(name)), None)
     if table is None:
@@ -126,10 +122,22 @@ def label_columns(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
             yield Wrong(setting=f"labels.{setting}", said=f"{table} has no column {column}", name=column, known=columns)
 
 
+def _is_table(name: str) -> bool:
+    if not name:
+        return False
+    from tidemill.runner.batch.source import is_file  # most plans have none, and this brings much along
+
+    return not is_file(name)
+
+
 def features(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
     """Features to be watched, or not, that neither the newest version reads nor the champion."""
     if not (one.monitor.columns or one.monitor.ignore) or not there.stays(one.model):
         return
+    from tidemill.monitoring.inputs import unknown_names
+    from tidemill.registry.store import ArtifactStore
+    from tidemill.registry.versions import load
+
     found = find_deployment(there.db, one.name)
     store = ArtifactStore(there.keep / "artifacts")
     columns: list[str] = []
