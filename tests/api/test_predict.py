@@ -136,6 +136,8 @@ def test_a_deployment_that_is_not_there_is_told_with_the_nearest(server: Server)
         {"id": "b", "label": "yes", "known_at": "soon"},
         {"id": "b", "label": "yes", "known_at": "9999-12-31T23:59:59-12:00"},
         {"id": "b", "label": "yes", "time": "9000-01-01"},
+        {"customer": 7, "label": "yes", "tiem": "2026-05-01"},
+        {"customer": 7, "label": "yes", "time": "2026-05-21", "known_at": "2026-05-01"},
         7,
     ],
 )

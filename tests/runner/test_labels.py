@@ -108,6 +108,37 @@ def test_what_comes_true_later_than_tomorrow_is_put_aside_and_hides_nothing_that
     ]
 
 
+@pytest.mark.parametrize("given", ["file", "query"])
+def test_a_label_by_key_without_a_time_or_known_before_it_came_true_is_put_aside(project: Project, given: str) -> None:
+    text = (
+        "customer,at,label,updated_at\n"
+        "k1,,left,2026-10-02\n"
+        "k2,2026-10-01,left,2026-09-10\n"
+        "k3,2026-10-01,left,2026-09-30T12:00:00\n"  # without a zone: it may have been that day somewhere
+    )
+    (project.root / "told.csv").write_text(text, encoding="utf-8")
+    source = {"input": "told.csv"} if given == "file" else {"query": "SELECT * FROM 'told.csv'"}
+    report = deliver(project, known="updated_at", **source)
+
+    assert counts(report) == (1, 0, 2)
+    assert [(row.line, row.reason) for row in report.refused] == [
+        (1, "label 1 does not say when it came true (a label by customer is for the answer that was given before it)"),
+        (2, "label 2 has a known_at that lies before its time (nothing is known before it came true)"),
+    ]
+    assert rows(project, "SELECT line FROM tidemill.rejects ORDER BY line") == [(1,), (2,)]
+    assert rows(project, OUTCOMES) == [("r3", "left", 1)]
+
+
+def test_a_time_that_is_none_is_put_aside_in_each_delivery_and_keeps_no_other_label_from_being_read(
+    project: Project,
+) -> None:
+    head, bad = "customer,at,label,updated_at\n", "k2,2026-10-01,left,soon\n"
+    first = deliver(project, f"{head}k1,2026-10-01,left,2026-10-02\n{bad}", known="updated_at")
+    second = deliver(project, f"{head}k3,2026-10-01,left,2026-10-03\n{bad}", known="updated_at")
+
+    assert (counts(first), counts(second)) == ((1, 0, 1), (1, 0, 1))
+
+
 def test_labels_by_key_join_by_time_and_come_from_any_query(project: Project) -> None:
     report = deliver(
         project, query="SELECT 'k' || n AS customer, DATE '2026-10-01' AS at, 7.50 AS label FROM range(3) t(n)"

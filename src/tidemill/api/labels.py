@@ -11,8 +11,8 @@ from tidemill.api.failures import NOSNIFF
 from tidemill.api.request import Request, Response, check_media_type, json_response
 from tidemill.core.errors import BodyError, TooLargeError, TransientError, UnavailableError
 from tidemill.serving.log.label_rules import LabelRules, hide_keys
+from tidemill.serving.log.label_values import LabelValues, values_of
 from tidemill.serving.log.records import LabelRecord, encode
-from tidemill.serving.log.texts import text_of
 
 
 async def labels(ctx: Context, request: Request) -> Response:
@@ -28,8 +28,7 @@ async def labels(ctx: Context, request: Request) -> Response:
     rules = LabelRules(
         key=settings.key,
         now=ctx.clock.now(),
-        numbers=model is not None and not model.classes,
-        classes=frozenset(map(text_of, model.classes)) if model is not None else frozenset(),
+        values=values_of(model.classes) if model is not None else LabelValues(),
     )
     rows = hide_keys([rules.read(number, given) for number, given in enumerate(found)], settings, ctx.log_key)
     record = LabelRecord(

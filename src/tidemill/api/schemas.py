@@ -7,6 +7,7 @@ from typing import Any
 
 from tidemill.api.v2 import v2_type
 from tidemill.core.names import name_key
+from tidemill.serving.log.label_values import NUMBER_PATTERN, TRUTH_PATTERN, values_of
 from tidemill.serving.log.texts import text_of
 from tidemill.serving.online.answers import label_text
 from tidemill.serving.online.model import OnlineModel
@@ -107,11 +108,18 @@ def answer_schema(model: OnlineModel) -> Json:
 
 def label_schema(model: OnlineModel, *, key: str) -> Json:
     """Labels of predictions."""
-    written = [*model.classes, *(text_of(one) for one in model.classes if not isinstance(one, str))]
-    value: Json = {"enum": written} if model.classes else {"type": "number"}
-    properties: Json = {"id": {"type": "string", "minLength": 1}, "label": value, "time": _SCALARS["timestamp"]}
-    properties["known_at"] = _SCALARS["timestamp"]
-    row: Json = {"type": "object", "required": ["label", "id"], "properties": properties}
+    properties: Json = {
+        "id": {"type": "string", "minLength": 1},
+        "label": _label_value(model),
+        "time": _SCALARS["timestamp"],
+        "known_at": _SCALARS["timestamp"],
+    }
+    row: Json = {
+        "type": "object",
+        "required": ["label", "id"],
+        "properties": properties,
+        "additionalProperties": False,
+    }
     if key and name_key(key) == "id":
         properties["id"] = {"type": ["string", "number", "boolean"]}
     elif key:
@@ -123,6 +131,16 @@ def label_schema(model: OnlineModel, *, key: str) -> Json:
         "required": ["labels"],
         "properties": {"labels": {"type": "array", "minItems": 1, "items": row}},
     }
+
+
+def _label_value(model: OnlineModel) -> Json:
+    """A class as the model has it, or as text; a truth or a number in each way that is read as one."""
+    values = values_of(model.classes)
+    if values.truths:
+        return {"anyOf": [{"enum": [*model.classes, 0, 1]}, {"type": "string", "pattern": TRUTH_PATTERN}]}
+    if not model.classes:
+        return {"type": ["number", "string"], "pattern": NUMBER_PATTERN}
+    return {"enum": [*model.classes, *(text_of(one) for one in model.classes if not isinstance(one, str))]}
 
 
 def v2_request_schema() -> Json:

@@ -11,7 +11,7 @@ from tidemill.core.errors import BindError, NotFoundError, SettingsError
 from tidemill.core.names import did_you_mean, name_key
 from tidemill.registry.versions import load
 from tidemill.serving.log.label_rules import LabelRules
-from tidemill.serving.log.texts import text_of
+from tidemill.serving.log.label_values import LabelValues, values_of
 from tidemill.warehouse.control.deployments import find_deployment
 
 if TYPE_CHECKING:
@@ -50,13 +50,8 @@ class LabelRequest:
 def rules_of(stations: Stations, settings: DeploymentSettings) -> LabelRules:
     """The champion's classes and the time it is; any plain value where no version answers, or the model is gone."""
     label = _label_of(stations, settings)
-    classes = label.get("classes") or ()
-    return LabelRules(
-        key=settings.key,
-        now=stations.clock.now(),
-        numbers=bool(label) and not classes,
-        classes=frozenset(map(text_of, classes)),
-    )
+    values = values_of(label["classes"] or ()) if label else LabelValues()
+    return LabelRules(key=settings.key, now=stations.clock.now(), values=values, timed=True)
 
 
 def _label_of(stations: Stations, settings: DeploymentSettings) -> Mapping[str, Any]:

@@ -23,6 +23,7 @@ from tidemill.runner.erased_rows import erased_people
 from tidemill.runner.label_columns import LabelRequest, columns_of, rules_of
 from tidemill.serving.labels.joined import LOG, Part, Relations, labels_sql
 from tidemill.serving.log.label_rules import LabelRules, hide_keys
+from tidemill.serving.log.label_values import TRUTHS
 from tidemill.serving.log.records import LabelRecord, LabelRow, encode
 from tidemill.serving.log.redact import log_key
 from tidemill.serving.log.texts import text_of
@@ -42,7 +43,6 @@ if TYPE_CHECKING:
 
 CHUNK_ROWS = 200_000
 RECORD_ROWS = 5_000
-_SPELLINGS = {True: {"true", "t", "yes", "y", "1"}, False: {"false", "f", "no", "n", "0"}}
 LOOK_BACK = timedelta(days=1)
 """Rows are read again from so long before the newest time a source knew: some are written late."""
 
@@ -242,7 +242,8 @@ class _Work:
         sql = f"SELECT {columns} FROM ({self.source.query.sql}\n) AS tm_labels"
         if watermark:
             since = (datetime.fromisoformat(watermark) - LOOK_BACK).isoformat(sep=" ")
-            known = f"CAST({quote_name(self.columns['known_at'])} AS TIMESTAMP)"
+            # What is no time is read, and put aside.
+            known = f"TRY_CAST({quote_name(self.columns['known_at'])} AS TIMESTAMP)"
             sql += f" WHERE {known} >= TIMESTAMP {quote_text(since)} OR {known} IS NULL"
         for batch in self.source.session.query(sql, self.source.query.relations, rows_per_batch=RECORD_ROWS):
             for row in batch.to_pylist():
@@ -251,9 +252,10 @@ class _Work:
 
     def _spelled(self, label: Any) -> Any:
         """A class that a reader of files has taken for true or false, as the model spells it."""
-        if not isinstance(label, bool) or text_of(label) in self.rules.classes:
+        classes = self.rules.values.classes
+        if not isinstance(label, bool) or text_of(label) in classes:
             return label
-        spelled = [one for one in self.rules.classes if one.casefold() in _SPELLINGS[label]]
+        spelled = [one for one in classes if TRUTHS.get(one.lower()) is label]
         return spelled[0] if len(spelled) == 1 else label
 
     def _put_aside(self, number: int, given: Mapping[str, Any], error: InputError) -> BadRow:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,11 +13,15 @@ from typing import Any
 from msgspec import structs
 
 from tidemill.core.errors import InputError
-from tidemill.core.names import name_key
+from tidemill.core.names import did_you_mean, name_key
 from tidemill.core.sections import DeploymentSettings
+from tidemill.serving.log.label_values import LabelValues
 from tidemill.serving.log.records import LabelRow
 from tidemill.serving.log.redact import redact_keys
 from tidemill.serving.log.texts import text_of
+
+FIELDS = ("id", "label", "time", "known_at")
+"""What a label has, beside the deployment's key."""
 
 #: What `tidemill.api.ids` makes, with the number of the row where there were several.
 PREDICTION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}(-[0-9]{1,9})?")
@@ -25,7 +29,7 @@ PREDICTION_ID = re.compile(r"[0-9a-hjkmnp-tv-z]{26}(-[0-9]{1,9})?")
 _LARGEST = sys.float_info.max
 
 AHEAD = timedelta(days=1)
-"""A time may lie so far ahead: one without a zone is taken for UTC, and zones are hours apart."""
+"""A time may lie on the wrong side of another by so much: one without a zone is taken for UTC, and may be hours off."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,16 +42,16 @@ class LabelRules:
         The column that names the entity; '' where labels come by id alone.
     now
         When the labels came: nothing comes true, or is known, after it was told.
-    numbers
-        Whether the model predicts a number.
-    classes
-        The texts of the model's classes; empty where they are not known.
+    values
+        Which values are labels of the model.
+    timed
+        Whether a label by key must say when it came true: a file may be read long after that.
     """
 
     key: str
     now: datetime
-    numbers: bool = False
-    classes: frozenset[str] = frozenset()
+    values: LabelValues = field(default_factory=LabelValues)
+    timed: bool = False
 
     def read(self, number: int, given: Any) -> LabelRow:
         """One label, checked: an object with ``label``, with ``id`` or the key, and perhaps ``time`` and ``known_at``.
@@ -59,30 +63,54 @@ class LabelRules:
         """
         if not isinstance(given, dict):
             raise InputError(f"label {number} is no object", row=number)
-        label = _plain(given.get("label"))
+        self._require_fields(number, given)
+        label = self._label(number, given.get("label"))
+        id_, entity = self._whose(number, given)
+        time = self._time(number, "time", given.get("time"))
+        known = self._time(number, "known_at", given.get("known_at"))
+        if self.timed and id_ is None and time is None:
+            raise InputError(
+                f"label {number} does not say when it came true",
+                hint=f"a label by {self.key} is for the answer that was given before it",
+                row=number,
+            )
+        if time is not None and known is not None and _utc(time) - _utc(known) > AHEAD:
+            raise InputError(
+                f"label {number} has a known_at that lies before its time",
+                hint="nothing is known before it came true",
+                row=number,
+            )
+        return LabelRow(label=label, id=id_, key=entity, time=_text(time), known=_text(known))
+
+    def _require_fields(self, number: int, given: Mapping[str, Any]) -> None:
+        """Nothing but what a label has: a field that is misspelt would count for nothing, and be missed by nobody."""
+        known = (*FIELDS, self.key) if self.key else FIELDS
+        unknown = next((name for name in given if name not in FIELDS and name_key(name) != name_key(self.key)), None)
+        if unknown is not None:
+            raise InputError(
+                f"label {number} has {unknown!r}, which no label has", hint=did_you_mean(unknown, known), row=number
+            )
+
+    def _label(self, number: int, given: Any) -> Any:
+        label = _plain(given)
         if label is None:
             raise InputError(f"label {number} has no label", hint="NULL is no label: leave it out", row=number)
-        if isinstance(label, dict | list) or (self.numbers and isinstance(label, str | bool)):
-            raise InputError(f"label {number} is no {'number' if self.numbers else 'plain value'}", row=number)
+        label, classes = self.values.value(label), self.values.classes
+        numbers = self.values.numbers and not classes
+        if isinstance(label, dict | list) or (numbers and isinstance(label, str | bool)):
+            raise InputError(f"label {number} is no {'number' if numbers else 'plain value'}", row=number)
         if isinstance(label, float) and label != label:
             raise InputError(f"label {number} is not a number (NaN)", hint="leave it out", row=number)
         if isinstance(label, int | float) and abs(label) > _LARGEST:
             raise InputError(f"label {number} is no finite number", hint="leave it out", row=number)
-        if self.classes and text_of(label) not in self.classes:
-            known = ", ".join(sorted(self.classes)[:12])
+        if classes and text_of(label) not in classes:
+            known = ", ".join(sorted(classes)[:12])
             raise InputError(
                 f"label {number} is {label!r}, which is no class of the model",
                 hint=f"its classes are {known}",
                 row=number,
             )
-        id_, entity = self._whose(number, given)
-        return LabelRow(
-            label=label,
-            id=id_,
-            key=entity,
-            time=self._time(number, "time", given.get("time")),
-            known=self._time(number, "known_at", given.get("known_at")),
-        )
+        return label
 
     def _whose(self, number: int, given: dict[str, Any]) -> tuple[str | None, str | None]:
         """The prediction's id, or the key of the entity: one of the two.
@@ -110,12 +138,12 @@ class LabelRules:
             raise InputError(f"label {number} has an empty id", hint="give the id of the prediction", row=number)
         return given["id"], None
 
-    def _time(self, number: int, name: str, given: Any) -> str | None:
+    def _time(self, number: int, name: str, given: Any) -> datetime | None:
         if given is None:
             return None
         try:
             time = given if isinstance(given, datetime) else datetime.fromisoformat(_iso(given))
-            utc = time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+            utc = _utc(time)
         except (TypeError, ValueError, OverflowError):
             raise InputError(
                 f"label {number} has a {name} that is none", hint="give ISO text: 2024-02-29T13:45:00Z", row=number
@@ -126,7 +154,7 @@ class LabelRules:
                 hint=f"here it is {self.now:%Y-%m-%d %H:%M} UTC: tell a label once it came true",
                 row=number,
             )
-        return time.isoformat()
+        return time
 
 
 def hide_keys(rows: Sequence[LabelRow], settings: DeploymentSettings, log_key: bytes) -> list[LabelRow]:
@@ -156,3 +184,11 @@ def _plain(value: Any) -> Any:
 
 def _iso(given: Any) -> str:
     return given.isoformat() if isinstance(given, date) else given
+
+
+def _utc(time: datetime) -> datetime:
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+def _text(time: datetime | None) -> str | None:
+    return None if time is None else time.isoformat()
