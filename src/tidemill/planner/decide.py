@@ -25,6 +25,8 @@ ACTIONS: Mapping[str, Action] = {
     "view": "view",
     "assert": "assert",
 }
+SAME_AS = "same as"
+"""Part of a table that came out with the rows that it had: the fingerprint that it would have, had it been replaced."""
 PART_ORDER = ("query", "options", "transform", "columns", "layout", "functions")
 
 
@@ -83,19 +85,23 @@ def decide_step(
             said=said,
             why_whole=asked or damage,
         )
-    fingerprint = fingerprint_of(base, reads, checked)
+    fingerprint, parts = fingerprint_of(base, reads, checked), summary.parts
+    same_as = known.parts.get(SAME_AS) if known is not None else None
     of_rows = {name: token for name, token in reads.items() if name not in checked}
-    reason = asked or _reason(summary, fingerprint, of_rows, state)
-    again = check_again(known, summary.parts, reads, checked) if known is not None and not reason else ""
+    stands = known is not None and fingerprint in (known.fingerprint, same_as)
+    reason = asked or _reason(summary, of_rows, state, stands=stands)
+    if known is not None and same_as is not None and not reason:
+        fingerprint, parts = known.fingerprint, {**parts, SAME_AS: same_as}
+    again = check_again(known, parts, reads, checked) if known is not None and not reason else ""
     # What was made by the same statement has nothing to do where what it reads turns out to be as it was.
     same = known is not None and known.present and not asked and only_reads(known, summary.parts)
-    same = same and known is not None and fingerprint_of(base, known.reads, checked) == known.fingerprint
+    same = same and known is not None and fingerprint_of(base, known.reads, checked) in (known.fingerprint, same_as)
     return Decision(
         action=ACTIONS[summary.kind] if reason else "check" if again else "skip",
         reason=reason or again,
         fingerprint=fingerprint,
         made_of=base,
-        parts=summary.parts,
+        parts=parts,
         before=known.fingerprint if known is not None and same else "",
         unless=dict(known.reads) if known is not None and same else None,
     )
@@ -117,14 +123,14 @@ def require_sources(graph: Graph, key: str, state: State) -> None:
             raise BindError(message, where=place(summary), hint=found.hint, name=name)
 
 
-def _reason(summary: Summary, fingerprint: str, reads: Mapping[str, str], state: State) -> str:
+def _reason(summary: Summary, reads: Mapping[str, str], state: State, *, stands: bool) -> str:
     """Why the asset must be made again, in words; empty when it need not be."""
     known = state.known.get(asset_key(summary.name))
     if known is None:
         return "new"
     if not known.present:
         return "its files are gone or damaged"
-    if known.fingerprint == fingerprint:
+    if stands:
         return ""
     if known.kind != summary.kind:
         return f"was a {known.kind}"

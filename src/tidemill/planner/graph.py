@@ -89,6 +89,17 @@ def sources_of(summary: Summary, connections: Mapping[str, ConnectionSettings]) 
     return {name: source for name, source in found.items() if source is not None}
 
 
+def readers_of_log(graph: Graph) -> frozenset[str]:
+    """Keys of the assets that read the prediction log, or a view that does."""
+    found: set[str] = set()
+    for key in graph.order:
+        views = [read for read in graph.reads[key] if graph.assets[read].kind == "view"]
+        own = any(asset_key(name).startswith(SYSTEM_SCHEMA) for name in graph.assets[key].tables)
+        if own or not found.isdisjoint(views):
+            found.add(key)
+    return frozenset(found)
+
+
 def _by_key(summaries: Iterable[Summary], connections: Mapping[str, ConnectionSettings]) -> dict[str, Summary]:
     assets: dict[str, Summary] = {}
     for summary in summaries:

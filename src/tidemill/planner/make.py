@@ -11,7 +11,7 @@ from tidemill.core.digest import digest_value
 from tidemill.core.errors import BindError
 from tidemill.core.names import asset_key, did_you_mean
 from tidemill.planner.decide import base_of, checked_reads, decide_step, reads_of, require_sources
-from tidemill.planner.graph import Graph, build_graph
+from tidemill.planner.graph import Graph, build_graph, readers_of_log
 from tidemill.planner.increments import GENERATION, Decision
 from tidemill.planner.known import Known
 from tidemill.planner.plan import Action, Plan, Step
@@ -40,6 +40,7 @@ def make_plan(
     """
     graph = build_graph(summaries, _outside_tables(summaries, state), state.connections)
     chosen, named = _select(graph, selectors)
+    of_log = readers_of_log(graph)
     fingerprints: dict[str, str] = {}
     definitions: dict[str, str] = {}
     steps: list[Step] = []
@@ -67,7 +68,8 @@ def make_plan(
         if decided.action != "skip":
             working.add(key)
         depends = tuple(graph.assets[read].name for read in graph.reads[key] if read in working)
-        steps.append(_planned_step(len(steps), summary, decided, depends=depends, reads=reads, checked=checked))
+        step = _planned_step(len(steps), summary, decided, depends=depends, reads=reads, checked=checked)
+        steps.append(replace(step, by_rows=key in of_log))
     steps += _drops(graph, summaries, state, selected=bool(selectors), first=len(steps))
     if not selectors:
         steps += _refusals(summaries, first=len(steps))

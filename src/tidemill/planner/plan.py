@@ -28,6 +28,9 @@ class Step:
         The fingerprint it has now; '' when it must be made whatever it reads.
     unless
         What it reads if nothing need be done: what it was made from last. None when something must be done anyway.
+    by_rows
+        Whether it is as it was where it comes out with the rows that it has: it reads the prediction log, which grows
+        by answers and labels that its query may pass over.
     planned
         The fingerprint of the plan, where that turned out otherwise (see `planner.settle`).
     """
@@ -48,6 +51,7 @@ class Step:
     made_of: tuple[Any, ...] = ()
     before: str = ""
     unless: dict[str, str] | None = None
+    by_rows: bool = False
     planned: str = ""
 
     @property

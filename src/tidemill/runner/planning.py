@@ -152,12 +152,13 @@ def _log_tokens(site: Site, summaries: Sequence[Summary]) -> dict[str, str]:
     """What the relations of the prediction log hold, where a statement reads one: as far as it was collected."""
     read = {asset_key(name) for summary in summaries for name in summary.tables}
     read = {name for name in read if name.startswith(SYSTEM_SCHEMA)}
-    if not read or not site.has_lake:
+    if not read:
         return {}
     from tidemill.serving.log.tables import TABLES, log_views
 
+    collected = [table for table in TABLES if site.warehouse().newest([table])] if site.has_lake else []
     # A version that only merged files is none of the history: its rows are the same.
-    versions = [site.warehouse().history(table)[0].version for table in TABLES if site.warehouse().newest([table])]
+    versions = [site.warehouse().history(table)[0].version for table in collected]
     token = f"version {max(versions)}" if versions else "empty"
     names = {f"{SYSTEM_SCHEMA}{name}" for name in log_views(site.keep / "spool")}
     return dict.fromkeys(sorted(read & names), token)

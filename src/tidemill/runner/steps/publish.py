@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from tidemill.core.names import asset_key, quote_name
+from tidemill.planner.decide import SAME_AS
 from tidemill.runner.checking import Checked, check_rows
 from tidemill.runner.column_notes import hidden_in, require_columns
 from tidemill.runner.erased_rows import rejects_without_erased, without_erased
 from tidemill.runner.steps.job import Job, Outcome, asset_of
 from tidemill.sources.bad_rows import BadRowsError, without_values
-from tidemill.warehouse.control.assets import save_asset
+from tidemill.warehouse.control.assets import load_assets, save_asset
 from tidemill.warehouse.control.rejects import save_rejects
 from tidemill.warehouse.control.tables import save_table_version
 
@@ -52,6 +55,9 @@ def publish(
         checked = check_rows(
             statement, stations=job.stations, session=session, staged=staged, run_id=job.run_id, step=step.name
         )
+        if step.by_rows and step.before and _same_rows(job, session, staged):
+            warehouse.discard(staged)
+            return _as_it_was(step, statement, job, files, checked, hidden=hidden)
         put = warehouse.append if add else warehouse.publish
         landed = put(staged, run_id=job.run_id, step=step.name, guard=job.guard)
     except BaseException:
@@ -65,6 +71,33 @@ def publish(
 
     warnings = (*files.warnings, *left_out, *checked.warnings)
     return Outcome(rows=staged.rows, version=landed.version, warnings=warnings, record=record)
+
+
+def _same_rows(job: Job, session: Session, staged: Staged) -> bool:
+    """Whether a table has the rows that were made for it, in whatever order."""
+    there = job.stations.warehouse.resting(staged.table)
+    if (there.rows, there.columns) != (staged.rows, staged.columns):
+        return False
+    names = ", ".join(quote_name(column.name) for column in staged.columns)
+    # As many rows, so one that is gone stands for one that came.
+    gone = f"SELECT {names} FROM {there.relation} EXCEPT ALL SELECT {names} FROM {staged.relation} LIMIT 1"
+    return sum(batch.num_rows for batch in session.query(gone)) == 0
+
+
+def _as_it_was(
+    step: Step, statement: Statement, job: Job, files: FileReads, checked: Checked, *, hidden: frozenset[str]
+) -> Outcome:
+    """What it read is written down, so that the next plan has nothing to do; the table stays in its version."""
+    version = load_assets(job.stations.db)[asset_key(step.asset)].version
+    parts = {**step.parts, SAME_AS: step.fingerprint}
+    same = replace(asset_of(step, statement, job, version=version), fingerprint=step.before, parts=parts)
+
+    def stay(tx: Tx) -> None:
+        save_asset(tx, same)
+        checked.save(tx, version=version)
+        save_step_rejects(tx, step, job, files, whole=True, hidden=hidden)
+
+    return Outcome(warnings=(*files.warnings, *checked.warnings), record=stay, unchanged=True)
 
 
 def check_published(step: Step, statement: CreateTable, job: Job, session: Session) -> tuple[int, Checked]:
