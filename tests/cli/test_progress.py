@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tidemill.cli.progress import Bars, describe_step, follow, summary
+from tidemill.cli.progress import Bars, describe_step, follow, share_line, summary
 from tidemill.cli.words import duration, paint, wants_colour
 from tidemill.core.errors import ContractError
 from tidemill.runner.events import RunFinished, RunStarted, StepFinished, StepProgress, StepStarted
@@ -44,6 +44,17 @@ def test_a_failure_is_told_with_its_error_and_a_skip_with_its_reason() -> None:
     assert describe_step(skipped).endswith("t failed")
     report = RunReport(run_id="r1", status="failed", steps=(DONE, failed, skipped), seconds=3, unchanged=2)
     assert summary(report) == "1 done, 1 failed, 1 skipped, 2 unchanged in 3.0 s (run r1)"
+
+
+def test_a_long_way_is_told_by_tenths_where_there_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, True):
+        with share_line(quiet=quiet) as tell:
+            for row in range(1, 1001):
+                tell(f"row {row}", row / 1000)
+
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err.splitlines() == [f"row {row}" for row in (1, *range(100, 1001, 100))]
 
 
 def test_bars_come_and_go_on_a_terminal(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

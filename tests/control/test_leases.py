@@ -114,6 +114,19 @@ def test_a_second_holder_is_told_who_holds_the_lease_since_when(db: Database) ->
     assert "UTC" in caught.value.message
     assert caught.value.facts["run_id"] == "r1"
     assert caught.value.retryable
+    assert caught.value.hint.endswith("or end that process")
+
+
+def test_the_lease_of_a_process_elsewhere_says_when_it_is_free_if_that_was_killed(control_url: str) -> None:
+    time_now = MovedClock()
+    with closing(open_database(control_url, clock=time_now.clock())) as db:
+        leases.acquire(db, "retrain", ELSEWHERE, ttl_s=30)
+        time_now.move(12.5)
+
+        with pytest.raises(BusyError) as caught:
+            leases.acquire(db, "retrain", ME)
+
+    assert caught.value.hint.endswith("or end that process; if that was killed, this is free in 18 s")
 
 
 def test_a_released_lease_is_free_and_its_fence_is_not_used_again(db: Database) -> None:
@@ -261,6 +274,17 @@ def test_the_lease_of_a_killed_process_is_free_at_once(control_url: str) -> None
 
         assert leases.acquire(db, "run", ME, run_id="r2").fence == 2
         assert runs.get_run(db, "r1").status == "lost"
+
+
+def test_so_is_that_of_one_whose_parent_has_not_asked_how_it_ended(control_url: str) -> None:
+    with closing(open_database(control_url, clock=Clock())) as db:
+        process = start_holder(control_url, "r1")
+        assert hear(process) == "held 1"
+        process.send_signal(signal.SIGKILL)
+        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+
+        assert leases.acquire(db, "run", ME, run_id="r2").fence == 2
+        process.communicate()
 
 
 def test_a_paused_process_that_lost_its_lease_cannot_write(control_url: str) -> None:

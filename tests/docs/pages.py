@@ -32,7 +32,11 @@ ROOT = Path(__file__).parents[2]
 FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 FILE_LINE = re.compile(r"^(?:--|#) ((?:[\w-]+/)*[\w.-]+\.(?:sql|toml))\n")
 # What a terminal shows for a moment while a run is going on, and a pipe keeps.
-PASSING = re.compile(r"^(?:building|adding to|training|loading|defining|checking|dropping) .*\n", re.MULTILINE)
+PASSING = re.compile(
+    r"^(?:(?:building|adding to|training|loading|defining|checking|dropping|reading|scoring) .*"
+    r"|\d{4}-\d\d-\d\d \d\d:\d\d: row .*)\n",
+    re.MULTILINE,
+)
 IN_SHELL = re.compile(r"[|<>;&*]|\$\(")
 REDIRECTED = re.compile(r"(tidemill .*) > ([\w./-]+)", re.DOTALL)
 VARIES = (

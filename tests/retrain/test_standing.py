@@ -51,17 +51,20 @@ def test_what_became_of_a_version_is_told_as_it_goes_on(shop: Shop) -> None:
     shop.batch()
     shop.ask()
     shop.due()
-    told = [rows(shop)[0]["outcome"]]
+    told, listed = [rows(shop)[0]["outcome"]], [shop.project.retrain_requests()[0].said]
     shop.settle()
     told.append(rows(shop)[0]["outcome"])
+    listed.append(shop.project.retrain_requests()[0].said)
     shop.project.rollback("churn", why="it calls everybody")
     told.append(rows(shop)[0]["outcome"])
+    listed.append(shop.project.retrain_requests()[0].said)
 
     assert told == [
         "version 2 is on trial in the shadow",
         "version 2 is champion",
         "version 2 was rolled back: it calls everybody",
     ]
+    assert listed == told
 
 
 def test_what_ended_long_ago_is_left_to_the_list_of_requests(shop: Shop) -> None:

@@ -37,7 +37,7 @@ def learnt(shop: Project, heard: list[str]) -> Simulation:
         delay=read_delay("1 day"),
         retrain_every=timedelta(days=5),
     )
-    return simulate(shop, asked, heard.append)
+    return simulate(shop, asked, lambda text, _share: heard.append(text))
 
 
 def test_a_replay_says_how_far_it_is_and_what_takes_long(learnt: Simulation, heard: list[str]) -> None:
@@ -168,6 +168,8 @@ def test_the_command_prints_scores_and_writes_a_page(
     page = tmp_path / "page.html"
     words = ["simulate", "buyers", "--replay", "SELECT * FROM visits", "--time", "seen_at", "--until", "2026-01-12"]
     assert run_command([*words, "--from", "2026-01-08", "--html", str(page), "-C", str(shop.root), "--json"]) == 0
-    told = json.loads(capsys.readouterr().out)
+    said = capsys.readouterr()
+    assert said.err == ""
+    told = json.loads(said.out)
     assert told["scores"]["totals"]["deployed"]["accuracy"] > 0.5
     assert "<svg" in page.read_text()

@@ -176,7 +176,7 @@ def test_quality_is_that_of_the_labels_that_came_computed_independently(shop: Sh
 
 def test_labels_that_come_late_or_change_are_measured_in_their_own_window_only(shop: Shop) -> None:
     first, second = (shop.answer(shop.visitors(150), BEGIN + day * DAY) for day in (0, 1))
-    shop.monitor(BEGIN + 2 * DAY + HOUR)
+    (unlabelled,) = shop.monitor(BEGIN + 2 * DAY + HOUR)
     shop.label({id_: shop.truth[id_] for id_ in second}, BEGIN + 2 * DAY + 2 * HOUR)
     (labelled,) = shop.monitor(BEGIN + 2 * DAY + 3 * HOUR)
     (quiet,) = shop.monitor(BEGIN + 2 * DAY + 4 * HOUR)
@@ -186,6 +186,7 @@ def test_labels_that_come_late_or_change_are_measured_in_their_own_window_only(s
     (revised,) = shop.monitor(BEGIN + 2 * DAY + 6 * HOUR)
     after = performance(shop, family="quality", metric="accuracy", test="value")[-1]["value"]
 
+    assert (len(unlabelled.windows), unlabelled.labelled) == (2, ())
     assert [window.start for window in labelled.labelled] == [BEGIN + DAY]
     assert quiet.labelled == ()
     assert [window.start for window in revised.labelled] == [BEGIN + DAY]

@@ -100,7 +100,7 @@ def _lines(one: Monitored) -> list[str]:
             f" {one.seconds:.1f} s"
         )
     if one.labelled:
-        lines.append(f"{one.deployment}: {count(len(one.labelled), 'window')} got labels")
+        lines.append(f"{one.deployment}: quality of {count(len(one.labelled), 'window')} measured by labels")
     if not lines and one.error is None:
         lines.append(f"{one.deployment}: no window is over that was not measured")
     lines += [f"  {_other(it)}" for it in one.others]

@@ -49,6 +49,24 @@ def status_line() -> Iterator[Callable[[str], None]]:
         tell("")
 
 
+@contextmanager
+def share_line(*, quiet: bool) -> Iterator[Callable[[str, float], None]]:
+    """`status_line` for what knows how far it is; elsewhere a line for each tenth of the way, unless ``quiet``."""
+    tenths = -1
+    plain = not quiet and not sys.stderr.isatty()
+
+    with status_line() as show:
+
+        def tell(text: str, share: float) -> None:
+            nonlocal tenths
+            show(text)
+            if plain and int(share * 10) > tenths:
+                tenths = int(share * 10)
+                print(text, file=sys.stderr, flush=True)
+
+        yield tell
+
+
 class Listener(Protocol):
     """Hears the events of a run; a context, so that bars are taken down."""
 

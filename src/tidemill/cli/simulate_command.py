@@ -12,7 +12,7 @@ from tidemill.cli.deployments import DeploymentName
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.output import write_text
 from tidemill.cli.parameters import option
-from tidemill.cli.progress import status_line
+from tidemill.cli.progress import share_line
 from tidemill.cli.words import wants_colour
 from tidemill.core.errors import SettingsError
 
@@ -89,7 +89,7 @@ def simulate(
         plants=tuple(read_plant(one) for one in plant or ()),
     )
     html = html.absolute() if html else None
-    with status_line() as tell, entered(project) as opened:
+    with share_line(quiet=as_json) as tell, entered(project) as opened:
         found = rehearse(opened, request, tell)
     if html is not None:
         from tidemill.simulate.page import as_page

@@ -124,10 +124,10 @@ class Watching(Opened):
         return request_retraining(self.stations, deployment, cause=cause, who=asked, why=why, evidence=evidence)
 
     def retrain_requests(self, deployment: str | None = None) -> list[RetrainRequest]:
-        """Requests for new versions, the newest first."""
-        from tidemill.warehouse.control.retrain import list_requests
+        """Requests for new versions, the newest first; ``said`` is how each stands now."""
+        from tidemill.runner.retrain.standing import as_they_stand
 
-        return list_requests(self.db, deployment)
+        return as_they_stand(self.db, deployment)
 
     def retrain_due(
         self, *, only: int | None = None, listen: Callable[[str], None] = lambda _: None

@@ -49,10 +49,11 @@ BEGINNINGS = frozenset({"deploy", "ask for retraining"})
 HOPELESS = 200
 """Rows refused, and none answered: the replay ends there, for it sends something else than the model takes."""
 
-Listener = Callable[[str], None]
+Listener = Callable[[str, float], None]
+"""Told what the replay is at, and which share of its rows is behind it."""
 
 
-def simulate(project: Project, request: Request, listen: Listener = lambda _: None) -> Simulation:
+def simulate(project: Project, request: Request, listen: Listener = lambda _text, _share: None) -> Simulation:
     """Replay rows through a copy of a deployment, and say how it did.
 
     Parameters
@@ -70,7 +71,7 @@ def simulate(project: Project, request: Request, listen: Listener = lambda _: No
         The deployment has no champion, the model cannot be trained anew, or the server refuses every row.
     """
     began = perf_counter()
-    listen("reading the rows")
+    listen("reading the rows", 0.0)
     stream = open_stream(project, request, label=label_of(project, request))
     with tempfile.TemporaryDirectory(prefix="tidemill-simulate-") as scratch:
         hands = Hands(now=moment(stream.at[stream.begin]), speed=request.speed)
@@ -117,6 +118,7 @@ class _Replay:
     refusal: str = ""
     windows: int = 0
     told_until: datetime | None = None
+    share: float = 0.0
     notes: list[str] = field(default_factory=list)
     waiting: list[tuple[int, int, str]] = field(default_factory=list)
 
@@ -129,7 +131,7 @@ class _Replay:
         costs: dict[str, float] = defaultdict(float)
         learning = Learning(copy=copy, stream=stream, every=request.retrain_every, costs=costs)
         if copy.grows:
-            listen("training on the history")
+            listen("training on the history", 0.0)
             first_version(learning, hands.now)
         elif request.retrain_every is not None:
             raise StateError(
@@ -165,7 +167,7 @@ class _Replay:
             self.go_on(watch.window, watch.wait)
         if self.ledger.refused and not self.ledger.answers:
             raise self.hopeless()
-        self.listen("scoring the answers")
+        self.listen("scoring the answers", 1.0)
         answers = self.ledger.arrays(self.truths, self.stream.at, self.stream.known)
         labels = Labels(truths=self.truths, at=self.stream.at, known=self.stream.known)
         scores = measure(
@@ -232,7 +234,7 @@ class _Replay:
                 self.learn()
                 learn = self.learning.next_after(learn)
             if (looks or learns) and row < count and self.learning.wanted and not self.request.at_once:
-                self.learning.carry_out(self.hands.now, self.listen)
+                self.learning.carry_out(self.hands.now, lambda text: self.listen(text, self.share))
                 self.door.turn()
         self.hands.move(look)
         self.tell(row, "the monitor looks")
@@ -330,9 +332,10 @@ class _Replay:
 
     def tell(self, row: int, doing: str = "") -> None:
         """Say how far the replay is, and what it is at where that takes longer."""
-        first = self.stream.begin
-        far = f"{self.hands.now:%Y-%m-%d %H:%M}: row {row - first:,} of {len(self.stream.at) - first:,}"
-        self.listen(f"{far}; {doing}" if doing else far)
+        sent, rows = row - self.stream.begin, len(self.stream.at) - self.stream.begin
+        self.share = sent / rows
+        far = f"{self.hands.now:%Y-%m-%d %H:%M}: row {sent:,} of {rows:,}"
+        self.listen(f"{far}; {doing}" if doing else far, self.share)
 
     @contextmanager
     def timed(self, what: str) -> Iterator[None]:

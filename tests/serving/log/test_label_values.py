@@ -22,7 +22,7 @@ def read(values: LabelValues, label: Any, **more: Any) -> Any:
 
 @pytest.mark.parametrize("word", [*TRUTHS, "TRUE", "True", "No", "F"])
 def test_a_truth_is_what_the_engine_casts_to_one(word: str) -> None:
-    (cast,) = duckdb.execute("SELECT CAST(? AS BOOL)", [word]).fetchone()
+    ((cast,),) = duckdb.execute("SELECT CAST(? AS BOOL)", [word]).fetchall()
 
     assert read(values_of((False, True)), word) is cast
 

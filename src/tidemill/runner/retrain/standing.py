@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -37,8 +38,20 @@ def standing_requests(db: Database, now: datetime) -> list[dict[str, Any]]:
         return [_plain(one, deployed_versions(tx, one.deployment)) for one in [*waiting, *ended[:ENDED]]]
 
 
+def as_they_stand(db: Database, deployment: str | None = None) -> list[RetrainRequest]:
+    """All requests, the newest first; those whose version entered its rollout say what has become of it since."""
+    with db.read() as tx:
+        found = list_requests(tx, deployment)
+        versions = {name: deployed_versions(tx, name) for name in {one.deployment for one in found}}
+    return [replace(one, said=_outcome(one, _tried(one, versions[one.deployment]))) for one in found]
+
+
+def _tried(one: RetrainRequest, versions: Mapping[int, DeployedVersion]) -> DeployedVersion | None:
+    return None if one.version is None or one.status != "done" else versions.get(one.version)
+
+
 def _plain(one: RetrainRequest, versions: Mapping[int, DeployedVersion]) -> dict[str, Any]:
-    tried = None if one.version is None or one.status != "done" else versions.get(one.version)
+    tried = _tried(one, versions)
     return {
         "request": one.number,
         "deployment": one.deployment,

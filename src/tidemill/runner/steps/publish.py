@@ -81,7 +81,7 @@ def _same_rows(job: Job, session: Session, staged: Staged) -> bool:
     names = ", ".join(quote_name(column.name) for column in staged.columns)
     # As many rows, so one that is gone stands for one that came.
     gone = f"SELECT {names} FROM {there.relation} EXCEPT ALL SELECT {names} FROM {staged.relation} LIMIT 1"
-    return sum(batch.num_rows for batch in session.query(gone)) == 0
+    return not any(batch.num_rows for batch in session.query(gone))
 
 
 def _as_it_was(

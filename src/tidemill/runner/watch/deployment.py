@@ -62,7 +62,7 @@ class Monitored:
     windows
         Windows that were measured because they were over.
     labelled
-        Windows whose quality was measured because labels had come.
+        Windows whose quality was measured by the labels that had come.
     happened
         Alerts that opened, widened, became far worse, came back or were resolved.
     others
@@ -235,8 +235,8 @@ class Pass:
                 if new or row.start in touched or self._mature(maturity, row, row.answers, row.labelled):
                     listen(f"{name}: labels of {row.start:%Y-%m-%d %H:%M}")
                     with self._apart(f"the quality of the window of {row.start:%Y-%m-%d %H:%M}"):
-                        self._measure_quality(session, self._measured_again(session, row), maturity)
-                        done.append(Window(start=row.start, end=row.end))
+                        if self._measure_quality(session, self._measured_again(session, row), maturity):
+                            done.append(Window(start=row.start, end=row.end))
         if len(self.errors) > before:
             return tuple(done)  # the labels of what could not be measured are looked at again
         with db.write() as tx:
@@ -261,7 +261,8 @@ class Pass:
         age_s = (self.now - row.end).total_seconds()
         return labelled >= answers or maturity.is_mature(youngest_s=age_s, answers=answers, labelled=labelled)
 
-    def _measure_quality(self, session: Session, row: WindowRow, maturity: Maturity) -> None:
+    def _measure_quality(self, session: Session, row: WindowRow, maturity: Maturity) -> int:
+        """Measure the quality of a window, and judge it where its labels are there; gives back how many there are."""
         assert row.version is not None  # noqa: S101 - windows without answers were left out
         model, window = self.versions.model(row.version), Window(start=row.start, end=row.end)
         estimating: Estimating | None = None
@@ -292,6 +293,7 @@ class Pass:
         if judged:
             # A check says whether estimates are to be believed; that quality was lost, quality itself says.
             self.book.judge(window, "quality", [one for one in measurements if one.test != CHECK])
+        return found.labelled
 
     def _estimate(self) -> int:
         """Say what quality is to be expected of windows whose labels are still to come."""

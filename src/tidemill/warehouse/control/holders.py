@@ -22,12 +22,17 @@ class Holder:
 
 def this_process() -> Holder:
     """Describe the process that calls."""
-    return Holder(host=_host(), pid=os.getpid(), start=_start_of(os.getpid()) or "")
+    return Holder(host=_host(), pid=os.getpid(), start=_state_of(os.getpid())[1])
+
+
+def is_here(holder: Holder) -> bool:
+    """Whether the process runs, or ran, on this machine since it was started."""
+    return holder.host == _host()
 
 
 def is_gone(holder: Holder) -> bool:
     """True only when the process ran on this machine and certainly runs no more."""
-    if holder.host != _host():
+    if not is_here(holder):
         return False
     try:
         os.kill(holder.pid, 0)
@@ -35,8 +40,9 @@ def is_gone(holder: Holder) -> bool:
         return True
     except OSError:
         return False
-    start = _start_of(holder.pid)
-    return bool(holder.start and start and start != holder.start)
+    state, start = _state_of(holder.pid)
+    # One that has ended keeps its number until its parent has asked how.
+    return state in ("Z", "X") or bool(holder.start and start and start != holder.start)
 
 
 @functools.cache
@@ -47,12 +53,13 @@ def _host() -> str:
     )
 
 
-def _start_of(pid: int) -> str | None:
-    """Clock ticks from boot to the process's start (Linux); None where it cannot be known."""
+def _state_of(pid: int) -> tuple[str, str]:
+    """What the process does, in a letter, and clock ticks from boot to its start (Linux); '' where it is not known."""
     stat = _first_line(f"/proc/{pid}/stat")
-    # The second field is the program's name in parentheses and may hold blanks; the 22nd field is the start.
+    # The second field is the program's name in parentheses and may hold blanks; the third is the state, the 22nd the
+    # start.
     fields = stat.rpartition(")")[2].split()
-    return fields[19] if len(fields) > 19 else None
+    return (fields[0], fields[19]) if len(fields) > 19 else ("", "")
 
 
 def _first_line(path: str) -> str:

@@ -16,6 +16,7 @@ only decides how soon somebody may take over.
 
 from __future__ import annotations
 
+import math
 import threading
 import time
 from collections.abc import Iterator
@@ -25,7 +26,7 @@ from datetime import datetime, timedelta
 
 from tidemill.core.errors import BusyError, ConflictError, TidemillError
 from tidemill.warehouse.control.database import Database, Row, Tx, parse_time, reading, time_text, writing
-from tidemill.warehouse.control.holders import Holder, is_gone
+from tidemill.warehouse.control.holders import Holder, is_gone, is_here
 
 _POLL_S = 0.1
 _AHEAD = timedelta(minutes=10)
@@ -72,7 +73,7 @@ def acquire(
             if row is None or _free(row, tx.clock.now()):
                 return _take(tx, name, holder, row=row, run_id=run_id, ttl_s=ttl_s)
         if db.clock.monotonic() >= deadline:
-            raise _busy(row)
+            raise _busy(row, db.clock.now())
         time.sleep(_POLL_S)
 
 
@@ -238,15 +239,23 @@ def _check(tx: Tx, lease: Lease) -> None:
     )
 
 
-def _busy(row: Row) -> BusyError:
+def _busy(row: Row, now: datetime) -> BusyError:
     since = parse_time(row["acquired_at"]).strftime("%Y-%m-%d %H:%M:%S UTC")
     what = f"run {row['run_id']}" if row["run_id"] else f"the lease {row['name']!r}"
     return BusyError(
         f"{what} is held by {_holder(row)} since {since}",
-        hint="try again when it has ended (tidemill run has --wait), or end that process",
+        hint=f"try again when it has ended (tidemill run has --wait), or end that process{_if_gone(row, now)}",
         lease=row["name"],
         run_id=row["run_id"],
         pid=row["pid"],
         host=row["host"].partition("/")[0],
         since=row["acquired_at"],
     )
+
+
+def _if_gone(row: Row, now: datetime) -> str:
+    """When the lease of a process elsewhere is free if that was killed: from here nobody can see whether it was."""
+    if is_here(_holder(row)):
+        return ""
+    left = math.ceil((parse_time(row["expires_at"]) - now).total_seconds())
+    return f"; if that was killed, this is free in {max(left, 1)} s"
