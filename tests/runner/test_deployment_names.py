@@ -69,6 +69,8 @@ WRONG = [
     ("labels = {input = 'verdicts', known = 'known'}", "labels.known: verdicts has no column known", "known_at"),
     ("[deployments.liking.labels]\ninput = 'Verdicts'\nid = 'idd'", "labels.id: verdicts has no column idd", "id"),
     ("monitor.columns = ['x', 'ww']", "monitor.columns: model taste reads no column ww", "w"),
+    ("hash_columns = ['xx']", "hash_columns: no column xx is ever in the log", "x"),
+    ("omit_columns = ['w', 'ww']", "omit_columns: no column ww is ever in the log", "w"),
     ("[deployments.liking.monitor]\nignore = ['yx']", "monitor.ignore: model taste reads no column yx", "x"),
 ]
 
@@ -101,6 +103,7 @@ def test_of_what_is_not_built_yet_no_column_is_missed(root: Path, settings: str)
         "labels.input = 'by_hand'",
         "labels = {input = 'VERDICTS', known = 'Known_At'}",
         "monitor = {columns = ['X'], ignore = ['W']}",
+        "key = 'who'\nmonitor.slices = ['site']\nhash_columns = ['WHO', 'x']\nomit_columns = ['Site']",
     ],
 )
 def test_what_is_there_or_may_come_is_let_be(root: Path, settings: str) -> None:

@@ -250,6 +250,8 @@ PARTS: Mapping[str, tuple[Entry, ...]] = {
 
 NAMING = (
     "model",
+    "hash_columns",
+    "omit_columns",
     "gates.metric",
     *(f"labels.{one}" for one in ("input", *LABEL_COLUMNS)),
     *(f"monitor.{one}" for one in ("metric", "columns", "ignore")),

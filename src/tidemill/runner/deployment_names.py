@@ -131,10 +131,29 @@ def _is_table(name: str) -> bool:
 
 
 def features(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
-    """Features to be watched, or not, that neither the newest version reads nor the champion."""
-    if not (one.monitor.columns or one.monitor.ignore) or not there.stays(one.model):
+    """Columns to be watched, or hidden in the log, that neither the newest version reads nor the champion."""
+    hidden = [("hash_columns", name) for name in one.hash_columns] + [
+        ("omit_columns", name) for name in one.omit_columns
+    ]
+    if not (one.monitor.columns or one.monitor.ignore or hidden) or not there.stays(one.model):
         return
     from tidemill.monitoring.inputs import unknown_names
+
+    read = _read_by(one, there)
+    if read is None:
+        return
+    for setting, name in unknown_names(one.monitor, read):
+        yield Wrong(
+            setting=f"monitor.{setting}", said=f"model {one.model} reads no column {name}", name=name, known=read
+        )
+    logged = [*read, *one.monitor.slices, *([one.key] if one.key else [])]
+    for setting, name in hidden:
+        if name_key(name) not in map(name_key, logged):
+            yield Wrong(setting=setting, said=f"no column {name} is ever in the log", name=name, known=logged)
+
+
+def _read_by(one: DeploymentSettings, there: There) -> list[str] | None:
+    """What the newest version and the champion read; None where one of them is gone or damaged."""
     from tidemill.registry.store import ArtifactStore
     from tidemill.registry.versions import load
 
@@ -144,12 +163,9 @@ def features(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
     for version in {None, found.champion if found is not None else None}:
         try:
             columns += [str(it["name"]) for it in load(there.db, store, one.model, version).manifest["inputs"]]
-        except TidemillError:  # it is gone, or damaged: that is told by who answers with it
-            return
-    for setting, name in unknown_names(one.monitor, columns):
-        yield Wrong(
-            setting=f"monitor.{setting}", said=f"model {one.model} reads no column {name}", name=name, known=columns
-        )
+        except TidemillError:  # that is told by who answers with it
+            return None
+    return columns
 
 
 CHECKS: tuple[Callable[[DeploymentSettings, There], Iterator[Wrong]], ...] = (
