@@ -154,7 +154,7 @@ def test_fault_18_a_large_request_in_work_is_ended_before_the_server_is(start: S
     found: list[int] = []
     asking = threading.Thread(target=lambda: found.append(server.predict({"rows": [ROW] * 9000}).status))
     asking.start()
-    until(lambda: server.ask("GET", "/healthz").json["requests"] > 1 or found)
+    until(lambda: server.ask("GET", "/healthz").json["requests_in_work"] > 1 or found)
 
     assert server.end() == 0
 

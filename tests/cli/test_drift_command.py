@@ -97,6 +97,24 @@ def test_the_page_stands_alone_and_shows_data_as_text(capsys: pytest.CaptureFixt
     assert "<script" not in page
     HTMLParser().feed(page)
     assert page.count('class="panel"') == 2
+    # A query is no title: its text stands below.
+    assert "<title>a query against a query</title>" in page
+    assert page.count("<pre><code>SELECT price") == 2
+
+
+def test_many_columns_that_moved_are_a_sentence_and_a_p_value_is_one_word(
+    months: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, by in (("then.csv", 1), ("now.csv", 9)):
+        rows = "".join(",".join([str(row % 50 * by)] * 10) + "\n" for row in range(500))
+        Path(name).write_text(",".join(f"c{number}" for number in range(10)) + "\n" + rows)
+
+    printed(capsys, "then.csv", "now.csv", "--html", "out.html")
+    page = Path("out.html").read_text()
+
+    assert "10 of 10 columns moved: c0, c1, c2, c3, c4, c5, c6, c7 and 2 more.</p>" in page
+    assert page.count("&lt;\u00a00.0001") >= 10
+    assert "&lt; 0.0001" not in page
 
 
 @pytest.mark.usefixtures("months")

@@ -59,6 +59,8 @@ def test_a_card_has_its_sections_and_the_figures_of_ml_evaluate(noisy: Project) 
     metrics = noisy.model("buyers").evaluate()
     facts = card_facts(noisy.stations, "buyers")
     assert headings(card) == SECTIONS
+    assert "Calibration of true" in card
+    assert "| classes | false, true |" in card
     assert facts.figures is not None
     assert {one.metric: one.value for one in facts.figures.metrics} == pytest.approx(metrics)
     assert all(one.low is not None and one.low <= one.value <= (one.high or 0) for one in facts.figures.metrics)
@@ -89,6 +91,17 @@ def test_slices_and_groups_are_those_that_a_deployment_declares(noisy: Project, 
     assert set(facts.figures.groups[0].figures) == {"positive calls", "true positive rate", "false positive rate"}
     assert "not among the columns of the training query: age" in card
     assert "No protected groups are declared" not in card
+
+
+def test_a_card_asks_for_slices_in_the_sections_of_the_deployments_of_its_model(noisy: Project, root: Path) -> None:
+    noisy.close()
+    (root / "tidemill.toml").write_text('[deployments.shop]\nmodel = "buyers"\n')
+
+    with open_project(root) as project:
+        card = project.card("buyers")
+
+    assert "`slices` and `groups` in `[deployments.shop.gates]` of tidemill.toml" in card
+    assert "deployments.buyers" not in card
 
 
 def test_what_was_not_looked_at_stands_among_the_limits(noisy: Project) -> None:

@@ -52,3 +52,8 @@ def test_versions_that_take_over_day_after_day_are_one_row() -> None:
     assert "2026-01-02 00:00 to 2028-06-19" in page
     assert "1 to 900" in page
     assert "stand in the JSON only" not in page
+
+
+def test_a_line_that_is_hidden_by_another_is_said_to_be() -> None:
+    assert "no retraining 0.8, under deployed<" in as_page(replayed([0.8, 0.9], [0.8, 0.9]))
+    assert "under deployed" not in as_page(replayed([0.8, 0.9], [0.8, 0.7]))

@@ -50,7 +50,7 @@ async def healthz(ctx: Context, _: Request) -> Response:
         if degraded(ctx)
         else "ready",
         "problems": degraded(ctx),
-        "requests": ctx.requests(),
+        "requests_in_work": ctx.requests(),
         "log": {"failures": ctx.log.failures, "last_failure": ctx.log.last_failure},
         "deployments": {one.name: standing(one) for one in ctx.live.deployments.values()},
     }

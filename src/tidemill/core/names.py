@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+QUERY = ("select", "with", "from")
+
 
 def quote_name(name: str, quote: str = '"') -> str:
     """Quote one identifier for SQL. The only place in Tidemill that does.
@@ -50,6 +52,12 @@ def asset_key(name: str) -> str:
     ``main`` is the lake's default schema: ``main.orders`` is ``orders``.
     """
     return name_key(name).removeprefix("main.")
+
+
+def is_query(name: str) -> bool:
+    """Whether what somebody names is a query: it begins as one, and goes on."""
+    words = name.split(maxsplit=1)
+    return len(words) == 2 and words[0].lower() in QUERY
 
 
 def did_you_mean(name: str, known: Iterable[str], *, all_of_them: bool = True) -> str:

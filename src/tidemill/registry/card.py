@@ -16,7 +16,7 @@ from typing import Any
 
 from tidemill.analysis.documents.charts import Axis, bar_chart, line_chart
 from tidemill.analysis.documents.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text
-from tidemill.registry.card_facts import HUMAN, CardFacts, MetricOn, Part
+from tidemill.registry.card_facts import HUMAN, CardFacts, MetricOn, Part, class_text
 from tidemill.registry.card_limits import limits
 
 UNSAID = "Nobody has written this down yet: write it under `## {0}` in `cards/{1}.md`."
@@ -153,7 +153,7 @@ def _charts(facts: CardFacts) -> list[Block]:
         )  # fmt: skip
         rows = tuple((bin_.rows, bin_.predicted, bin_.observed) for bin_ in figures.calibration)
         grid = Grid(columns=("rows", "predicted", "observed"), rows=rows)
-        found.append(Figure(title=f"Calibration of {one.classes[-1]}", svg=svg, grid=grid))
+        found.append(Figure(title=f"Calibration of {class_text(one.classes[-1])}", svg=svg, grid=grid))
     if figures.scatter:
         values = [value for point in figures.scatter for value in point]
         low, high = min(values), max(values)
@@ -164,7 +164,7 @@ def _charts(facts: CardFacts) -> list[Block]:
         grid = _few((one.label, "predicted"), sorted(figures.scatter))
         found.append(Figure(title="Predictions and labels", svg=svg, grid=grid))
     if figures.confusion:
-        names = [str(value) for value in one.classes]
+        names = [class_text(value) for value in one.classes]
         counted = tuple((name, *counts) for name, counts in zip(names, figures.confusion, strict=True))
         caption = "Rows by their label (down) and by the class they were given (across)."
         found.append(Grid(columns=(one.label, *names), rows=counted, caption=caption))
@@ -190,10 +190,11 @@ def _parts(facts: CardFacts) -> list[Block]:
 
 
 def _undeclared(facts: CardFacts) -> str:
-    name = facts.description.row.name
+    names = facts.declared.get("deployments") or (facts.description.row.name,)
+    sections = " or ".join(f"`[deployments.{name}.gates]`" for name in names)
     return (
         "No slices and no groups are declared, so none were looked at: name columns under `slices` and `groups` in "
-        f"`[deployments.{name}.gates]` of tidemill.toml."
+        f"{sections} of tidemill.toml."
     )
 
 
@@ -201,7 +202,7 @@ def _part_grid(what: str, column: str, parts: Sequence[Part]) -> Grid:
     names = list(dict.fromkeys(name for part in parts for name in part.figures))
     rows = tuple(
         (
-            "NULL" if part.value is None else str(part.value),
+            "NULL" if part.value is None else class_text(part.value),
             part.rows,
             *(_interval_text(part.figures[name]) if name in part.figures else "too few rows" for name in names),
         )
@@ -270,7 +271,7 @@ def _details(facts: CardFacts) -> list[Block]:
     rows: list[tuple[str, Any]] = [
         ("digest", row.digest),
         ("size", f"{row.bytes / 1e6:.2f} MB in {len(row.files)} files"),
-        ("classes", ", ".join(map(str, one.classes)) or "-"),
+        ("classes", ", ".join(map(class_text, one.classes)) or "-"),
         ("trained by", f"{lineage.who or 'not recorded'}, because: {lineage.why or 'not recorded'}"),
         ("run", row.run_id),
         ("seed, threads", f"{lineage.seed}, {lineage.threads}"),

@@ -102,7 +102,7 @@ class CardFacts:
     human
         What people wrote in ``cards/NAME.md``, by heading.
     declared
-        The columns of slices and groups that deployments of the model declare.
+        The columns of slices and groups that deployments of the model declare, and the names of those deployments.
     """
 
     description: Description
@@ -110,6 +110,11 @@ class CardFacts:
     why_no_figures: str = ""
     human: Mapping[str, str] = field(default_factory=dict)
     declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def class_text(value: Any) -> str:
+    """A class, or a value of a slice, as answers and SQL have it: no ``True`` of Python."""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def read_human(text: str) -> dict[str, str]:

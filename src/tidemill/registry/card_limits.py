@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tidemill.registry.card_facts import CardFacts
+from tidemill.registry.card_facts import CardFacts, class_text
 
 FEW_ROWS = 200
 FEW_OF_A_CLASS = 30
@@ -28,13 +28,14 @@ def _figures(facts: CardFacts) -> Iterator[str]:
         yield f"Only {figures.total:,} rows were held out: read the intervals, not the values."
     few = [(value, rows) for value, rows in figures.label_rows if rows < FEW_OF_A_CLASS]
     for value, rows in few:
-        yield f"Only {rows:,} of the rows it was judged on have the label {value}: figures about them are rough."
+        label = class_text(value)
+        yield f"Only {rows:,} of the rows it was judged on have the label {label}: figures about them are rough."
     error = figures.calibration_error
     if error is not None and error > POOR_CALIBRATION:
         yield f"Its probabilities are off by {error:.1%} on average: do not read them as frequencies."
     small = [part for part in (*figures.slices, *figures.groups) if not part.figures]
     if small:
-        named = _listed([f"{part.column} = {part.value}" for part in small])
+        named = _listed([f"{part.column} = {class_text(part.value)}" for part in small])
         yield f"Too few rows to judge it on: {named}."
     yield from row.warnings
     if facts.description.erased:

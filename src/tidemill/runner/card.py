@@ -36,7 +36,8 @@ def write_card(stations: Stations, model: str, version: int | str | None = None,
 def card_facts(stations: Stations, model: str, version: int | str | None = None) -> CardFacts:
     """Gather what a card says."""
     described = describe_version(stations.db, stations.store, model, version)
-    gates = _declared(stations, described)
+    declared = _declared(stations, described)
+    gates = list(declared.values())
     slices = _names(one.slices for one in gates)
     groups = _names(one.groups for one in gates)
     figures: Figures | None = None
@@ -53,14 +54,16 @@ def card_facts(stations: Stations, model: str, version: int | str | None = None)
         figures=figures,
         why_no_figures=why,
         human=_human(stations.root, described.row.name),
-        declared={"slices": slices, "groups": groups, "absent": absent},
+        declared={"slices": slices, "groups": groups, "absent": absent, "deployments": tuple(declared)},
     )
 
 
-def _declared(stations: Stations, described: Description) -> list[GateSettings]:
-    """The gates of the deployments of this model."""
+def _declared(stations: Stations, described: Description) -> dict[str, GateSettings]:
+    """The gates of the deployments of this model, by their names."""
     key = asset_key(described.row.name)
-    return [one.gates for name, one in stations.settings.deployments.items() if asset_key(one.model or name) == key]
+    return {
+        name: one.gates for name, one in stations.settings.deployments.items() if asset_key(one.model or name) == key
+    }
 
 
 def _names(parts: Iterable[Sequence[str]]) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.columns import ColumnNote
 from tidemill.core.errors import NotFoundError, SettingsError
-from tidemill.core.names import asset_key, did_you_mean, quote_path
+from tidemill.core.names import asset_key, did_you_mean, is_query, quote_path
 from tidemill.core.source_tables import find_source
 from tidemill.runner.column_notes import notes_of
 from tidemill.sources.formats import format_of
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from tidemill.core.settings import Settings
     from tidemill.runner.stations import Stations
     from tidemill.warehouse.protocol import Session
-
-QUERY = ("select", "with", "from")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,12 +50,6 @@ def is_file(name: str) -> bool:
     if is_query(name):
         return False
     return os.sep in name or is_there(name) or format_of(name) is not None
-
-
-def is_query(name: str) -> bool:
-    """Whether it is a query: it begins as one, and goes on."""
-    words = name.split(maxsplit=1)
-    return len(words) == 2 and words[0].lower() in QUERY
 
 
 def named_rows(stations: Stations, session: Session, text: str, *, dialect: str = "") -> NamedRows:

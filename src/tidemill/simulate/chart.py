@@ -108,12 +108,21 @@ def _legend(found: Simulation, names: Sequence[str]) -> list[str]:
     for name, colour in zip(names, COLOURS, strict=False):
         total = found.scores.totals[name].get(found.scores.metric)
         text = name if total is None else f"{name} {total:.4g}"
+        under = _under(found, names, name)
+        text += f", under {under}" if under else ""
         parts.append(
             f'<rect x="{x:.0f}" y="31" width="14" height="4" fill="{colour}"/>'
             f'<text x="{x + 19:.0f}" y="37" font-size="12" fill="#333333">{escape(text)}</text>'
         )
         x += 34 + 7.0 * len(text)
     return parts
+
+
+def _under(found: Simulation, names: Sequence[str], name: str) -> str:
+    """Who has the same value in every period and is drawn over this one's line; '' where nobody has."""
+    over = names[: list(names).index(name)]
+    periods = [one for one in found.scores.periods if one.labelled]
+    return next((one for one in over if all(each.scores[one] == each.scores[name] for each in periods)), "")
 
 
 def _marks(frame: _Frame, found: Simulation) -> list[str]:

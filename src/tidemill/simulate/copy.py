@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import StateError
-from tidemill.core.names import asset_key
+from tidemill.core.names import asset_key, is_query
 from tidemill.core.openlineage import openlineage_settings
 from tidemill.core.sections import one_deployment
 from tidemill.export.bundle import copy_files, find_shipped, put_champion, read_rows, write_rows
 from tidemill.project import Project
 from tidemill.runner.deploy import deployment_of
-from tidemill.runner.rows_of import is_file, is_query
+from tidemill.runner.rows_of import is_file
 from tidemill.warehouse.control.models import get_version
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import NotFoundError, SettingsError, StateError
-from tidemill.core.names import did_you_mean, name_key, quote_path, quote_text
-from tidemill.runner.rows_of import find_table, is_file, is_query
+from tidemill.core.names import did_you_mean, is_query, name_key, quote_path, quote_text
+from tidemill.runner.rows_of import find_table, is_file
 from tidemill.simulate.hands import EPOCH
 from tidemill.simulate.plants import Plant, Usual
 

@@ -138,6 +138,15 @@ def test_a_body_that_cannot_be_read_is_a_bad_request(model: OnlineModel, text: b
     assert caught.value.http_status == 400
 
 
+def test_a_message_has_values_as_json_has_them(model: OnlineModel) -> None:
+    with pytest.raises(InputError, match="got true$"):
+        model.rows_of_body(body(GOOD | {"colour": True}))
+    with pytest.raises(InputError, match='got {"deep": null}$'):
+        model.rows_of_body(body(GOOD | {"whole": {"deep": None}}))
+    with pytest.raises(BodyError, match="^the body is not JSON: expected"):
+        model.rows_of_body(b"[1 2]")
+
+
 @pytest.mark.parametrize("literal", ["NaN", "Infinity", "-Infinity"])
 def test_numbers_that_json_does_not_have_are_refused_with_what_to_write(model: OnlineModel, literal: str) -> None:
     with pytest.raises(BodyError) as caught:

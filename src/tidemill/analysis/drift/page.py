@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from tidemill.analysis.distributions import outer
 from tidemill.analysis.documents.charts import paired_bars, paired_columns
-from tidemill.analysis.documents.document import Block, Document, Figure, Grid, Panel, Section, Text, plain
+from tidemill.analysis.documents.document import Block, Code, Document, Figure, Grid, Panel, Section, Text, plain
 from tidemill.analysis.documents.html import as_html
 from tidemill.analysis.drift.report import ColumnDrift, DriftReport, head_lines, told_p
 from tidemill.analysis.profile.times import as_time
 from tidemill.analysis.profile.words import number
+from tidemill.core.names import is_query
 
 SHOWN = ("psi", "jensen_shannon", "chi_square", "kolmogorov_smirnov", "wasserstein", "missing", "new_values")
 LONGEST_NAME = 60  # of what is compared: a query may be a page long
@@ -20,7 +21,7 @@ def as_page(report: DriftReport) -> str:
     """Write the page."""
     lines = [plain(line) for line in head_lines(report)]
     document = Document(
-        title=f"{_cut(report.current, LONGEST_NAME)} against {_cut(report.reference, LONGEST_NAME)}",
+        title=f"{_named(report.current)} against {_named(report.reference)}",
         lead=". ".join(line[:1].upper() + line[1:] for line in lines) + ".",
         facts=(
             ("reference", f"{report.reference_rows:,} rows"),
@@ -31,9 +32,23 @@ def as_page(report: DriftReport) -> str:
         sections=(
             Section(title="Columns, the farthest first", blocks=_overview(report)),
             Section(title="Column by column", blocks=_panels(report)),
+            *_queries(report),
         ),
     )
     return as_html(document)
+
+
+def _named(name: str) -> str:
+    return "a query" if is_query(name) else _cut(name, LONGEST_NAME)
+
+
+def _queries(report: DriftReport) -> list[Section]:
+    """The text of queries, which would be no title."""
+    named = (("The reference:", report.reference), ("What was compared with it:", report.current))
+    blocks = [
+        block for what, name in named if is_query(name) for block in (Text(text=what), Code(text=name, language="sql"))
+    ]
+    return [Section(title="Queries", blocks=tuple(blocks))] if blocks else []
 
 
 def _overview(report: DriftReport) -> tuple[Block, ...]:
@@ -43,7 +58,7 @@ def _overview(report: DriftReport) -> tuple[Block, ...]:
             column.kind,
             ", ".join(column.moved) or "-",
             *(_told(column.value(name)) for name in ("psi", "jensen_shannon", "wasserstein", "missing", "new_values")),
-            told_p(column.p_value),
+            _told_p(column.p_value),
         )
         for column in report.columns
     )
@@ -54,6 +69,11 @@ def _overview(report: DriftReport) -> tuple[Block, ...]:
         "Jensen and Shannon, from 0 to 1."
     )
     return (Grid(columns=head, rows=rows), Text(text=says))
+
+
+def _told_p(value: float | None) -> str:
+    """On one line: what is less than a bound is not broken before it."""
+    return told_p(value).replace(" ", "\u00a0")
 
 
 def _told(value: float | None) -> str:
@@ -72,7 +92,7 @@ def _panel(column: ColumnDrift) -> Panel:
         shown = ", ".join(f"`{plain(_cut(text))}`" for text in column.current.examples)
         notes.append(f"New values, such as {shown}.")
     facts = [
-        (one.distance.name.replace("_", " "), f"{one.value:.3g}, p {told_p(one.p_value)}")
+        (one.distance.name.replace("_", " "), f"{one.value:.3g}, p\u00a0{_told_p(one.p_value)}")
         for one in column.found
         if one.distance.name in SHOWN
     ]

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from tidemill.analysis.table import Table
 
 LEVEL = 0.01  # how often, with nothing wrong, a report may call any column moved
-NAMED = 8  # columns that an error tells
+NAMED = 8  # columns that an error, or the first line, tells
 ASPECTS = {"missing": "missing", "new_values": "new values"}
 
 Listener = Callable[[str], None]
@@ -226,7 +226,7 @@ def head_lines(report: DriftReport) -> list[str]:
     lines = []
     moved = report.moved
     if moved:
-        names = ", ".join(column.name for column in moved[:8]) + (", …" if len(moved) > 8 else "")
+        names = listed([column.name for column in moved], NAMED)
         lines.append(f"{len(moved)} of {len(report.columns)} columns moved: {names}")
     elif not report.columns:
         lines.append("no column is compared")

@@ -116,7 +116,7 @@ def _kind(value: Any) -> str:
 
 
 def _said(error: Exception) -> str:
-    text = str(error)
+    text = str(error).removeprefix("JSON is malformed: ")
     if isinstance(error, UnicodeDecodeError):
         return "the body is not UTF-8"
     return f"the body is not JSON: {text[:1].lower()}{text[1:]}" if text else "the body is not JSON"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal, Optional
@@ -219,7 +220,8 @@ def _text(value: str) -> str:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    """A value as JSON has it; a text between single quotes, as elsewhere in messages."""
+    text = repr(value) if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=repr)
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
