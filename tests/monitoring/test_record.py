@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -260,6 +261,26 @@ def test_what_was_not_useful_needs_a_larger_effect_and_what_was_useful_does_not(
     assert [one.state for one in list_alerts(db)] == ["open", "resolved"]
     _, least = rate(db, 1, useful=True, who="ada", why="it was one after all")
     assert least == {}
+
+
+def test_an_opinion_on_quality_makes_the_least_loss_twice_as_large_at_most(db: Database, see: See) -> None:
+    def fell(value: float) -> Measurement:
+        return replace(burst("roc_auc", value=value, limit=0.03), family="quality", test="loss")
+
+    see(0, fell(0.75))
+    see(1, fell(0.75))
+    _, least = rate(db, 1, useful=False, who="ada", why="two labels were wrong")
+    assert list(least.values()) == [0.06]
+    for number in range(2, 12):
+        see(number, fell(0.0))
+    assert get_alert(db, 1).state == "resolved"
+
+    see(12, fell(0.4))
+    see(13, fell(0.4))
+    _, least = rate(db, 2, useful=False, who="ada")
+    assert list(least.values()) == [0.12]
+    _, least = rate(db, 2, useful=True, who="ada", why="it was one after all")
+    assert list(least.values()) == [0.06]
 
 
 def test_an_alert_that_is_not_there_is_said_to_be_none(db: Database) -> None:

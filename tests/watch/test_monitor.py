@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
@@ -278,6 +279,26 @@ def test_a_monitor_that_comes_late_says_of_each_window_what_it_would_have_said(s
     assert found.happened == ()
 
 
+def test_one_label_of_a_class_opens_no_alert_asks_for_no_version_and_leaves_estimates_on(shop: Shop) -> None:
+    path = shop.root / "tidemill.toml"
+    path.write_text(path.read_text() + '\n[deployments.buyers.retrain]\non = ["quality"]\n')
+    shop.reopen()
+    for day in range(3):
+        ids = shop.answer(shop.visitors(300), BEGIN + day * DAY)
+        shop.label({id_: "true" if id_ == ids[7] else "false" for id_ in ids}, BEGIN + (day + 1) * DAY)
+        shop.monitor(BEGIN + (day + 1) * DAY + HOUR)
+
+    losses = performance(shop, family="quality", test="loss")
+    assert {(row["value"], row["note"]) for row in losses} == {
+        (None, "not enough data: 1 row labelled true, 10 are needed")
+    }
+    assert [row for row in shop.project.alerts() if row.severity == "page"] == []
+    assert shop.query("SELECT * FROM tidemill.retrain_requests") == []
+    estimated = performance(shop, family="estimate", test="loss")
+    assert len(estimated) == 3
+    assert all(row["value"] is not None for row in estimated)
+
+
 def test_quality_that_fell_asks_for_a_new_version(shop: Shop) -> None:
     path = shop.root / "tidemill.toml"
     path.write_text(path.read_text() + '\n[deployments.buyers.retrain]\non = ["quality"]\n')
@@ -293,3 +314,5 @@ def test_quality_that_fell_asks_for_a_new_version(shop: Shop) -> None:
     (alert,) = [row for row in shop.project.alerts() if row.cause == "quality"]
     assert (request["status"], asked["cause"], asked["who"]) == ("waiting", "quality", "monitor")
     assert asked["evidence"]["alert"] == str(alert.number)
+    (rests_on,) = {one["note"] for one in alert.evidence if one["family"] == "quality"}
+    assert re.fullmatch(r"labelled \d+ (true|false), \d+ (true|false)", rests_on)

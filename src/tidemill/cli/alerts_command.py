@@ -19,7 +19,9 @@ from tidemill.core.errors import SettingsError
 from tidemill.core.names import did_you_mean, name_key
 
 if TYPE_CHECKING:
+    from tidemill.monitoring.verdict import Key
     from tidemill.project import Project
+    from tidemill.warehouse.control.alerts import AlertRow
 
 
 class Action(StrEnum):
@@ -100,11 +102,20 @@ def _say(opened: Project, action: Action, number: int, answer: str | None, *, sp
         if useful is None:
             hint = did_you_mean(answer or "", ["yes", "no"]) or f"tidemill alerts useful {number} yes, or no"
             raise SettingsError(f"say whether alert {number} was useful: yes or no", hint=hint)
-        _, least = opened.rate_alert(number, useful=useful, why=why)
+        alert, least = opened.rate_alert(number, useful=useful, why=why)
         print(f"alert {number} was {'useful' if useful else 'not useful'}")
         for key, value in least.items():
             part = f" ({key.slice})" if key.slice else ""
-            print(f"{key.test} of {key.subject}{part}: no alert up to {value:.4g} from now on")
+            still = _still(alert, key, value)
+            print(f"{key.test} of {key.subject}{part}: no alert up to {value:.4g} from now on{still}")
+
+
+def _still(alert: AlertRow, key: Key, least: float) -> str:
+    """That what was seen stays an alert, where one opinion does not reach that far."""
+    for one in alert.evidence:
+        if (one["family"], one["subject"], one["slice"], one["test"]) == key and abs(one["value"] or 0.0) > least:
+            return f"; {abs(one['value']):.4g} stays one: of quality, an opinion makes it twice as large at most"
+    return ""
 
 
 def _send(opened: Project, sink: str | None, *, test: bool, as_json: bool) -> None:

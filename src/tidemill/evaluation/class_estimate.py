@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import chi_squared_upper
+from tidemill.evaluation.confusion import called_classes
 from tidemill.evaluation.estimated import MOST_CHECKED, Check, Estimated, Variances, two_sided, with_interval
 from tidemill.evaluation.expected import BRIER, ESTIMATED, Rows, brier_losses, expected_metric
+from tidemill.evaluation.few import LEAST_OF_CLASS, by_class, support
 from tidemill.evaluation.judge import judge
 from tidemill.evaluation.smooth import Curve, learn_share, logit
 from tidemill.model_types.base import Labels
+
+LEFT = 0.05
+"""Rows that differ from an estimate by a larger p-value than this once one of them is left out do not contradict it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,17 +64,36 @@ class ClassifierEstimator:
         return self._calibrated(scores, None, None).chance(y)
 
     def check(self, y: np.ndarray, scores: np.ndarray, *, metric: str, sides: np.ndarray | None = None) -> Check | None:
-        """See `Estimator`."""
+        """See `Estimator`. One label may be wrong: what rows say only together with that one is not believed."""
         step = -(-len(y) // MOST_CHECKED) or 1
         y, scores, sides = y[::step], scores[::step], None if sides is None else sides[::step]
         calibrated = self._calibrated(scores, None, sides)
+        found = self._checked(metric, y, scores, calibrated)
+        if found is None or len(y) < 2:
+            return found
+        odd = int(np.argmin(calibrated.rows.probabilities[np.arange(len(y)), y.astype(np.int64)]))
+        y, scores = np.delete(y, odd), np.delete(scores, odd, axis=0)
+        sides = None if sides is None else np.delete(sides, odd, axis=0)
+        without = self._checked(metric, y, scores, self._calibrated(scores, None, sides))
+        left = 1.0 if without is None else without.p_value
+        return found if left < LEFT else replace(found, p_value=max(found.p_value, left))
+
+    def _checked(self, metric: str, y: np.ndarray, scores: np.ndarray, calibrated: _Calibrated) -> Check | None:
         estimated = _estimated(metric, calibrated, 0.95)
         realised = _realised(metric, y, scores)
         if estimated is None or not math.isfinite(realised):
             return None
-        chances = [two_sided((realised - estimated.value) / estimated.error), calibrated.chance(y)]
+        gap = realised - estimated.value
+        # Where no row is called, precision, recall and F1 are 0 whatever the labels are.
+        by_metric = two_sided(gap / estimated.error) if estimated.error > 0 else float(gap == 0)
+        chances = [by_metric, calibrated.chance(y)]
         return Check(
-            metric=metric, estimated=estimated, realised=realised, p_value=min(1.0, 2 * min(chances)), rows=len(y)
+            metric=metric,
+            estimated=estimated,
+            realised=realised,
+            p_value=min(1.0, 2 * min(chances)),
+            rows=len(y),
+            fewest=support(metric, *by_class(y, scores)).fewest,
         )
 
     def _calibrated(self, scores: np.ndarray, weights: np.ndarray | None, sides: np.ndarray | None) -> _Calibrated:
@@ -126,11 +150,16 @@ class _Calibrated:
         return total
 
     def chance(self, y: np.ndarray) -> float:
-        """How often chance gives labels as far from the curves: a score test in the directions of the basis."""
+        """How often chance gives labels as far from the curves: a score test in the directions of the basis.
+
+        Classes that have few rows, and are expected to have few, say nothing: one label would be far from nearly none.
+        """
         first = 1 if len(self.curves) == 1 else 0
         found = []
         for place, (curve, columns) in enumerate(zip(self.curves, self.columns, strict=True)):
             share = self.rows.probabilities[:, first + place]
+            if _fewest(y == first + place) < LEAST_OF_CLASS and _fewest(share) < LEAST_OF_CLASS:
+                continue
             # Along the score alone: so many directions as columns would hide what happens in one of them.
             along = columns[:, : curve.basis.width]
             missed = along.T @ ((y == first + place) - share)
@@ -139,7 +168,13 @@ class _Calibrated:
             covariance = own + moved @ curve.covariance @ moved.T
             statistic = float(missed @ np.linalg.pinv(covariance, hermitian=True) @ missed)
             found.append(chi_squared_upper(statistic, len(missed)))
-        return min(1.0, min(found) * len(found))
+        return min(1.0, min(found) * len(found)) if found else 1.0
+
+
+def _fewest(share: np.ndarray) -> float:
+    """Rows of a class or of the rest, whichever are fewer."""
+    of_class = float(share.sum())
+    return min(of_class, len(share) - of_class)
 
 
 def _estimated(metric: str, calibrated: _Calibrated, confidence: float, total: int | None = None) -> Estimated | None:
@@ -155,7 +190,9 @@ def _estimated(metric: str, calibrated: _Calibrated, confidence: float, total: i
         of_rows=float(rows.weights @ np.square(middle)) / n**2,
         of_curves=calibrated.variance_of_curves(found.influence),
     )
-    return with_interval(metric, found.value, variances, rows=n, total=total or n, confidence=confidence)
+    called = np.bincount(called_classes(rows.scores), weights=rows.weights, minlength=rows.scores.shape[1])
+    fewest = support(metric, rows.weights @ rows.probabilities, called).fewest
+    return with_interval(metric, found.value, variances, rows=n, total=total or n, confidence=confidence, fewest=fewest)
 
 
 def realised_metrics(labels: Labels, y: np.ndarray, scores: np.ndarray) -> dict[str, float]:

@@ -27,6 +27,8 @@ class Estimated:
         Standard error of that metric around the value.
     error_of_mean
         Standard error of the value as the metric of all rows like these.
+    fewest
+        How many rows the smallest class that it rests on is expected to have; infinite where it rests on all.
     """
 
     metric: str
@@ -35,6 +37,7 @@ class Estimated:
     high: float
     error: float
     error_of_mean: float
+    fewest: float = math.inf
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +50,10 @@ class Check:
         The metric.
     p_value
         How often chance gives as much, where rows turn out as the held-out ones did: of two tests, one of the metric
-        and one of the labels along the scores, twice the smaller p-value.
+        and one of the labels along the scores, twice the smaller p-value. For classifiers it is that
+        without the row whose label is least expected, where that shows that this one alone makes the difference.
+    fewest
+        How many rows the smallest class that the metric rests on has; infinite where it rests on all.
     """
 
     metric: str
@@ -55,6 +61,7 @@ class Check:
     realised: float
     p_value: float
     rows: int
+    fewest: float = math.inf
 
 
 class Estimator(Protocol):
@@ -110,7 +117,14 @@ class Variances:
 
 
 def with_interval(
-    metric: str, value: float, variances: Variances, *, rows: float, total: float, confidence: float
+    metric: str,
+    value: float,
+    variances: Variances,
+    *,
+    rows: float,
+    total: float,
+    confidence: float,
+    fewest: float = math.inf,
 ) -> Estimated:
     """A metric with its interval.
 
@@ -120,6 +134,8 @@ def with_interval(
         How many were looked at.
     total
         Of how many the metric is estimated: labels of all of them turn up, and which were looked at is chance.
+    fewest
+        As `Estimated` has it.
     """
     sampled = min(1.0, rows / total)
     variance = variances.of_labels * sampled + variances.of_rows * (1.0 - sampled) + variances.of_curves
@@ -137,6 +153,7 @@ def with_interval(
         high=high,
         error=math.sqrt(variance),
         error_of_mean=math.sqrt(variances.of_rows + variances.of_curves),
+        fewest=fewest,
     )
 
 

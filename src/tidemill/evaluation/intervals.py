@@ -10,6 +10,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile, wilson
 from tidemill.evaluation.confusion import called_classes
+from tidemill.evaluation.few import LEAST_OF_CLASS, support_of
 from tidemill.evaluation.influence import Influence, influence
 from tidemill.evaluation.judge import metric_names
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 SHARES = frozenset({"precision", "recall", "accuracy", "f1_score", "roc_auc"})
 """Metrics that lie in [0, 1], and so do their intervals."""
 
+_CONFIDENCE = 0.95
 
 ROOM = 1e60
 """Of numbers up to this every metric and its variance, which has their fourth powers in it, is a number."""
@@ -46,14 +48,15 @@ def metric_intervals(labels: Labels, y: np.ndarray, scores: np.ndarray, *, confi
 
     References
     ----------
-    Shares have Wilson's interval, at the number of rows that gives the metric's own variance: Wilson, Journal of the
-    American Statistical Association 22, 1927, doi 10.1080/01621459.1927.10502953.
+    Shares have Wilson's interval, at the number of rows that gives the metric's own variance, or that of the class with
+    too few rows (`evaluation.few`): Wilson, Journal of the American Statistical Association 22, 1927,
+    doi 10.1080/01621459.1927.10502953.
     """
     found = []
     for metric in metric_names(labels):
         one = influence(metric, labels, y, scores)
         if math.isfinite(one.value):
-            rows = _rows_told(metric, labels, y, scores) if metric in SHARES and not one.variance > 0 else len(y)
+            rows = _rows_told(metric, labels, y, scores) if _says_little(metric, one, labels, y, scores) else len(y)
             low, high = _interval(metric, one, rows, confidence)
             found.append(Interval(metric=metric, value=one.value, low=low, high=high))
     return tuple(found)
@@ -64,6 +67,22 @@ def overflow(y: np.ndarray, scores: np.ndarray) -> str:
     most = {name: float(np.abs(rows).max(initial=0.0)) for name, rows in (("label", y), ("prediction", scores))}
     name = max(most, key=most.__getitem__)
     return f"it overflows: the largest {name} is {most[name]:.3g}" if most[name] > ROOM else ""
+
+
+def variance_told(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray, one: Influence) -> float:
+    """The variance of a metric, also of a share of 0 or 1: as its rows all agree, they show none."""
+    if metric not in SHARES or one.variance > 0 or not math.isfinite(one.value):
+        return one.variance
+    low, high = wilson(one.value, _rows_told(metric, labels, y, scores), confidence=_CONFIDENCE)
+    return ((high - low) / normal_quantile(_CONFIDENCE)) ** 2
+
+
+def _says_little(metric: str, one: Influence, labels: Labels, y: np.ndarray, scores: np.ndarray) -> bool:
+    """Whether the variance that the rows show is not to be trusted."""
+    if metric not in SHARES:
+        return False
+    found = support_of(metric, labels, y, scores)
+    return not one.variance > 0 or (found is not None and found.fewest < LEAST_OF_CLASS)
 
 
 def _interval(metric: str, one: Influence, rows: float, confidence: float) -> tuple[float, float]:
@@ -84,7 +103,7 @@ def _rows_behind(share: float, variance: float, n: float) -> float:
 
 
 def _rows_told(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray) -> float:
-    """How many rows a share without any variance rests on: three right calls of three are few, of however many rows.
+    """How many rows a share rests on whose variance says little: three right calls of three are few, of however many.
 
     The variance of a mean over classes is that of a share of the harmonic mean of their rows, times the classes.
     """

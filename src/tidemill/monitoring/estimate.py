@@ -16,6 +16,7 @@ import numpy as np  # noqa: TID253
 from tidemill.core.chance import normal_quantile
 from tidemill.evaluation.estimate import learn_estimator
 from tidemill.evaluation.estimated import Estimated, Estimator
+from tidemill.evaluation.few import LEAST_OF_CLASS
 from tidemill.evaluation.influence import influence
 from tidemill.evaluation.intervals import overflow
 from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
@@ -30,10 +31,7 @@ CHECK_LEVEL = 0.01
 """How often a check switches a sound estimate off, for a window."""
 
 LEAST_HELD = 200
-"""With fewer held-out rows than this nothing is estimated."""
-
-LEAST_OF_CLASS = 10
-"""Nor with fewer held-out rows of a class."""
+"""With fewer held-out rows than this nothing is estimated; nor with fewer than `LEAST_OF_CLASS` of a class."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,7 +77,7 @@ class Believed:
         return self.p_value is not None and self.p_value < CHECK_LEVEL
 
 
-def too_few(labels: Labels, y: np.ndarray) -> str:
+def too_few_held(labels: Labels, y: np.ndarray) -> str:
     """Why there are not held-out rows enough to estimate anything; '' where there are."""
     if len(y) < LEAST_HELD:
         return f"not enough data: {len(y):,} rows were held out, {LEAST_HELD:,} are needed"
@@ -110,7 +108,7 @@ def learn_expectation(
     note
         What people should know of the estimator.
     """
-    if few := too_few(labels, y):
+    if few := too_few_held(labels, y):
         return few
     if not labels.classes and (why := overflow(y, scores)):
         return f"{metric} cannot be estimated from the held-out rows: {why}"
@@ -152,7 +150,7 @@ def measure_estimate(
     margin
         How much worse is no worse.
     least
-        Fewer rows than this are not judged.
+        Fewer rows than this are not judged, nor those of which too few of a class are to be expected.
     base
         What all figures share: version, slice; its subject is the judged metric.
     """
@@ -179,10 +177,15 @@ def measure_estimate(
             base, subject=one.metric, test="value", reference="", value=one.value, low=one.low, high=one.high,
             note=note,
         )  # fmt: skip
-    if expected.metric in found:
-        yield loss(expected, found[expected.metric], base=replace(judged, note=note))
-    else:
+    if expected.metric not in found:
         yield replace(judged, value=None, note=f"{expected.metric} has no value on these rows")
+        return
+    now = found[expected.metric]
+    if now.fewest < LEAST_OF_CLASS:
+        few = f"{now.metric} rests on a class with {now.fewest:.2g} rows to be expected"
+        yield replace(judged, value=None, note=f"not enough data: {few}, {LEAST_OF_CLASS} are needed")
+    else:
+        yield loss(expected, now, base=replace(judged, note=note))
 
 
 def loss(expected: Expectation, now: Estimated, *, base: Measurement) -> Measurement:
@@ -213,9 +216,12 @@ def measure_check(
     base = replace(base, family="estimate", subject=expected.metric, test=CHECK, reference="", rows=len(y))
     base = replace(base, reference_rows=expected.rows)
     found = expected.estimator.check(y, scores, metric=expected.metric, sides=sides) if len(y) >= least else None
-    if found is None:
-        beyond = overflow(y, scores) if len(y) >= least else ""
-        yield replace(base, value=None, note=beyond or f"not enough data: {len(y):,} labelled answers")
+    if found is None or found.fewest < LEAST_OF_CLASS:
+        few = f"{len(y):,} labelled answers"
+        if found is not None:
+            few += f"; {found.metric} rests on a class with {int(found.fewest)} of them, {LEAST_OF_CLASS} are needed"
+        beyond = overflow(y, scores) if found is None and len(y) >= least else ""
+        yield replace(base, value=None, note=beyond or f"not enough data: {few}")
         return
     gap, reach = found.realised - found.estimated.value, normal_quantile(CONFIDENCE) * found.estimated.error
     verdict = "labels do not follow the scores as they did" if found.p_value < CHECK_LEVEL else "they agree"

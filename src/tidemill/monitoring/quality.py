@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile
+from tidemill.evaluation.few import support_of, too_few
 from tidemill.evaluation.influence import influence
-from tidemill.evaluation.intervals import metric_intervals, overflow
+from tidemill.evaluation.intervals import metric_intervals, overflow, variance_told
 from tidemill.evaluation.judge import metric_names
 from tidemill.evaluation.metric_names import HIGHER_IS_BETTER
 from tidemill.monitoring.measurement import Measurement
@@ -40,18 +41,26 @@ class Scored:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOut:
-    """A metric on the rows held out of training: windows are compared with it."""
+    """A metric on the rows held out of training: windows are compared with it.
+
+    Parameters
+    ----------
+    few
+        Why they are no measure for other rows; '' where they are.
+    """
 
     metric: str
     value: float
     variance: float
     rows: int
+    few: str = ""
 
 
 def held_out(metric: str, labels: Labels, held: Scored) -> HeldOut:
     """Judge the held-out rows, once for all windows of a version."""
-    then = influence(metric, labels, held.y, held.scores)
-    return HeldOut(metric=metric, value=then.value, variance=then.variance, rows=len(held))
+    value, variance = _value_and_variance(metric, labels, held)
+    few = too_few(metric, labels, held.y, held.scores, where="held-out ") if len(held) else ""
+    return HeldOut(metric=metric, value=value, variance=variance, rows=len(held), few=few)
 
 
 def measure_quality(
@@ -73,7 +82,7 @@ def measure_quality(
     margin
         How much worse is no worse.
     least
-        Fewer rows than this are shown, not judged.
+        Fewer rows than this are shown, not judged; nor are rows with too few of a class (`evaluation.few`).
     doubt
         Why these rows say nothing of the others; then they are shown, not judged.
     base
@@ -94,12 +103,24 @@ def measure_quality(
     if len(window) < least or doubt:
         yield replace(judged, value=None, note=doubt or f"fewer than {least:,} labelled answers")
         return
-    now = influence(held.metric, labels, window.y, window.scores)
-    loss = loss_of(held.metric, (held.value, held.variance), (now.value, now.variance))
+    if few := held.few or too_few(held.metric, labels, window.y, window.scores):
+        yield replace(judged, value=None, note=few)
+        return
+    now = _value_and_variance(held.metric, labels, window)
+    loss = loss_of(held.metric, (held.value, held.variance), now)
     if loss is None:
         yield replace(judged, value=None, note=overflows or f"{held.metric} has no value on these rows")
     else:
-        yield with_loss(judged, *loss)
+        rests_on = support_of(held.metric, labels, window.y, window.scores)
+        note = "" if rests_on is None else rests_on.told(labels.classes)
+        yield with_loss(replace(judged, note=note), *loss)
+
+
+def _value_and_variance(metric: str, labels: Labels, rows: Scored) -> tuple[float, float]:
+    found = influence(metric, labels, rows.y, rows.scores)
+    if not labels.classes:
+        return found.value, found.variance
+    return found.value, variance_told(metric, labels, rows.y, rows.scores, found)
 
 
 def loss_of(metric: str, then: tuple[float, float], now: tuple[float, float]) -> tuple[float, float] | None:

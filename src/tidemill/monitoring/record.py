@@ -26,6 +26,13 @@ from tidemill.warehouse.control.deliveries import add_deliveries
 
 CHART_WINDOWS = 40
 
+GUARDED = frozenset({"quality", "estimate"})
+"""Families whose least effect an opinion raises step by step: one alert about a few odd labels, called not useful,
+would else leave a model unwatched however bad it becomes."""
+
+STEP = 2.0
+"""How many times larger one opinion makes it."""
+
 
 def record(
     db: Database | Tx,
@@ -70,14 +77,22 @@ def record(
 
 
 def floors(tx: Database | Tx, deployment: str) -> dict[Key, float]:
-    """The largest effect of each figure that people found not worth an alert, below any that they found worth one."""
+    """The largest effect of each figure that people found not worth an alert, below any that they found worth one.
+
+    Of quality, each opinion makes the least effect that counts twice as large at most.
+    """
     rated = [row for row in kept.list_alerts(tx, deployment=deployment) if row.useful is not None]
     seen: dict[Key, dict[bool, list[float]]] = {}
-    for row in rated:
+    least: dict[Key, float] = {}
+    for row in sorted(rated, key=lambda row: row.number):
         for one in row.evidence:
             if one["value"] is not None and one["family"] not in AT_ONCE:
                 key = Key(one["family"], one["subject"], one["slice"], one["test"])
-                seen.setdefault(key, {True: [], False: []})[bool(row.useful)].append(abs(one["value"]))
+                value = abs(one["value"])
+                if key.family in GUARDED and not row.useful:
+                    value = min(value, STEP * least.get(key, one["limit"] or 0.0))
+                    least[key] = max(value, least.get(key, 0.0))
+                seen.setdefault(key, {True: [], False: []})[bool(row.useful)].append(value)
     found = {}
     for key, values in seen.items():
         least_useful = min(values[True], default=float("inf"))

@@ -28,7 +28,7 @@ from tidemill.evaluation.kept import (
 )
 from tidemill.evaluation.sides import MOST_COLUMNS, Sides, learn_sides
 from tidemill.model_types._arrays import read_arrays, write_arrays
-from tidemill.monitoring.estimate import Expectation, learn_expectation, too_few
+from tidemill.monitoring.estimate import Expectation, learn_expectation, too_few_held
 from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.held_out import held_out_rows
 from tidemill.runner.judging import judged_table
@@ -72,7 +72,7 @@ def learn_expected(stations: Stations, model: LoadedModel, metric: str, columns:
     if not facts.manifest["rows_eval"]:
         return Learnt(expected="not enough data: no rows were held out of training")
     y, scores = facts.evaluation()
-    if few := too_few(facts.labels, y):
+    if few := too_few_held(facts.labels, y):
         return Learnt(expected=few)
     found = _kept_or_learnt(stations, facts, columns)
     if found.estimator is None:
