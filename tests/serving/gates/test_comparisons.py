@@ -37,6 +37,33 @@ def test_the_interval_between_two_groups_is_that_of_the_published_example() -> N
     assert (low, high) == pytest.approx((0.0524, 0.3339), abs=5e-5)
 
 
+@pytest.mark.parametrize("metric", ["roc_auc", "recall", "f1_score"])
+def test_rows_with_few_of_a_class_show_nothing_of_a_version_and_the_gate_says_so(metric: str) -> None:
+    held = scored(600)
+    kept = np.flatnonzero((held.y == 0) | (np.cumsum(held.y == 1) <= 4))
+    few = replace(held, y=held.y[kept], scores=held.scores[kept], columns={"region": held.columns["region"][kept]})
+    case = sound_case(
+        settings=gate_settings(metric=metric, slices=["region"], slice_min_rows=50),
+        scored=few,
+        champion=champion(few),
+    )
+
+    for verdict in (better_than_a_constant(case), no_worse_than_the_champion(case)):
+        assert verdict.status == "not enough evidence"
+        assert "not enough data: 4 rows labelled yes, 10 are needed" in verdict.summary
+    judged = slices(case)
+    assert judged.status == "not enough evidence"
+    assert all("labelled yes, 10 are needed" in one["why"] for one in judged.evidence["not_judged"])
+
+
+def test_accuracy_needs_no_rows_of_a_class() -> None:
+    held = scored(600)
+    few = replace(held, y=np.where(np.cumsum(held.y == 1) <= 4, held.y, 0))
+    case = sound_case(settings=gate_settings(metric="accuracy"), scored=few, champion=champion(few))
+
+    assert no_worse_than_the_champion(case).status == "pass"
+
+
 def test_the_chances_of_slices_are_adjusted_by_the_steps_of_holm() -> None:
     # One-sided chances 0.01, 0.02, 0.04 become 3 * 0.01, then 2 * 0.02, then no less than the one before.
     distances = [-2.3263478740408408, -2.0537489106318225, -1.7506860712521692]

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, Literal
 
 import numpy as np  # noqa: TID253
 
+from tidemill.evaluation.few import too_few
 from tidemill.evaluation.judge import metric_names
 from tidemill.evaluation.metric_names import ERRORS, wrong_metric
 from tidemill.evaluation.paired import paired_difference
@@ -25,6 +27,8 @@ class Gain:
         Positive: the new scores are better. For errors: (old - new) / old.
     relative
         Whether it is a share of the old value.
+    few
+        Why the rows tell nothing; '' where they do.
     """
 
     metric: str
@@ -35,6 +39,7 @@ class Gain:
     low: float
     high: float
     relative: bool
+    few: str = ""
 
     def against(self, margin: float) -> Literal["pass", "fail", "not enough evidence"]:
         """Whether the new scores are better, or worse by less than the margin; beyond chance."""
@@ -46,6 +51,8 @@ class Gain:
 
     def told(self, confidence: float) -> str:
         """The gain with its interval, in words."""
+        if self.few:
+            return f"{self.gain:+.4f} ({self.few})"
         if self.relative:
             return f"{self.gain:+.2%} ({confidence:.0%} interval {self.low:+.2%} to {self.high:+.2%})"
         return f"{self.gain:+.4f} ({confidence:.0%} interval {self.low:+.4f} to {self.high:+.4f})"
@@ -68,6 +75,9 @@ class Gain:
 def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np.ndarray, *, confidence: float) -> Gain:
     """Hold new scores against old ones on the same rows.
 
+    Rows that have too few of a class (`evaluation.few`) leave the interval open: by one label, one of two versions that
+    are as good as each other is shown to be worse in a third of all cases.
+
     Raises
     ------
     SettingsError
@@ -77,6 +87,9 @@ def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np
     found = paired_difference(metric, labels, y, new, old, confidence=confidence)
     difference, low, high = found.difference, found.low, found.high
     relative = metric in ERRORS
+    few = too_few(metric, labels, y, new) or too_few(metric, labels, y, old)
+    if few:
+        low, high = -math.inf, math.inf
     if relative:
         unit = abs(found.old) or 1.0
         difference, low, high = -difference / unit, -high / unit, -low / unit
@@ -89,6 +102,7 @@ def compare(metric: str, labels: Labels, y: np.ndarray, new: np.ndarray, old: np
         low=low,
         high=high,
         relative=relative,
+        few=few,
     )
 
 

@@ -112,7 +112,7 @@ def _one(scored: Scored, champion: Champion, case: Case, column: str, value: str
         confidence=case.settings.confidence,
     )
     if not (np.isfinite(gain.low) and np.isfinite(gain.high)):
-        return Slice(column=column, value=value, rows=rows, why=f"{case.metric} has no value there")
+        return Slice(column=column, value=value, rows=rows, why=gain.few or f"{case.metric} has no value there")
     return Slice(column=column, value=value, rows=rows, gain=gain)
 
 
