@@ -95,6 +95,42 @@ def test_without_new_rows_nothing_is_trained_and_alarms_leave_one_row(shop: Shop
     assert len(shop.project.sql("SELECT * FROM tidemill.runs").fetchall()) == 1
 
 
+def train_on_few_months(shop: Shop) -> None:
+    """Customers of five hundred months are in the table, and no version learns of them."""
+    path = shop.root / "sql" / "churn.sql"
+    path.write_text(path.read_text().replace("FROM customers;", "FROM customers WHERE months < 500;"))
+
+
+def test_rows_that_no_training_sees_make_no_version_that_is_tried(shop: Shop) -> None:
+    train_on_few_months(shop)
+    shop.ask()
+    shop.due()
+    shop.settle()
+    shop.batch(months=1_000.0)
+    shop.ask()
+
+    (found,) = shop.due(40 * DAY)
+
+    assert found.request.status == "unchanged"
+    assert found.request.said == f"nothing new learnt: version {shop.versions} is the champion's bytes"
+
+
+def test_bytes_that_were_refused_are_not_tried_again(shop: Shop) -> None:
+    train_on_few_months(shop)
+    shop.batch(6_000, flipped=1.0)
+    shop.ask()
+    assert shop.due()[0].request.status == "refused"
+    refused = shop.versions
+    shop.batch(months=1_000.0)
+    shop.ask()
+
+    (found,) = shop.due(40 * DAY)
+
+    assert found.request.status == "unchanged"
+    said = f"nothing new learnt: version {shop.versions} is the bytes of version {refused}, which was refused"
+    assert found.request.said == said
+
+
 def test_rows_that_fail_their_checks_train_nothing_and_the_pause_doubles(shop: Shop) -> None:
     shop.batch(months=-500.0)
     pauses = []

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+from tidemill.cli.simulate_text import describe
 from tidemill.simulate.page import as_page
-from tidemill.simulate.result import Happened, Simulation
+from tidemill.simulate.result import Happened, Retrained, Simulation
 from tidemill.simulate.scores import Period, Scores
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
 DAY = timedelta(days=1)
 
 
-def replayed(deployed: list[float], first: list[float], trail: tuple[Happened, ...] = ()) -> Simulation:
+def replayed(
+    deployed: list[float], first: list[float], trail: tuple[Happened, ...] = (), retrained: tuple[Retrained, ...] = ()
+) -> Simulation:
     scores = [{"deployed": one, "no retraining": two} for one, two in zip(deployed, first, strict=True)]
     periods = tuple(
         Period(start=BEGIN + number * DAY, end=BEGIN + (number + 1) * DAY, answers=9, labelled=9, version=1, scores=one)
@@ -33,10 +36,10 @@ def replayed(deployed: list[float], first: list[float], trail: tuple[Happened, .
         windows=len(periods),
         planted=(),
         alerts=(),
-        retrained=(),
+        retrained=retrained,
         trail=trail,
         notes=(),
-        costs={},
+        costs={"all": 1.0},
     )
 
 
@@ -57,3 +60,25 @@ def test_versions_that_take_over_day_after_day_are_one_row() -> None:
 def test_a_line_that_is_hidden_by_another_is_said_to_be() -> None:
     assert "no retraining 0.8, under deployed<" in as_page(replayed([0.8, 0.9], [0.8, 0.9]))
     assert "under deployed" not in as_page(replayed([0.8, 0.9], [0.8, 0.7]))
+
+
+def test_requests_that_end_alike_are_one_line() -> None:
+    asked = tuple(
+        Retrained(
+            at=BEGIN + number * DAY,
+            rows=9,
+            causes=("person",),
+            outcome="unchanged" if number > 2 else "refused",
+            version=None,
+            why=f"nothing new learnt: version {number} is the champion's bytes",
+            seconds=0.1,
+        )
+        for number in range(2, 28)
+    )
+
+    page, text = as_page(replayed([0.8], [0.7], (), asked)), describe(replayed([0.8], [0.7], (), asked))
+
+    assert page.count("nothing new learnt") == 3  # beside both lines, the refused one is a dot of the chart
+    assert "2026-01-04, and 24 more until 2026-01-28, unchanged" in page
+    assert "1 refused, 25 unchanged" in text
+    assert "2026-01-04 and 24 more until 2026-01-28: unchanged: nothing new learnt: version 3" in text

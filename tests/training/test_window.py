@@ -53,7 +53,15 @@ def test_a_window_ends_at_the_newest_row_and_trains_the_model_of_those_rows(fit:
     assert found.rows_train == 31
     assert weights(found) == pytest.approx(weights(alike), rel=1e-12)
     assert window(found)["newest"] == "2026-07-19 00:00:00"
-    assert window(found)["rows_left_out"] == 169
+
+
+def test_rows_outside_the_window_change_nothing_of_the_model(fit: Fit) -> None:
+    fewer = f"SELECT * FROM ({DAILY}) WHERE moment < TIMESTAMP '2026-05-01'"
+
+    all_rows, some = (fit("LINEAR_REG", rows, train_as_of="2026-04-01", **TIMED) for rows in (DAILY, fewer))
+
+    assert window(all_rows) == window(some)
+    assert {name for name in some.files if some.files[name] != all_rows.files[name]} == {"manifest.json"}  # has the SQL
 
 
 def test_as_of_a_moment_nothing_later_and_nothing_unknown_is_seen(fit: Fit) -> None:

@@ -9,7 +9,7 @@ from itertools import groupby
 
 from tidemill.cli.words import columns_of_text, duration, paint
 from tidemill.core.words import count
-from tidemill.simulate.result import Alerted, Simulation
+from tidemill.simulate.result import Alerted, Simulation, alike
 from tidemill.simulate.scores import DEPLOYED, Period, Scores
 
 WIDTH = 100
@@ -118,8 +118,9 @@ def _retrained(found: Simulation) -> list[str]:
     causes = ", ".join(dict.fromkeys(cause for one in done for cause in one.causes))
     seconds = sum(one.seconds for one in done) / len(done)
     lines = [f"asked for a new version {count(len(done), 'time')} ({causes}): {counted}; {seconds:.2f} s each"]
-    reasons = [one for one in done if one.outcome != "done"]
-    lines += [_cut(f"  {one.at:%Y-%m-%d}: {one.outcome}: {one.why}") for one in reasons[:3]]
+    for run in alike([one for one in done if one.outcome != "done"])[:3]:
+        more = f" and {len(run) - 1:,} more until {run[-1].at:%Y-%m-%d}" if len(run) > 1 else ""
+        lines.append(_cut(f"  {run[0].at:%Y-%m-%d}{more}: {run[0].outcome}: {run[0].why}"))
     return lines
 
 

@@ -59,7 +59,12 @@ def apply_move(
             action=move.action,
             object=f"deployment {before.name}",
             why=why,
-            evidence={"before": _told(before), "after": _told(after), **(evidence or {})},
+            evidence={
+                "before": _told(before),
+                "after": _told(after),
+                "versions": {str(version): row.state for version, row in states.items()},
+                **(evidence or {}),
+            },
         )
         fault("deployment.before_commit")
     fault("deployment.after_commit")

@@ -87,13 +87,17 @@ class Learning:
         began, rows = perf_counter(), self.grow(now)
         project, model = self.copy.project, self.copy.settings.model
         report = project.run([model])
-        newest = get_version(project.db, model).version
-        name, why, outcome = self.copy.settings.name, "takes over at once", "unchanged"
+        made, name = get_version(project.db, model), self.copy.settings.name
+        newest, why, outcome = made.version, "takes over at once", "done"
         problem = next((step.error.message for step in report.steps if step.error is not None), "")
+        champion = get_version(project.db, model, get_deployment(project.db, name).champion)
         if problem:
             outcome = "failed"
-        elif newest != get_deployment(project.db, name).champion:
-            outcome = "done"
+        elif newest == champion.version:
+            outcome, why = "unchanged", f"nothing new to learn from: version {newest} is of the same rows"
+        elif made.digest == champion.digest:
+            outcome, why = "unchanged", f"nothing new learnt: version {newest} is the champion's bytes"
+        else:
             apply_move(project.db, name, lambda it, _: _noted(it, newest), who=WHO, why=why)
             apply_move(project.db, name, lambda it, _: begin(it, newest, rollout=AT_ONCE), who=WHO, why=why)
         spent = perf_counter() - began

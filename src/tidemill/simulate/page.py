@@ -9,7 +9,7 @@ from tidemill.analysis.documents.document import Block, Bullets, Document, Figur
 from tidemill.analysis.documents.html import as_html
 from tidemill.monitoring.chart import chart_svg
 from tidemill.simulate.chart import drawn, scores_svg
-from tidemill.simulate.result import Alerted, Happened, Simulation
+from tidemill.simulate.result import Alerted, Happened, Retrained, Simulation, alike
 
 MOST_ROWS = 200
 MOST_CHARTS = 8
@@ -72,17 +72,23 @@ def _scores(found: Simulation) -> tuple[Block, ...]:
 
 
 def _versions(found: Simulation) -> tuple[Block, ...]:
-    alike = [list(run) for _, run in groupby(found.trail, key=lambda one: (one.action, one.why))]
-    rows = tuple(_run_of(run) for run in alike[:MOST_ROWS])
+    runs = [list(run) for _, run in groupby(found.trail, key=lambda one: (one.action, one.why))]
+    rows = tuple(_run_of(run) for run in runs[:MOST_ROWS])
     blocks: list[Block] = [Grid(columns=("when", "what", "version", "why"), rows=rows)]
-    left = sum(map(len, alike[MOST_ROWS:]))
+    left = sum(map(len, runs[MOST_ROWS:]))
     if left > 0:
         blocks.append(Text(text=f"{left:,} more stand in the JSON only."))
-    refused = [one for one in found.retrained if one.outcome != "done"]
+    refused = alike([one for one in found.retrained if one.outcome != "done"])
     if refused:
-        told = tuple(f"{one.at:%Y-%m-%d}, {one.outcome}: {plain(_cut(one.why, 300))}" for one in refused[:MOST_ROWS])
-        blocks.append(Bullets(items=told))
+        blocks.append(Bullets(items=tuple(map(_asked, refused[:MOST_ROWS]))))
     return tuple(blocks)
+
+
+def _asked(run: Sequence[Retrained]) -> str:
+    """One line for requests that ended alike."""
+    first = run[0]
+    more = f", and {len(run) - 1:,} more until {run[-1].at:%Y-%m-%d}" if len(run) > 1 else ""
+    return f"{first.at:%Y-%m-%d}{more}, {first.outcome}: {plain(_cut(first.why, 300))}"
 
 
 def _run_of(run: Sequence[Happened]) -> tuple[str, str, int | str | None, str]:

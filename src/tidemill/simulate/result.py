@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
+from itertools import groupby
 from math import isfinite
 from typing import Any
 
 from tidemill.simulate.scores import Scores
+
+_VERSION = re.compile(r"version \d+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,11 @@ class Retrained:
     version: int | None
     why: str
     seconds: float
+
+
+def alike(done: Sequence[Retrained]) -> list[list[Retrained]]:
+    """Requests that ended the same way for the same reason, whatever the number of their version, one after another."""
+    return [list(run) for _, run in groupby(done, key=lambda one: (one.outcome, _VERSION.sub("version", one.why)))]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import StateError
 from tidemill.monitoring.windows import window_of
 from tidemill.runner.deploy import deployment_of
+from tidemill.serving.machine import QUARANTINED
 from tidemill.simulate.copy import Copy, open_copy
 from tidemill.simulate.door import Door
 from tidemill.simulate.hands import Hands
@@ -45,6 +46,9 @@ BETWEEN_TURNS = 256
 
 BEGINNINGS = frozenset({"deploy", "ask for retraining"})
 """Acts of the audit trail that another one follows, or that are told as requests."""
+
+OUT = frozenset({"refused", QUARANTINED})
+"""States of a version that was kept from answering."""
 
 HOPELESS = 200
 """Rows refused, and none answered: the replay ends there, for it sends something else than the model takes."""
@@ -400,7 +404,7 @@ def _trail(project: Project, name: str) -> tuple[Happened, ...]:
         Happened(
             at=datetime.fromisoformat(row.at),
             action=row.action,
-            version=_version(row.evidence.get("after", row.evidence)),
+            version=_version(row.evidence),
             why=row.why,
         )
         for row in project.audit()
@@ -408,6 +412,9 @@ def _trail(project: Project, name: str) -> tuple[Happened, ...]:
     )
 
 
-def _version(after: Mapping[str, Any]) -> int | None:
-    found = after.get("challenger") or after.get("champion")
+def _version(evidence: Mapping[str, Any]) -> int | None:
+    """The version that an act was about: the one refused or taken back, else the one on trial, else the champion."""
+    out = [version for version, state in evidence.get("versions", {}).items() if state in OUT]
+    after = evidence.get("after", evidence)
+    found = next(iter(out), None) or after.get("challenger") or after.get("champion")
     return None if found is None else int(found)

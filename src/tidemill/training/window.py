@@ -101,9 +101,7 @@ def windowed(task: TrainTask, sql: str, *, time: str, known: str, weight: str) -
         conditions.append(f"{at} < {micros(as_of)}")
         conditions += [f"epoch_us({quote_name(known)}) < {micros(as_of)}"] if known else []
     then = " AND ".join(conditions)
-    total, seen, newest = _row(
-        task, f"SELECT count(*), count(*) FILTER ({then}), max({at}) FILTER ({then}) FROM ({sql})"
-    )
+    seen, newest = _row(task, f"SELECT count(*), max({at}) FROM ({sql}) WHERE {then}")
     if not seen:
         raise _nothing(task, as_of)
     end = micros(as_of) if as_of is not None else newest
@@ -128,7 +126,6 @@ def windowed(task: TrainTask, sql: str, *, time: str, known: str, weight: str) -
             "as_of": None if as_of is None else _text(end),
             "window_s": None if span is None else span.total_seconds(),
             "half_life_s": None if half is None else half.total_seconds(),
-            "rows_left_out": total - rows,
         },
     )
 

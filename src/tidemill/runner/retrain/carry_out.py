@@ -17,8 +17,9 @@ from tidemill.runner.deploy import deploy, deployment_of
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.ask import ask_stale
 from tidemill.runner.retrain.policy import hindrance, occupied
+from tidemill.serving.machine import QUARANTINED
 from tidemill.warehouse.control.database import Tx
-from tidemill.warehouse.control.deployments import Deployment, deployed_versions, get_deployment
+from tidemill.warehouse.control.deployments import DeployedVersion, Deployment, deployed_versions, get_deployment
 from tidemill.warehouse.control.holders import this_process
 from tidemill.warehouse.control.leases import Lease, held, require
 from tidemill.warehouse.control.models import get_version
@@ -41,6 +42,9 @@ MOST_TRIES = 5
 RUN_WAIT_S = 3600.0
 """How long to wait for another run of the project to end."""
 FIRST_PAUSE = timedelta(minutes=1)
+
+_OUT = frozenset({"refused", QUARANTINED})
+"""What became of a version whose bytes are not tried again."""
 
 RunModel = Callable[[str], RunReport]
 """Builds a model and what it reads, with the assertions about that."""
@@ -182,10 +186,14 @@ class _Carrier:
             return f"nothing new to learn from: version {version} is of the same rows"
         if now.champion is not None and get_version(db, request.model, now.champion).digest == digest:
             return f"nothing new learnt: version {version} is the champion's bytes"
-        tried = deployed_versions(db, request.deployment).get(version)
-        if tried is None or tried.state == "candidate":
+        tried = [one for one in deployed_versions(db, request.deployment).values() if one.state != "candidate"]
+        for one in tried:
+            if one.version == version:
+                return f"nothing new to learn from: version {version}, of the same rows, was {_past(one)}"
+        same = next((one for one in reversed(tried) if one.digest == digest and one.state in _OUT), None)
+        if same is None:
             return ""
-        return f"nothing new to learn from: version {version}, of the same rows, was {tried.state.replace('_', ' ')}"
+        return f"nothing new learnt: version {version} is the bytes of version {same.version}, which was {_past(same)}"
 
     def _end(
         self,
@@ -214,6 +222,10 @@ def _entered(deployment: Deployment, version: int) -> str:
         trial = "in the shadow" if deployment.stage == "shadow" else f"at {100 * deployment.share:.3g} % of the traffic"
         return f"version {version} is on trial, {trial}"
     return f"version {version} is champion"
+
+
+def _past(one: DeployedVersion) -> str:
+    return one.state.replace("_", " ")
 
 
 def selectors_of(model: str, closure: Sequence[str], assertions: Sequence[tuple[str, Sequence[str]]]) -> list[str]:
