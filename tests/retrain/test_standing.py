@@ -9,7 +9,10 @@ import pytest
 from tests.retrain.conftest import DAY, Shop
 
 from tidemill.cli.main import run_command
+from tidemill.cli.status_command import describe
 from tidemill.cli.status_page import retraining
+from tidemill.warehouse.control.monitoring import WindowRow, save_window
+from tidemill.warehouse.control.retrain import open_requests
 
 
 def rows(shop: Shop) -> list[dict[str, Any]]:
@@ -75,3 +78,22 @@ def test_what_ended_long_ago_is_left_to_the_list_of_requests(shop: Shop) -> None
     shop.now += 8 * DAY
 
     assert rows(shop) == []
+
+
+def test_a_stage_that_takes_long_at_the_pace_of_the_last_days_is_told(shop: Shop) -> None:
+    shop.batch()
+    shop.ask()
+    assert shop.due()[0].request.status == "done"
+    assert not shop.project.status()[0].slow  # no window was measured yet
+    midnight = shop.now.replace(hour=0)
+    with shop.project.db.write() as tx:
+        for day in range(1, 20):  # long ago there was more
+            begin, answers = midnight - day * DAY, 10 if day < 8 else 9_000
+            save_window(tx, "churn", WindowRow(start=begin, end=begin + DAY, version=1, answers=answers))
+    shop.ask()
+    shop.due()
+
+    slow = "at 10 answers a day the 500 of shadow_requests take 50 days"
+    assert shop.project.status()[0].slow == slow
+    assert open_requests(shop.project.db)[0].said == f"version 2 is on trial: {slow}"
+    assert f"{slow}: tidemill promote churn ends it" in describe(shop.project.status()[0])

@@ -37,6 +37,7 @@ def replayed(
         planted=(),
         alerts=(),
         retrained=retrained,
+        waited=(),
         trail=trail,
         notes=(),
         costs={"all": 1.0},

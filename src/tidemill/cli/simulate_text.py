@@ -108,7 +108,9 @@ def _told(value: float) -> str:
 
 def _retrained(found: Simulation) -> list[str]:
     done = found.retrained
-    if not done:
+    waiting = sum(one.asked for one in found.waited if one.still)
+    asked = sum(one.asked for one in done) + waiting
+    if not asked:
         return []
     counted = ", ".join(
         f"{sum(one.outcome == outcome for one in done):,} {outcome}"
@@ -116,8 +118,9 @@ def _retrained(found: Simulation) -> list[str]:
         if any(one.outcome == outcome for one in done)
     )
     causes = ", ".join(dict.fromkeys(cause for one in done for cause in one.causes))
-    seconds = sum(one.seconds for one in done) / len(done)
-    lines = [f"asked for a new version {count(len(done), 'time')} ({causes}): {counted}; {seconds:.2f} s each"]
+    counted += f", {asked - len(done):,} waited for a version on trial" if asked > len(done) else ""
+    seconds = sum(one.seconds for one in done) / max(1, len(done))
+    lines = [f"asked for a new version {count(asked, 'time')} ({causes}): {counted}; {seconds:.2f} s each"]
     for run in alike([one for one in done if one.outcome != "done"])[:3]:
         more = f" and {len(run) - 1:,} more until {run[-1].at:%Y-%m-%d}" if len(run) > 1 else ""
         lines.append(_cut(f"  {run[0].at:%Y-%m-%d}{more}: {run[0].outcome}: {run[0].why}"))

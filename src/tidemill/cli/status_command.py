@@ -77,6 +77,9 @@ def describe(one: Status, *, alerts: Sequence[str] = ()) -> str:
         parts.append(f"cools down until {until:%Y-%m-%d %H:%M:%S} UTC")
     if one.counts is not None:
         parts.append(_trial(one))
+    if one.slow:
+        name = one.deployment.name
+        parts.append(f"{one.slow}: tidemill promote {name} ends it; see [deployments.{name}.rollout]")
     rows = [(row.version, row.state.replace("_", " "), row.digest[:12], row.reason) for row in one.versions.values()]
     parts.append(text_table(["version", "state", "digest", "reason"], rows, widest=100))
     for version, gates in one.gates.items():

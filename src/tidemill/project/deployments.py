@@ -89,7 +89,8 @@ class Deployments(Opened):
         """How every deployment stands, with its last few changes (0 for all)."""
         from tidemill.runner.status import statuses
 
-        return statuses(self.db, self.keep, changes=changes)
+        now = self.clock.now()
+        return statuses(self.db, self.keep, settings=self.settings, now=now, changes=changes)
 
     def overview(self) -> dict[str, list[dict[str, Any]]]:
         """The whole system at a glance, as plain data: deployments, alerts, retraining, parts, log, schedules, runs."""

@@ -49,7 +49,7 @@ def overview(seen: Seen) -> dict[str, list[dict[str, Any]]]:
 
 def deployments(seen: Seen) -> list[dict[str, Any]]:
     """How each deployment stands."""
-    return [one.as_json() for one in statuses(seen.db, seen.keep, changes=3)]
+    return [one.as_json() for one in statuses(seen.db, seen.keep, settings=seen.settings, now=seen.now, changes=3)]
 
 
 def parts(seen: Seen) -> list[dict[str, Any]]:

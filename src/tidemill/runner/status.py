@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from tidemill.core.names import name_key
+from tidemill.runner.pace import slow_stage
 from tidemill.serving.board import Board, TrialCounts
 from tidemill.warehouse.control import audit
 from tidemill.warehouse.control.audit import AuditRow
@@ -20,8 +22,10 @@ from tidemill.warehouse.control.deployments import (
 from tidemill.warehouse.control.outcomes import Outcomes, load_outcomes
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
+    from tidemill.core.settings import Settings
     from tidemill.warehouse.control.database import Database
 
 
@@ -35,6 +39,8 @@ class Status:
         Results by version, for the versions that answer or are on trial.
     counts
         What servers on this machine counted in the present stage; None when there is no trial.
+    slow
+        What to know of a stage that takes long at the pace of the last days; '' for any other.
     """
 
     deployment: Deployment
@@ -43,6 +49,7 @@ class Status:
     counts: TrialCounts | None
     outcomes: Mapping[int, Outcomes]
     changes: tuple[AuditRow, ...] = field(default=())
+    slow: str = ""
 
     def as_json(self) -> dict[str, Any]:
         """The status as plain data."""
@@ -77,6 +84,7 @@ class Status:
                 for version, gates in self.gates.items()
             },
             "trial": None if self.counts is None else _trial(self.counts),
+            "slow": self.slow,
             "labelled": {
                 str(version): {"answers": found.answers, "mean_loss": found.loss_sum / max(found.answers, 1)}
                 for version, found in self.outcomes.items()
@@ -85,9 +93,15 @@ class Status:
         }
 
 
-def statuses(db: Database, keep: Path, *, changes: int = 5) -> list[Status]:
+def statuses(db: Database, keep: Path, *, settings: Settings, now: datetime, changes: int = 5) -> list[Status]:
     """Every deployment, with its last few changes (0 for all)."""
-    return [_status(db, keep, deployment, changes) for deployment in list_deployments(db)]
+    own = {name_key(one.name): one for one in settings.deployments.values()}
+    return [
+        replace(_status(db, keep, one, changes), slow=slow_stage(db, own[name_key(one.name)], one, now))
+        if name_key(one.name) in own
+        else _status(db, keep, one, changes)
+        for one in list_deployments(db)
+    ]
 
 
 def _status(db: Database, keep: Path, deployment: Deployment, changes: int) -> Status:

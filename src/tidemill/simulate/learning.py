@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, MutableMapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from time import perf_counter
 
@@ -15,10 +15,11 @@ from tidemill.core.sections import RolloutSettings
 from tidemill.serving.changes import apply_move
 from tidemill.serving.machine import Move, begin
 from tidemill.simulate.copy import WHO, Copy
-from tidemill.simulate.result import Retrained
+from tidemill.simulate.result import Retrained, Waited
 from tidemill.simulate.stream import Stream, micros
 from tidemill.warehouse.control.deployments import Deployment, get_deployment
 from tidemill.warehouse.control.models import get_version
+from tidemill.warehouse.control.retrain import RetrainRequest
 
 STEP = "replay"
 AT_ONCE = RolloutSettings(
@@ -38,6 +39,8 @@ class Learning:
         How often a new version is asked for, whatever else asks; None for never.
     done
         Each time it was tried.
+    waits
+        By a version on trial: what was asked for meanwhile.
     """
 
     copy: Copy
@@ -45,6 +48,7 @@ class Learning:
     every: timedelta | None
     costs: MutableMapping[str, float]
     done: list[Retrained] = field(default_factory=list)
+    waits: dict[int, Waited] = field(default_factory=dict)
     _upto: int = -1
     _appended: int = 0
 
@@ -78,9 +82,26 @@ class Learning:
                         version=request.version,
                         why=request.said if one.error is None else one.error.message,
                         seconds=perf_counter() - began,
+                        asked=request.asked,
                     )
                 )
+            else:
+                self._wait(now, request)
         self.costs["training"] += perf_counter() - began
+
+    def waited(self) -> tuple[Waited, ...]:
+        """What waited for a version on trial; whether it was there to the end is known only then."""
+        challenger = get_deployment(self.copy.project.db, self.copy.settings.name).challenger
+        return tuple(replace(one, still=one.version == challenger) for one in self.waits.values())
+
+    def _wait(self, now: datetime, request: RetrainRequest) -> None:
+        challenger = get_deployment(self.copy.project.db, self.copy.settings.name).challenger
+        if challenger is None:  # the deployment cools down, or the cap holds
+            return
+        since = next((one.at for one in reversed(self.done) if one.version == challenger), now)
+        self.waits[challenger] = Waited(
+            version=challenger, since=since, asked=request.asked, still=False, why=request.said
+        )
 
     def take_over(self, now: datetime) -> None:
         """Train on what is known, and let the version answer at once: neither gates nor rollout are asked."""

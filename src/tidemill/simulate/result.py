@@ -10,6 +10,7 @@ from itertools import groupby
 from math import isfinite
 from typing import Any
 
+from tidemill.core.words import count
 from tidemill.simulate.scores import Scores
 
 _VERSION = re.compile(r"version \d+")
@@ -27,6 +28,8 @@ class Retrained:
         done, refused, unchanged or failed, as in ``tidemill.retrain_requests``.
     why
         How it ended.
+    asked
+        How often it was asked for: what is asked for while a version is on trial waits, as one request.
     seconds
         What training, gates and the beginning of the rollout took of our time.
     """
@@ -38,11 +41,45 @@ class Retrained:
     version: int | None
     why: str
     seconds: float
+    asked: int = 1
 
 
 def alike(done: Sequence[Retrained]) -> list[list[Retrained]]:
     """Requests that ended the same way for the same reason, whatever the number of their version, one after another."""
     return [list(run) for _, run in groupby(done, key=lambda one: (one.outcome, _VERSION.sub("version", one.why)))]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Waited:
+    """A request for a new version waited for one that was on trial.
+
+    Parameters
+    ----------
+    version, since
+        The version on trial, and since when it was.
+    asked
+        How often a new one was asked for meanwhile.
+    still
+        Whether it was on trial to the end.
+    why
+        What the request said.
+    """
+
+    version: int
+    since: datetime
+    asked: int
+    still: bool
+    why: str
+
+    @property
+    def told(self) -> str:
+        """In a sentence, with the ways out."""
+        end = " to the end" if self.still else ""
+        return (
+            f"{count(self.asked, 'ask')} for a new version waited for version {self.version}, which was on trial from"
+            f" {self.since:%Y-%m-%d} on{end}: {self.why}. Fewer requests_per_share or larger shares in the settings of"
+            " its rollout make stages shorter; --at-once leaves gates and rollout out"
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +147,7 @@ class Simulation:
     planted: tuple[str, ...]
     alerts: tuple[Alerted, ...]
     retrained: tuple[Retrained, ...]
+    waited: tuple[Waited, ...]
     trail: tuple[Happened, ...]
     notes: tuple[str, ...]
     costs: Mapping[str, float]

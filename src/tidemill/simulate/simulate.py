@@ -185,6 +185,8 @@ class _Replay:
         self.costs["all"] = perf_counter() - began
         if not all(isfinite(value) for one in scores.totals.values() for value in one.values()):
             self.notes.append("labels among these rows are so large that their scores overflow: those are not shown")
+        waited = self.learning.waited()
+        self.notes += [one.told for one in waited if one.still or one.asked > 1]
         if self.stream.untimed:
             self.notes.append(f"{self.stream.untimed:,} rows without a time were left out")
         return Simulation(
@@ -202,6 +204,7 @@ class _Replay:
             planted=tuple(map(str_of, self.request.plants)),
             alerts=_alerts(self.copy.project),
             retrained=tuple(self.learning.done),
+            waited=waited,
             trail=_trail(self.copy.project, self.copy.settings.name),
             notes=tuple(dict.fromkeys(self.notes)),
             costs=dict(self.costs),

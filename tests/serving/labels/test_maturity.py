@@ -85,6 +85,23 @@ def test_first_labels_are_not_taken_for_all_of_them(session: Session) -> None:
     assert not found.is_mature(youngest_s=DAY, answers=1000, labelled=40)
 
 
+@pytest.mark.parametrize(
+    ("labelled", "after_s", "age_s", "settled"),
+    [(1, 2, 13, False), (29, 60, DAY, False), (30, 60, DAY, True), (50, 2, 1_800, False), (50, 2, 7_200, True)],
+)
+def test_a_few_labels_and_the_first_minutes_settle_nothing(
+    session: Session, labelled: int, after_s: float, age_s: float, settled: bool
+) -> None:
+    rows = (
+        [answer(f"r{n}", 0) for n in range(7 * labelled)],
+        [told("yes", after_s, prediction_id=f"r{n}") for n in range(labelled)],
+    )
+
+    found = learn(session, rows, day=age_s / DAY)
+
+    assert (found.settled, found.coverage) == (settled, pytest.approx(1 / 7) if settled else 1)
+
+
 def test_a_known_coverage_goes_before_a_learnt_one(session: Session) -> None:
     delays = np.where(np.arange(2000) % 2 == 0, 0.1 * DAY, np.inf)
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from tidemill.core.errors import GateError, NotFoundError, TidemillError, TransientError
 from tidemill.runner.deploy import deploy, deployment_of
+from tidemill.runner.pace import slow_stage
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.ask import ask_stale
 from tidemill.runner.retrain.policy import hindrance, occupied
@@ -128,7 +129,9 @@ class _Carrier:
             now=self.stations.clock.now(),
         )
         if wait is not None:
-            return Retrained(request=put_back(db, request.number, said=wait.why, not_before=wait.until))
+            slow = slow_stage(db, settings, deployment, self.stations.clock.now())
+            said = f"{wait.why}: {slow}" if slow else wait.why
+            return Retrained(request=put_back(db, request.number, said=said, not_before=wait.until))
         with self._writing() as tx:
             begun = begin_request(tx, request.number, champion=deployment.champion)
         self.listen(f"{request.deployment}: training {request.model}")

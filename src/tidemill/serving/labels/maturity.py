@@ -7,8 +7,9 @@ to which older answers enter at the age they had then. The second tells within d
 of the two counts.
 
 Not every answer gets a label: where only one class is ever told, the curve ends far below 1. Where it ends, the
-``coverage``, is known only once it has been flat for as long as it took to get there; until then every answer is
-taken to get one, so that what came first is not taken for all.
+``coverage``, is known only once it has been flat for as long as it took to get there, and ``FEWEST`` labels have come;
+until then every answer is taken to get one, so that what came first is not taken for all. The oldest answers that make
+it known must be of some age too: labels of the first seconds say nothing of those that take days.
 
 References
 ----------
@@ -37,6 +38,12 @@ COMPLETE = 0.95
 
 FLAT_FOR = 2
 """The oldest answer is this many times as old as labels take, before the curve's end is believed."""
+
+FEWEST = 30
+"""With fewer labels than this the curve's end is not believed: of one label everything follows."""
+
+LEAST_AGE_S = 3_600
+"""Nor before the oldest answer is this old: what comes within seconds is told by whoever tries it out."""
 
 PATIENCE = 4
 """After this many times the usual delay answers count, whether their labels came or not."""
@@ -87,10 +94,11 @@ WITH seen AS MATERIALIZED (
     FROM joined WINDOW so_far AS (PARTITION BY deployment ORDER BY bin)
 ), ends AS (
     SELECT deployment, max(share) AS share, min(age_s) FILTER (share >= 0.95 * top) AS after_95_s,
-           max(age_s) AS oldest_s
+           max(age_s) AS oldest_s, sum(arrived) AS labelled
     FROM (SELECT *, max(share) OVER (PARTITION BY deployment) AS top FROM filled) GROUP BY deployment
 ), covered AS (
-    SELECT deployment, share > 0 AND oldest_s >= {flat_for} * after_95_s AS settled,
+    SELECT deployment, share > 0 AND oldest_s >= greatest({flat_for} * after_95_s, {least_age_s})
+           AND labelled >= {fewest} AS settled,
            CASE WHEN {coverage} > 0 THEN {coverage} WHEN settled THEN share ELSE 1 END AS coverage
     FROM ends
 )
@@ -125,6 +133,8 @@ def delays_sql(part: Part = ALL, of: Relations = LOG, *, coverage: float = 0.0) 
         leave=_BIN.format("leave"),
         edge=_EDGE,
         flat_for=FLAT_FOR,
+        fewest=FEWEST,
+        least_age_s=LEAST_AGE_S,
         coverage=repr(float(coverage)),
     ).strip()
 
