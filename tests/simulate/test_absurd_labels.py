@@ -60,6 +60,7 @@ def test_absurd_labels_are_survived_and_told(grid: Project) -> None:
 
     assert (found.scores.answers, found.scores.labelled) == (576, 575)  # what is no finite number is no label
     assert found.windows == 5
+    assert [one.version for one in found.trail if one.action == "refuse"] == [found.retrained[0].version] == [2]
     assert {one.outcome for one in found.retrained[1:]} == {"failed"}
     assert "LINEAR_REG learns numbers up to 1e+60" in found.retrained[1].why
     assert any("scores overflow" in note for note in found.notes)
