@@ -48,6 +48,19 @@ def test_a_window_is_measured_when_it_is_over_and_not_before(shop: Shop) -> None
     assert due.rows == 200
 
 
+def test_windows_of_too_few_answers_are_told_with_what_to_set(shop: Shop) -> None:
+    for day in range(4):
+        shop.answer(shop.visitors(40), BEGIN + day * DAY)
+
+    (found,) = shop.monitor(BEGIN + 4 * DAY + HOUR)
+    status = shop.project.overview()["deployments"]
+
+    assert found.few.startswith("4 of 4 windows of 24 hours had fewer than 100 answers: their columns, predictions")
+    assert 'set window = "3 days", or a smaller min_rows, in [deployments.buyers.monitor]' in found.few
+    assert found.few in found.as_json()["notes"]
+    assert [one["few_answers"] for one in status] == [found.few]
+
+
 def test_what_is_as_in_training_is_within_its_limits_and_what_moved_is_named(shop: Shop) -> None:
     shop.answer(shop.visitors(600), BEGIN)
     shop.answer(

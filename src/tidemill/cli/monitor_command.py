@@ -105,7 +105,7 @@ def _lines(one: Monitored) -> list[str]:
         lines.append(f"{one.deployment}: no window is over that was not measured")
     lines += [f"  {_other(it)}" for it in one.others]
     lines += [f"  alert {it.alert.id} {it.happening}: {it.alert.cause} ({it.alert.severity})" for it in one.happened]
-    return [*lines, *(f"  {note}" for note in one.notes)]
+    return [*lines, *(f"  {note}" for note in (*one.notes, one.few) if note)]
 
 
 def _other(one: OtherVersion) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import textwrap
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 from tidemill.cli.deployments import gates_text, state_line
 from tidemill.cli.options import AsJson, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
-from tidemill.cli.status_page import page
+from tidemill.cli.status_page import WIDTH, page
 from tidemill.core.clock import utc_now
 from tidemill.core.errors import NotFoundError
 from tidemill.core.names import did_you_mean, name_key
@@ -60,8 +61,15 @@ def _one(opened: Project, name: str, *, as_json: bool) -> str:
         raise NotFoundError(f"there is no deployment {name}", hint=did_you_mean(name, known))
     if as_json:
         return json.dumps([one.as_json() for one in chosen], indent=2, ensure_ascii=False)
+    from tidemill.runner.deploy import deployment_of
+    from tidemill.runner.watch.few import few_of_late
+
     alerts = [one for one in opened.alerts() if one.state == "open" and one.severity == "page"]
-    return "\n\n".join(describe(one, alerts=_about(alerts, one.deployment.name)) for one in chosen)
+    few = {
+        one.deployment.name: few_of_late(opened.db, deployment_of(opened.stations, one.deployment.name), utc_now())
+        for one in chosen
+    }
+    return "\n\n".join(describe(one, alerts=_about(alerts, one.deployment.name), few=few[one.deployment.name]) for one in chosen)
 
 
 def _about(alerts: Sequence[AlertRow], deployment: str) -> list[str]:
@@ -69,9 +77,9 @@ def _about(alerts: Sequence[AlertRow], deployment: str) -> list[str]:
     return [f"alert {one.number} since {one.since:%Y-%m-%d %H:%M} UTC: {one.headline}" for one in mine]
 
 
-def describe(one: Status, *, alerts: Sequence[str] = ()) -> str:
+def describe(one: Status, *, alerts: Sequence[str] = (), few: str = "") -> str:
     """A deployment as a person reads it."""
-    parts = [state_line(one.deployment), *alerts]
+    parts = [state_line(one.deployment), *alerts, *textwrap.wrap(few, WIDTH)]
     until = one.deployment.cool_down_until
     if until is not None and until > utc_now():
         parts.append(f"cools down until {until:%Y-%m-%d %H:%M:%S} UTC")

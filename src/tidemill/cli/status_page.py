@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import textwrap
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +12,7 @@ from tidemill.cli.words import duration, paint, wants_colour
 from tidemill.core.words import count
 from tidemill.runner.result import text_table
 
+WIDTH = 120
 Rows = list[dict[str, Any]]
 
 _COLOURS = {"up": "32", "ok": "32", "gone": "31", "failed": "31", "lost": "31", "stopped": "31", "silent": "33"}
@@ -41,7 +43,9 @@ def deployments(rows: Rows) -> str:
         champion = "none" if one["champion"] is None else f"version {one['champion']}"
         state = "stopped" if one["stopped"] else champion
         lines.append((one["deployment"], one["model"], state, trial, _when(one["stage_since"])))
-    return text_table(["deployment", "model", "champion", "on trial", "since (UTC)"], lines)
+    table = text_table(["deployment", "model", "champion", "on trial", "since (UTC)"], lines)
+    few = [f"{one['deployment']}: {one['few_answers']}" for one in rows if one["few_answers"]]
+    return "\n".join([table, *(line for said in few for line in textwrap.wrap(said, WIDTH, subsequent_indent="  "))])
 
 
 def alerts(rows: Rows) -> str:

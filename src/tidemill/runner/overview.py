@@ -12,9 +12,12 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.errors import SettingsError
+from tidemill.core.names import name_key
+from tidemill.core.sections import one_deployment
 from tidemill.core.settings import Settings
 from tidemill.runner.retrain.standing import standing_requests
 from tidemill.runner.status import statuses
+from tidemill.runner.watch.few import few_of_late
 from tidemill.serving.log.lag import lag
 from tidemill.warehouse.control.alerts import list_alerts
 from tidemill.warehouse.control.database import Database
@@ -49,7 +52,18 @@ def overview(seen: Seen) -> dict[str, list[dict[str, Any]]]:
 
 def deployments(seen: Seen) -> list[dict[str, Any]]:
     """How each deployment stands."""
-    return [one.as_json() for one in statuses(seen.db, seen.keep, settings=seen.settings, now=seen.now, changes=3)]
+    settings = {name_key(one.name): one for one in seen.settings.deployments.values()}
+    return [
+        {
+            **one.as_json(),
+            "few_answers": few_of_late(
+                seen.db,
+                settings.get(name_key(one.deployment.name)) or one_deployment(one.deployment.name, {}),
+                seen.now,
+            ),
+        }
+        for one in statuses(seen.db, seen.keep, settings=seen.settings, now=seen.now, changes=3)
+    ]
 
 
 def parts(seen: Seen) -> list[dict[str, Any]]:

@@ -36,7 +36,7 @@ def as_page(found: Simulation) -> str:
     notices = [f"Planted: {', '.join(f'`{plain(one)}`' for one in found.planted)}."] if found.planted else []
     if found.refused:
         notices.append(f"{found.refused:,} rows were not answered; the first: `{plain(found.refusal)}`.")
-    notices += [f"{plain(note)}." for note in found.notes]
+    notices += [plain(f"{one[0].upper()}{one[1:]}.") for one in found.notes]
     return as_html(
         Document(
             title=f"{found.deployment}, simulated",

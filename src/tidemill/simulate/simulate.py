@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import StateError
 from tidemill.monitoring.windows import window_of
 from tidemill.runner.deploy import deployment_of
+from tidemill.runner.watch.few import few_answers
 from tidemill.serving.machine import QUARANTINED
 from tidemill.simulate.copy import Copy, open_copy
 from tidemill.simulate.door import Door
@@ -29,6 +30,7 @@ from tidemill.simulate.result import Alerted, Happened, Simulation
 from tidemill.simulate.scores import Labels, measure
 from tidemill.simulate.stream import NEVER, Stream, micros, moment, open_stream, plant_in, usual_of
 from tidemill.warehouse.control.deployments import find_deployment
+from tidemill.warehouse.control.monitoring import load_windows
 
 if TYPE_CHECKING:
     import numpy as np
@@ -189,6 +191,9 @@ class _Replay:
         self.notes += [one.told for one in waited if one.still or one.asked > 1]
         if self.stream.untimed:
             self.notes.append(f"{self.stream.untimed:,} rows without a time were left out")
+        few = few_answers(load_windows(self.copy.project.db, self.copy.settings.name), self.copy.settings)
+        if few:
+            self.notes.append(few)
         return Simulation(
             deployment=self.copy.settings.name,
             replayed=self.request.replay,

@@ -20,6 +20,7 @@ from tidemill.monitoring.estimate import CHECK, Believed
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.watch.book import Book
+from tidemill.runner.watch.few import few_of_late
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
 from tidemill.runner.watch.inputs import Measured, measured_columns
 from tidemill.runner.watch.names import wrong_names
@@ -67,6 +68,8 @@ class Monitored:
         Alerts that opened, widened, became far worse, came back or were resolved.
     others
         In the windows that labels came for, how versions beside the main one did.
+    few
+        What is to be said where most windows of late had too few answers to be judged.
     """
 
     deployment: str
@@ -78,6 +81,7 @@ class Monitored:
     notes: tuple[str, ...] = ()
     happened: tuple[Transition, ...] = ()
     others: tuple[OtherVersion, ...] = ()
+    few: str = ""
     error: TidemillError | None = None
 
     def as_json(self) -> dict[str, Any]:
@@ -91,7 +95,7 @@ class Monitored:
             "seconds": round(self.seconds, 3),
             "alerts": [{"id": one.alert.id, "cause": one.alert.cause, "what": one.happening} for one in self.happened],
             "versions": [one.as_json() for one in self.others],
-            "notes": list(self.notes),
+            "notes": [*self.notes, *([self.few] if self.few else [])],
             "error": None if self.error is None else self.error.as_json(),
         }
 
@@ -161,6 +165,7 @@ class Pass:
             notes=tuple(dict.fromkeys(notes)),
             happened=tuple(one for one in self.book.happened if one.happening != "continuing"),
             others=tuple(self.others),
+            few=few_of_late(self.stations.db, self.settings, self.now),
             error=errors[0] if errors else None,
         )
 
