@@ -54,7 +54,7 @@ def alarmed(project: Path) -> Path:
 def test_open_alerts_are_listed_and_diagnoses_with_all(command: RunCommand, alarmed: Path) -> None:
     listed, everything = command("alerts"), command("alerts", "--all")
 
-    assert "price_model: the share of missing values changed in items" in listed.out
+    assert "price_model: items: the share of missing values changed" in listed.out
     assert "1 other: tidemill alerts --all" in listed.out
     assert "open diagnosis" in everything.out
     assert [one["severity"] for one in command("alerts", "--all", "--json").json()["alerts"]] == ["diagnosis", "page"]
@@ -74,11 +74,27 @@ def test_an_alert_is_shown_with_evidence_chart_and_what_to_do(command: RunComman
     assert [one["happening"] for one in command("alerts", "show", "1", "--json").json()["events"]] == ["opened"]
 
 
+def test_a_long_headline_is_listed_whole(command: RunCommand, alarmed: Path) -> None:
+    names = [f"column_with_a_long_name_{number}" for number in range(3)]
+    with open_project(alarmed) as opened:
+        for number in range(4, 8):
+            window = Window(start=START + timedelta(days=number), end=START + timedelta(days=number + 1))
+            about: dict[str, Any] = {"family": "missing", "test": "share", "value": 0.4, "limit": 0.05, "rows": 900}
+            figures = [Measurement(subject=name, p_value=1e-9, source="sales", **about) for name in names]
+            record_alerts(opened.stations, "price_model", window, figures)
+
+    listed = " ".join(command("alerts").out.split())
+
+    assert ", ".join(names) in listed
+    assert "changed (from table sales)" in listed
+    assert all(f"share of {name}" in command("alerts", "show", "3").out for name in names)
+
+
 def test_an_alert_is_acknowledged_muted_and_rated_with_reasons(command: RunCommand, alarmed: Path) -> None:
     assert "acknowledged by" in command("alerts", "ack", "1", "--why", "looking").out
     assert command("alerts", "mute", "1", "--for", "2 days").status != 0
     muted = command("alerts", "mute", "1", "--for", "2 days", "--why", "known").out
-    assert "UTC nothing is sent about this: price_model: the share of missing values changed in" in muted
+    assert "UTC nothing is sent about this: price_model: items: the share of missing values changed" in muted
     assert "muted" in command("alerts").out
     assert "heard again" in command("alerts", "unmute", "1").out
     assert "alert 1 is not muted" in command("alerts", "unmute", "1").out

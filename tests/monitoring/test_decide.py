@@ -370,7 +370,7 @@ def test_an_alert_that_comes_back_is_about_what_is_wrong_now() -> None:
     back = only(told.transitions)
     assert (back.happening, back.alert.since) == ("reopened", day(4).start)
     assert headline("churn", back.alert) == (
-        "churn: the share of missing values changed in tenure (from table customers)"
+        "churn: tenure: the share of missing values changed (from table customers)"
     )
     assert next_step(back.alert).startswith("ask whoever fills the column")
 

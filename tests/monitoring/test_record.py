@@ -68,11 +68,29 @@ def test_an_alert_is_written_with_its_evidence_chart_and_next_step(db: Database,
     (alert,) = list_alerts(db)
 
     assert (alert.number, alert.state, alert.severity, alert.cause) == (1, "open", "page", "source customers")
-    assert alert.headline == "churn: the share of missing values changed in age (from table customers)"
+    assert alert.headline == "churn: age: the share of missing values changed (from table customers)"
     assert (alert.since, alert.opened_at) == (START + timedelta(days=1), START + timedelta(days=3))
     assert [(one["subject"], one["value"], one["limit"]) for one in alert.evidence] == [("age", 0.4, 0.05)]
     assert [one["value"] for one in alert.chart["windows"]] == [0.001, 0.4, 0.4]
     assert "predictions go on" in alert.next_step
+
+
+def test_an_alert_about_two_columns_has_a_chart_and_a_next_step_of_each(db: Database, see: See) -> None:
+    for number, value in enumerate([0.001, 0.4, 0.5]):
+        broken = burst("price", value=value, source="shop", p_value=0.7 if value < 0.1 else 1e-12)
+        see(number, replace(broken, family="contract"), burst("age", value=value, low=value - 0.001, source="shop"))
+
+    (alert,) = list_alerts(db)
+
+    assert alert.headline == "churn: price: not as promised; age: the share of missing values changed (from table shop)"
+    assert [chart["title"] for chart in (alert.chart, *alert.chart["others"])] == ["share of price", "share of age"]
+    first, second = alert.next_step.split("\n")
+    assert first.startswith("price: look at the rows")
+    assert second.startswith("age: ask whoever fills the column")
+    with db.read() as tx:
+        told = json.loads(tx.value("SELECT message FROM alert_deliveries WHERE happening = 'widened' AND sink = 'file'"))
+    assert f"next: {first}\n      {second}\n" in plain_text(told)
+    assert "others" not in told["chart"]
 
 
 def test_owner_and_runbook_are_those_of_the_settings_now(db: Database, hands: Hands) -> None:
@@ -99,7 +117,7 @@ def test_events_and_messages_tell_each_thing_once(db: Database, see: See) -> Non
         see(number, burst() if loud else fine())
 
     assert [(one.happening, one.detail) for one in list_events(db, 1)] == [
-        ("opened", "churn: the share of missing values changed in age"),
+        ("opened", "churn: age: the share of missing values changed"),
         ("resolved", "3 windows without a breach"),
     ]
     assert messages(db) == [("file", "opened"), ("ends", "resolved"), ("file", "resolved")]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from tidemill.cli.simulate_text import describe
 from tidemill.simulate.page import as_page
-from tidemill.simulate.result import Happened, Retrained, Simulation
+from tidemill.simulate.result import Alerted, Happened, Retrained, Simulation
 from tidemill.simulate.scores import Period, Scores
 
 BEGIN = datetime(2026, 1, 1, tzinfo=UTC)
@@ -83,3 +84,49 @@ def test_requests_that_end_alike_are_one_line() -> None:
     assert "2026-01-04, and 24 more until 2026-01-28, unchanged" in page
     assert "1 refused, 25 unchanged" in text
     assert "2026-01-04 and 24 more until 2026-01-28: unchanged: nothing new learnt: version 3" in text
+
+
+def alert(number: int, headline: str) -> Alerted:
+    at = BEGIN + number * DAY
+    window = {"start": at.isoformat(), "end": (at + DAY).isoformat(), "value": 0.5}
+    chart = {"title": f"share of {number}", "limit": 0.1, "since": at.isoformat(), "windows": [window]}
+    return Alerted(
+        number=number,
+        cause="source features",
+        severity="page",
+        headline=headline,
+        since=at,
+        opened_at=at,
+        resolved_at=at + DAY,
+        subjects=("a",),
+        chart=chart,
+    )
+
+
+def test_the_newest_alerts_have_charts_and_what_is_left_out_is_told() -> None:
+    found = replace(replayed([0.8], [0.7]), alerts=tuple(alert(number, f"shop: a{number}") for number in range(15)))
+
+    page, text = as_page(found), describe(found)
+
+    assert "charts of the newest 12 of 15: the JSON has all" in page
+    assert page.count("share of 14") >= 1
+    assert "share of 2" not in page
+    assert "15 alerts, the newest 12 of them:" in text
+    assert "shop: a14" in text
+    assert "… and 3 before them: --json" in text
+
+
+def test_a_long_headline_goes_on_in_the_next_line_and_loses_nothing() -> None:
+    long = "shop: temperature: not as promised; demand_day_ago: the share of missing values changed (from table features)"
+
+    lines = describe(replace(replayed([0.8], [0.7]), alerts=(alert(1, long),))).split("\n")
+
+    first = next(at for at, line in enumerate(lines) if "temperature" in line)
+    assert all(len(line) <= 100 for line in lines[first : first + 2])
+    assert " ".join(" ".join(lines[first : first + 2]).split()).endswith("(from table features) (until 2026-01-03)")
+
+
+def test_what_is_noted_of_a_simulation_is_on_its_page() -> None:
+    noted = replace(replayed([0.8], [0.7]), notes=("5 of 5 windows had fewer than 100 answers",))
+
+    assert "5 of 5 windows had fewer than 100 answers." in as_page(noted)

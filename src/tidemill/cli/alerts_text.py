@@ -9,21 +9,22 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from tidemill.cli.words import paint, wants_colour
+from tidemill.cli.words import paint, wants_colour, wrapped
 from tidemill.core.words import count
 from tidemill.monitoring.chart import chart_lines
-from tidemill.monitoring.words import contact_lines, evidence_line, explained_line
+from tidemill.monitoring.words import contact_lines, evidence_line, explained_line, next_lines
 from tidemill.runner.result import text_table
 
 if TYPE_CHECKING:
     from tidemill.warehouse.control.alerts import AlertEvent, AlertRow
     from tidemill.warehouse.control.deliveries import SinkState
 
+WIDEST = 100
 _RED, _YELLOW, _GREEN = "31", "33", "32"
 
 
 def list_text(alerts: Sequence[AlertRow], *, others: int, now: datetime) -> str:
-    """One line an alert."""
+    """One line an alert, more where its headline is long."""
     rest = f"{count(others, 'other')}: tidemill alerts --all" if others else ""
     if not alerts:
         return f"no open alerts{f' ({rest})' if rest else ''}"
@@ -31,7 +32,8 @@ def list_text(alerts: Sequence[AlertRow], *, others: int, now: datetime) -> str:
         (one.number, _state(one, now), _at(one.since), one.headline, one.owner, one.acknowledged_by or "")
         for one in alerts
     ]
-    table = text_table(["alert", "state", "since (UTC)", "what", "owner", "seen by"], rows, widest=100)
+    heads = ["alert", "state", "since (UTC)", "what", "owner", "seen by"]
+    table = text_table(heads, wrapped(rows, 3, WIDEST), widest=WIDEST)
     return f"{table}\n{rest}" if rest else table
 
 
@@ -40,7 +42,7 @@ def alert_text(alert: AlertRow, events: Sequence[AlertEvent]) -> str:
     colour = wants_colour()
     tone = _GREEN if alert.state == "resolved" else _RED if alert.severity == "page" else _YELLOW
     came_back = f", came back {count(alert.reopened, 'time')}" if alert.reopened else ""
-    seen = "seen" if alert.since < alert.opened_at else "first seen"
+    seen = "seen" if alert.since < alert.opened_at else "open for one trouble or another, first seen"
     lines = [
         f"alert {alert.number}: {paint(alert.headline, tone, when=colour)}",
         f"{alert.severity}, {alert.state}{came_back}; since {alert.since:%Y-%m-%d %H:%M} UTC, {seen} at "
@@ -52,12 +54,13 @@ def alert_text(alert: AlertRow, events: Sequence[AlertEvent]) -> str:
     lines += _section(
         "features that moved, by importance times effect", [explained_line(one) for one in alert.explained]
     )
-    if alert.chart.get("windows"):
-        lines += ["", *chart_lines(alert.chart, plain=_plain())]
-    lines += ["", f"next: {alert.next_step}", *contact_lines(alert.owner, alert.runbook)]
+    for chart in (alert.chart, *alert.chart.get("others", ())):
+        if chart.get("windows"):
+            lines += ["", *chart_lines(chart, plain=_plain())]
+    lines += ["", *next_lines(alert.next_step), *contact_lines(alert.owner, alert.runbook)]
     if events:
         rows = [(f"{one.at:%Y-%m-%d %H:%M}", one.happening, one.who, one.detail) for one in events]
-        lines += ["", text_table(["at (UTC)", "what", "who", "why"], rows, widest=80)]
+        lines += ["", text_table(["at (UTC)", "what", "who", "why"], wrapped(rows, 3, 80), widest=80)]
     return "\n".join(lines)
 
 

@@ -142,13 +142,14 @@ def _trail(found: Simulation) -> list[str]:
 def _alerts(alerts: Sequence[Alerted], *, colour: bool) -> list[str]:
     if not alerts:
         return ["no alert"]
-    lines = [f"{count(len(alerts), 'alert')}:"]
-    for one in alerts[:MOST_LINES]:
-        ended = f"until {one.resolved_at:%Y-%m-%d}" if one.resolved_at else "still open"
-        text = _cut(f"  {one.opened_at:%Y-%m-%d %H:%M}  {one.severity:<9}  {one.headline} ({ended})")
-        lines.append(paint(text, "33", when=colour and one.severity == "page"))
     left = len(alerts) - MOST_LINES
-    return [*lines, *([f"  … and {left:,} more: --json"] if left > 0 else [])]
+    lines = [f"{count(len(alerts), 'alert')}{f', the newest {MOST_LINES} of them' if left > 0 else ''}:"]
+    for one in alerts[-MOST_LINES:]:
+        ended = f"until {one.resolved_at:%Y-%m-%d}" if one.resolved_at else "still open"
+        text = f"{one.opened_at:%Y-%m-%d %H:%M}  {one.severity:<9}  {one.headline} ({ended})"
+        told = textwrap.wrap(text, WIDTH, initial_indent="  ", subsequent_indent=" " * 31)
+        lines += [paint(line, "33", when=colour and one.severity == "page") for line in told]
+    return [*lines, *([f"  … and {left:,} before them: --json"] if left > 0 else [])]
 
 
 def _costs(found: Simulation) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
-from tidemill.cli.words import duration, paint, wants_colour
+from tidemill.cli.words import duration, paint, wants_colour, wrapped
 from tidemill.core.words import count
 from tidemill.runner.result import text_table
 
@@ -49,13 +49,13 @@ def deployments(rows: Rows) -> str:
 
 
 def alerts(rows: Rows) -> str:
-    """One line each."""
+    """One line each, more where a headline is long."""
     if not rows:
         return "none is open"
     lines = [
         (one["alert"], _when(one["since"]), one["headline"], one["owner"], one["acknowledged_by"] or "") for one in rows
     ]
-    return text_table(["alert", "since (UTC)", "what", "owner", "seen by"], lines, widest=100)
+    return text_table(["alert", "since (UTC)", "what", "owner", "seen by"], wrapped(lines, 2, 100), widest=100)
 
 
 def retraining(rows: Rows) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import textwrap
 from collections.abc import Sequence
 
 from tidemill.core.words import count
@@ -21,6 +22,16 @@ def columns_of_text(rows: Sequence[Sequence[str]], *, widest: int = 60) -> list[
     """Rows as lines with aligned columns; a column wider than ``widest`` does not push the next."""
     widths = [min(widest, max(map(len, column))) for column in zip(*rows, strict=True)]
     return ["  ".join(f"{cell:<{width}}" for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def wrapped(rows: Sequence[Sequence[object]], column: int, width: int) -> list[Sequence[object]]:
+    """Rows of which one column is text of any length: what is longer goes on in rows that have nothing else."""
+    found: list[Sequence[object]] = []
+    for row in rows:
+        first, *more = textwrap.wrap(str(row[column]), width, subsequent_indent="  ") or [""]
+        found.append([*row[:column], first, *row[column + 1 :]])
+        found += [[*[""] * column, line, *[""] * (len(row) - column - 1)] for line in more]
+    return found
 
 
 def wants_colour(stream: object = None) -> bool:

@@ -25,6 +25,8 @@ from tidemill.warehouse.control.connection import Database, Tx, to_json, writing
 from tidemill.warehouse.control.deliveries import add_deliveries
 
 CHART_WINDOWS = 40
+CHARTS = 4
+"""An alert about many columns has a chart of the worst few."""
 
 GUARDED = frozenset({"quality", "estimate"})
 """Families whose least effect an opinion raises step by step: one alert about a few odd labels, called not useful,
@@ -249,8 +251,15 @@ def _alert(row: AlertRow) -> Alert:
 
 
 def _chart(transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> dict[str, Any]:
-    """The main figure of an alert, window by window, oldest first."""
-    key = transition.evidence[0].key if transition.evidence else transition.alert.keys[0]
+    """The main figure of an alert, window by window, oldest first; ``others`` are those of what else is in alarm."""
+    keys = [*(one.key for one in transition.evidence), *transition.alert.keys]
+    first = {(key.subject, key.slice): key for key in reversed(keys)}  # the strongest figure of each
+    told = [key for key in dict.fromkeys(keys) if first[key.subject, key.slice] == key][:CHARTS]
+    main, *others = (_chart_of(key, transition, charted) for key in told)
+    return {**main, "others": others}
+
+
+def _chart_of(key: Key, transition: Transition, charted: Mapping[Key, Sequence[Verdict]]) -> dict[str, Any]:
     series = sorted(charted.get(key, ()), key=lambda one: one.window.start)[-CHART_WINDOWS:]
     named = f"{key.subject} ({key.slice})" if key.slice else key.subject
     return {

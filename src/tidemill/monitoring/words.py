@@ -11,20 +11,20 @@ from tidemill.monitoring.families import FAMILIES
 from tidemill.monitoring.verdict import Verdict
 
 PHRASES: Mapping[str, str] = {
-    "contract": "inputs break what is promised of",
-    "missing": "the share of missing values changed in",
-    "new_category": "values that training never had in",
-    "feature": "values are distributed otherwise in",
-    "prediction": "predictions are distributed otherwise:",
-    "quality": "quality fell:",
-    "estimate": "quality, estimated without labels, fell:",
-    "calibration": "probabilities no longer say how often it comes true:",
-    "staleness": "the training data is old:",
-    "latency": "answers take long:",
-    "errors": "requests fail:",
-    "traffic": "traffic is not as usual:",
+    "contract": "not as promised",
+    "missing": "the share of missing values changed",
+    "new_category": "values that training never had",
+    "feature": "values distributed otherwise",
+    "prediction": "predictions distributed otherwise",
+    "quality": "quality fell",
+    "estimate": "quality, estimated without labels, fell",
+    "calibration": "probabilities no longer say how often it comes true",
+    "staleness": "the training data is old",
+    "latency": "answers take long",
+    "errors": "requests fail",
+    "traffic": "not as usual",
 }
-"""How a family of trouble reads, before the names of what it is about."""
+"""How a family of trouble reads, behind the names of what it is about: whoever cuts a headline off cuts its end."""
 
 _FAMILIES = {family.name: family for family in FAMILIES}
 _NAMED = 3
@@ -36,19 +36,38 @@ Facts = Mapping[str, Any]
 
 def headline(deployment: str, alert: Alert) -> str:
     """What an alert is about, in one line."""
-    parts = []
-    for family in alert.families:
-        subjects = list(dict.fromkeys(_about(key.subject, key.slice) for key in alert.keys if key.family == family))
-        more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
-        parts.append(f"{PHRASES[family]} {', '.join(subjects[:_NAMED])}{more}")
+    parts = [f"{_named(alert, family)}: {PHRASES[family]}" for family in alert.families]
     table = alert.cause.removeprefix("source ") if alert.cause.startswith("source ") else ""
     return f"{deployment}: {'; '.join(parts)}{f' (from table {table})' if table else ''}"
 
 
 def next_step(alert: Alert, version: int | None = None) -> str:
-    """What to do first, by the first of its families; before a model's first version there is none to go back to."""
-    family = _FAMILIES[alert.families[0]]
-    return (version == 1 and family.first_step) or family.next_step
+    """What to do first, a line for each of its first few families; before a first version there is none to go back to.
+
+    One trouble alone goes without its names.
+    """
+    families = alert.families[:_NAMED]
+    if len(families) == 1:
+        return _step(families[0], version)
+    return "\n".join(f"{_named(alert, family)}: {_step(family, version)}" for family in families)
+
+
+def _step(family: str, version: int | None) -> str:
+    known = _FAMILIES[family]
+    return (version == 1 and known.first_step) or known.next_step
+
+
+def _named(alert: Alert, family: str) -> str:
+    """What of a family is in alarm, the first few by name."""
+    subjects = list(dict.fromkeys(_about(key.subject, key.slice) for key in alert.keys if key.family == family))
+    more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
+    return f"{', '.join(subjects[:_NAMED])}{more}"
+
+
+def next_lines(step: str) -> list[str]:
+    """What to do, in lines that stand below each other."""
+    first, *others = step.split("\n")
+    return [f"next: {first}", *(f"      {one}" for one in others)]
 
 
 def facts(one: Verdict) -> dict[str, Any]:
@@ -133,7 +152,7 @@ def message(
         "owner": contact.owner,
         "runbook": contact.runbook,
         "look": f"tidemill alerts show {number}",
-        "chart": dict(chart),
+        "chart": {name: value for name, value in chart.items() if name != "others"},
     }
 
 
@@ -154,7 +173,7 @@ def plain_text(told: Facts) -> str:
     lines += _listed("evidence", [evidence_line(one) for one in told["evidence"]])
     lines += _listed("features that moved", [explained_line(one) for one in told["explained"]])
     if not told["resolved_at"]:
-        lines += ["", f"next: {told['next_step']}"]
+        lines += ["", *next_lines(told["next_step"])]
     lines += ["", f"look: {told['look']}"]
     return "\n".join(lines) + "\n"
 

@@ -12,7 +12,7 @@ from tidemill.simulate.chart import drawn, scores_svg
 from tidemill.simulate.result import Alerted, Happened, Retrained, Simulation, alike
 
 MOST_ROWS = 200
-MOST_CHARTS = 8
+MOST_CHARTS = 12
 
 
 def as_page(found: Simulation) -> str:
@@ -109,14 +109,18 @@ def _alerts(alerts: tuple[Alerted, ...]) -> tuple[Block, ...]:
             one.severity,
             plain(one.headline),
         )
-        for one in alerts[:MOST_ROWS]
+        for one in alerts[-MOST_ROWS:]
     )
+    drawn = [one for one in reversed(alerts) if one.chart.get("windows")]
     charts = tuple(
-        Figure(title=_cut(one.headline, 90), svg=chart_svg(one.chart), grid=Grid(columns=(), rows=()))
-        for one in alerts[:MOST_CHARTS]
-        if one.chart.get("windows")
+        Figure(title=one.headline, svg=chart_svg(chart), grid=Grid(columns=(), rows=()))
+        for one in drawn[:MOST_CHARTS]
+        for chart in (one.chart, *one.chart.get("others", ()))
     )
-    return (Grid(columns=("opened", "over", "severity", "what"), rows=rows), *charts)
+    left = [f"the newest {MOST_ROWS:,} of {len(alerts):,}"] if len(alerts) > MOST_ROWS else []
+    left += [f"charts of the newest {MOST_CHARTS} of {len(drawn)}"] if len(drawn) > MOST_CHARTS else []
+    caption = f"{'; '.join(left)}: the JSON has all" if left else ""
+    return (Grid(columns=("opened", "over", "severity", "what"), rows=rows, caption=caption), *charts)
 
 
 def _periods(found: Simulation) -> Grid:

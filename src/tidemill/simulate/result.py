@@ -94,7 +94,13 @@ class Happened:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Alerted:
-    """An alert of the simulation, as the alerts of a project are."""
+    """An alert of the simulation, as the alerts of a project are.
+
+    Parameters
+    ----------
+    since
+        When what it is about now began: later than ``opened_at`` where one trouble went and another stayed.
+    """
 
     number: int
     cause: str
