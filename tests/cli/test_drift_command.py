@@ -45,6 +45,13 @@ def test_nothing_is_told_of_tables_that_are_alike(capsys: pytest.CaptureFixture[
 
 
 @pytest.mark.usefixtures("months")
+def test_a_boolean_is_called_one(capsys: pytest.CaptureFixture[str]) -> None:
+    out = printed(capsys, "SELECT price > 50 AS dear, price FROM may", "SELECT price > 30 AS dear, price FROM june")
+
+    assert {tuple(line.split()[:2]) for line in out.splitlines()} >= {("dear", "bool"), ("price", "number")}
+
+
+@pytest.mark.usefixtures("months")
 def test_what_moved_is_told_first_and_with_what_it_is(capsys: pytest.CaptureFixture[str]) -> None:
     out = printed(capsys, "May", "SELECT * EXCLUDE (id) FROM july")
 
@@ -90,7 +97,9 @@ def test_a_file_is_compared_with_a_table_from_another_folder(
 def test_the_page_stands_alone_and_shows_data_as_text(capsys: pytest.CaptureFixture[str]) -> None:
     query = f"SELECT price, '{EVIL}' AS \"{EVIL}\" FROM may"
 
-    assert printed(capsys, query, f"{query} WHERE price > 50", "--html", "out.html").startswith("wrote ")
+    out = printed(capsys, query, f"{query} WHERE price > 50", "--html", "out.html")
+    assert "columns moved" in out
+    assert out.splitlines()[-1] == f"wrote {Path('out.html').absolute()}"
     page = Path("out.html").read_text()
 
     assert "<img" not in page

@@ -88,7 +88,9 @@ def test_an_alert_about_two_columns_has_a_chart_and_a_next_step_of_each(db: Data
     assert first.startswith("price: look at the rows")
     assert second.startswith("age: ask whoever fills the column")
     with db.read() as tx:
-        told = json.loads(tx.value("SELECT message FROM alert_deliveries WHERE happening = 'widened' AND sink = 'file'"))
+        told = json.loads(
+            tx.value("SELECT message FROM alert_deliveries WHERE happening = 'widened' AND sink = 'file'")
+        )
     assert f"next: {first}\n      {second}\n" in plain_text(told)
     assert "others" not in told["chart"]
 

@@ -42,6 +42,36 @@ def test_a_name_that_is_nothing_is_told_with_its_line(
     assert run_command(["schedule", asked, "good", "--project", str(root)]) == 0
 
 
+def test_a_local_time_that_comes_twice_is_shown_with_its_offset(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = write_project(tmp_path / "p", '[schedules.a]\ncron = "30 2 * 4 *"\nzone = "Australia/Melbourne"\n')
+
+    assert run_command(["schedule", "--next=30", "--project", str(root)]) == 0
+
+    lines = [line for line in capsys.readouterr().out.splitlines() if "Australia/Melbourne" in line]
+    assert any("02:30 (+11:00) Australia/Melbourne" in line for line in lines)
+    assert sum("02:30 Australia/Melbourne" in line for line in lines) >= 28
+
+
+@pytest.mark.parametrize(
+    ("zone", "hint"),
+    [
+        ("AEST", "such as Australia/Brisbane or Australia/Sydney; or UTC"),
+        ("ZZZZ", "names are as in Europe/Amsterdam"),
+        ("Europe/Amsterdm", "did you mean Europe/Amsterdam"),
+    ],
+)
+def test_an_abbreviation_of_a_zone_is_not_taken_for_another_that_looks_like_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], zone: str, hint: str
+) -> None:
+    root = write_project(tmp_path / "p", f'[schedules.a]\ncron = "@daily"\nzone = "{zone}"\n')
+
+    assert run_command(["schedule", "--next=1", "--project", str(root)]) == 2
+
+    assert hint in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(("settings", "hint"), [(TYPO, "did you mean nightly?"), ("", "as [schedules.NAME]")])
 @pytest.mark.parametrize("asked", ["--next=1", "--once", "--drain=1"])
 def test_a_schedule_that_is_not_there_is_told(

@@ -376,6 +376,7 @@ def test_either_database_keeps_schedules_slots_and_who_is_up(control_url: str) -
         ('cron = "61 * * * *"', "schedules.a.cron: the minute"),
         ('cron = "@daily"\nzone = "Europe/Amsterdm"', "no time zone 'Europe/Amsterdm'"),
         ('cron = "@daily"\nzone = "../etc/passwd"', "no time zone"),
+        ('cron = "@daily"\nzone = "AEST"', "no time zone 'AEST'"),
         ('cron = "@daily"\ndo = "bake"', "must be one of run, check"),
         ('cron = "@daily"\ndo = "maintain"\nselect = ["a"]', "done to everything"),
         ('cron = "@daily"\ncatch_up = "some"', "must be one of latest, all, none"),

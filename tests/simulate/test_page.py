@@ -117,7 +117,9 @@ def test_the_newest_alerts_have_charts_and_what_is_left_out_is_told() -> None:
 
 
 def test_a_long_headline_goes_on_in_the_next_line_and_loses_nothing() -> None:
-    long = "shop: temperature: not as promised; demand_day_ago: the share of missing values changed (from table features)"
+    long = (
+        "shop: temperature: not as promised; demand_day_ago: the share of missing values changed (from table features)"
+    )
 
     lines = describe(replace(replayed([0.8], [0.7]), alerts=(alert(1, long),))).split("\n")
 

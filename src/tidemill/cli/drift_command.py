@@ -43,12 +43,12 @@ def drift(
         write_text(as_page(found), html)
     if as_json:
         print(json.dumps(found.as_json(), indent=2, ensure_ascii=False))
-    elif html is not None:
-        print(f"wrote {html}")
-    else:
-        from tidemill.cli.drift_text import describe
+        return
+    from tidemill.cli.drift_text import describe
 
-        print(describe(found, colour=wants_colour()))
+    print(describe(found, colour=wants_colour()))
+    if html is not None:
+        print(f"wrote {html}")
 
 
 def _compared(reference: str, current: str, dialect: str, project: Path, tell: Callable[[str], None]) -> DriftReport:

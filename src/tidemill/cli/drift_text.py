@@ -36,7 +36,7 @@ def describe(report: DriftReport, *, colour: bool = False) -> str:
 def _line(column: ColumnDrift, wide: int, *, colour: bool) -> str:
     figures = "".join(f" {_figure(column, name):>9}" for name, _ in FIGURES)
     moved = ", ".join(column.moved)
-    text = f"{_cut(column.name, wide):<{wide}}  {column.kind:<6}{figures}  {told_p(column.p_value):>8}  {moved}"
+    text = f"{_cut(column.name, wide):<{wide}}  {column.type:<6}{figures}  {told_p(column.p_value):>8}  {moved}"
     return paint(text.rstrip(), "33", when=colour and bool(moved))
 
 

@@ -110,7 +110,7 @@ def _print_next(opened: Project, names: list[str], number: int, *, as_json: bool
         print("no schedules: tidemill.toml has them as [schedules.NAME]")
     else:
         rows = [(one.name, one.do, one.cron.text, *_shown(one, slot)) for one, slots in found.items() for slot in slots]
-        print(text_table(["schedule", "do", "cron", "local time", "UTC"], rows))
+        print(text_table(["schedule", "do", "cron", "local time", "UTC"], rows, widest=0))
 
 
 def _next(one: ScheduleSettings, now: datetime, number: int) -> list[datetime]:
@@ -120,7 +120,10 @@ def _next(one: ScheduleSettings, now: datetime, number: int) -> list[datetime]:
 
 
 def _shown(one: ScheduleSettings, slot: datetime) -> tuple[str, str]:
-    return f"{slot.astimezone(one.tz):%a %Y-%m-%d %H:%M} {one.zone}", f"{slot:%Y-%m-%d %H:%M}"
+    local = slot.astimezone(one.tz)
+    twice = local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+    offset = f" ({local.isoformat()[-len('+00:00') :]})" if twice else ""
+    return f"{local:%a %Y-%m-%d %H:%M}{offset} {one.zone}", f"{slot:%Y-%m-%d %H:%M}"
 
 
 def _tell(word: str, facts: dict[str, Any], *, as_json: bool) -> None:

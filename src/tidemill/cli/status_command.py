@@ -69,7 +69,9 @@ def _one(opened: Project, name: str, *, as_json: bool) -> str:
         one.deployment.name: few_of_late(opened.db, deployment_of(opened.stations, one.deployment.name), utc_now())
         for one in chosen
     }
-    return "\n\n".join(describe(one, alerts=_about(alerts, one.deployment.name), few=few[one.deployment.name]) for one in chosen)
+    return "\n\n".join(
+        describe(one, alerts=_about(alerts, one.deployment.name), few=few[one.deployment.name]) for one in chosen
+    )
 
 
 def _about(alerts: Sequence[AlertRow], deployment: str) -> list[str]:

@@ -213,6 +213,34 @@ def _check_action(path: str, given: Mapping[str, Any], values: Mapping[str, Any]
         )
 
 
+SHORT_ZONES: Mapping[str, str] = {
+    "ACST": "Australia/Darwin or Australia/Adelaide",
+    "AEDT": "Australia/Sydney",
+    "AEST": "Australia/Brisbane or Australia/Sydney",
+    "AWST": "Australia/Perth",
+    "BST": "Europe/London",
+    "CDT": "America/Chicago",
+    "CEST": "Europe/Amsterdam",
+    "CST": "America/Chicago or Asia/Shanghai",
+    "EDT": "America/New_York",
+    "HKT": "Asia/Hong_Kong",
+    "IST": "Asia/Kolkata or Europe/Dublin",
+    "JST": "Asia/Tokyo",
+    "KST": "Asia/Seoul",
+    "MDT": "America/Denver",
+    "MSK": "Europe/Moscow",
+    "NZDT": "Pacific/Auckland",
+    "NZST": "Pacific/Auckland",
+    "PDT": "America/Los_Angeles",
+    "PST": "America/Los_Angeles",
+    "SGT": "Asia/Singapore",
+    "WEST": "Europe/Lisbon",
+}
+"""Zones by abbreviations that are no names of theirs: what looks like one is seldom what was meant."""
+
+_LONGEST_SHORT = 5
+
+
 def _check_zone(path: str, zone: str, place: Place) -> None:
     from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
@@ -220,8 +248,11 @@ def _check_zone(path: str, zone: str, place: Place) -> None:
         ZoneInfo(zone)
     except (ZoneInfoNotFoundError, ValueError, OSError):  # OSError: a folder of zones
         known = available_timezones()
-        hint = did_you_mean(zone, known) if known else ""
-        if not known or hint.startswith("known"):
+        short = zone.isupper() and len(zone) <= _LONGEST_SHORT
+        hint = did_you_mean(zone, known) if known and not short else ""
+        if short and zone in SHORT_ZONES:
+            hint = f"such as {SHORT_ZONES[zone]}; or UTC"
+        elif not hint or hint.startswith("known"):
             hint = "names are as in Europe/Amsterdam; where none is known, install the system's tzdata"
         raise SettingsError(
             f"{path}.zone: there is no time zone {zone!r}", where=place(f"{path}.zone"), hint=hint

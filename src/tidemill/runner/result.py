@@ -141,7 +141,9 @@ def text_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, wide
     widths = [max([len(name), *(len(row[i]) for row in cells)]) for i, name in enumerate(columns)]
     numeric = [
         bool(rows)
-        and all(row[i] in (None, "") or (isinstance(row[i], int | float) and not isinstance(row[i], bool)) for row in rows)
+        and all(
+            row[i] in (None, "") or (isinstance(row[i], int | float) and not isinstance(row[i], bool)) for row in rows
+        )
         for i in range(len(columns))
     ]
 

@@ -55,7 +55,7 @@ def _overview(report: DriftReport) -> tuple[Block, ...]:
     rows = tuple(
         (
             plain(column.name),
-            column.kind,
+            column.type,
             ", ".join(column.moved) or "-",
             *(_told(column.value(name)) for name in ("psi", "jensen_shannon", "wasserstein", "missing", "new_values")),
             _told_p(column.p_value),

@@ -32,6 +32,8 @@ class ColumnDrift:
         Every distance, in the order of `core.distances.DISTANCES`.
     level
         The p-value below which a distance of this column is no chance.
+    type
+        What the reference holds: number, date, time, text or bool.
     hidden
         Whether both distributions are shown without their values: they are personal data.
     """
@@ -41,11 +43,12 @@ class ColumnDrift:
     current: Distribution
     found: tuple[Measured, ...]
     level: float
+    type: str = ""
     hidden: bool = False
 
     @property
     def kind(self) -> str:
-        """Number, time or text."""
+        """What it is compared as: number, time or text."""
         return self.reference.kind
 
     @property
@@ -116,6 +119,7 @@ class DriftReport:
             "columns": [
                 {
                     "name": column.name,
+                    "type": column.type,
                     "kind": column.kind,
                     "moved": list(column.moved),
                     "level": column.level,
@@ -183,6 +187,7 @@ def make_report(
                 current=counted[name],
                 found=distances,
                 level=LEVEL / max(1, tests),
+                type=old[name_key(name)].kind,
                 hidden=name_key(name) in hidden,
             )
         )

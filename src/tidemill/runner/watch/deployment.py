@@ -20,8 +20,8 @@ from tidemill.monitoring.estimate import CHECK, Believed
 from tidemill.monitoring.measurement import Measurement, Window
 from tidemill.monitoring.windows import period_before, windows_between
 from tidemill.runner.watch.book import Book
-from tidemill.runner.watch.few import few_of_late
 from tidemill.runner.watch.facts import Facts, first_answer, window_facts
+from tidemill.runner.watch.few import few_of_late
 from tidemill.runner.watch.inputs import Measured, measured_columns
 from tidemill.runner.watch.names import wrong_names
 from tidemill.runner.watch.operations import measure_operations, sample_counters

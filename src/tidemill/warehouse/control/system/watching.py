@@ -44,7 +44,7 @@ def _measurements(families: Sequence[str], subject: str) -> str:
 WATCHING: dict[str, SystemTable] = {
     "alerts": SystemTable(
         about="Each alert: what it is about, since when, its evidence, what to do, and what people said of it. `since`"
-        " is when what it is about now began: later than `opened_at` where one trouble went and another came or stayed.",
+        " is when what it is about now began: later than `opened_at` where one trouble went and another came.",
         columns={
             "alert": "int",
             "deployment": "text",
