@@ -61,14 +61,11 @@ def _one(opened: Project, name: str, *, as_json: bool) -> str:
         raise NotFoundError(f"there is no deployment {name}", hint=did_you_mean(name, known))
     if as_json:
         return json.dumps([one.as_json() for one in chosen], indent=2, ensure_ascii=False)
-    from tidemill.runner.deploy import deployment_of
-    from tidemill.runner.watch.few import few_of_late
+    from tidemill.runner.watch.few import few_of_named
 
     alerts = [one for one in opened.alerts() if one.state == "open" and one.severity == "page"]
-    few = {
-        one.deployment.name: few_of_late(opened.db, deployment_of(opened.stations, one.deployment.name), utc_now())
-        for one in chosen
-    }
+    declared = opened.settings.deployments
+    few = {one.deployment.name: few_of_named(opened.db, declared, one.deployment.name, utc_now()) for one in chosen}
     return "\n\n".join(
         describe(one, alerts=_about(alerts, one.deployment.name), few=few[one.deployment.name]) for one in chosen
     )

@@ -12,12 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from tidemill.core.errors import SettingsError
-from tidemill.core.names import name_key
-from tidemill.core.sections import one_deployment
 from tidemill.core.settings import Settings
 from tidemill.runner.retrain.standing import standing_requests
 from tidemill.runner.status import statuses
-from tidemill.runner.watch.few import few_of_late
+from tidemill.runner.watch.few import few_of_named
 from tidemill.serving.log.lag import lag
 from tidemill.warehouse.control.alerts import list_alerts
 from tidemill.warehouse.control.database import Database
@@ -52,18 +50,17 @@ def overview(seen: Seen) -> dict[str, list[dict[str, Any]]]:
 
 def deployments(seen: Seen) -> list[dict[str, Any]]:
     """How each deployment stands."""
-    settings = {name_key(one.name): one for one in seen.settings.deployments.values()}
     return [
-        {
-            **one.as_json(),
-            "few_answers": few_of_late(
-                seen.db,
-                settings.get(name_key(one.deployment.name)) or one_deployment(one.deployment.name, {}),
-                seen.now,
-            ),
-        }
+        {**one.as_json(), "few_answers": _few_answers(seen, one.deployment.name)}
         for one in statuses(seen.db, seen.keep, settings=seen.settings, now=seen.now, changes=3)
     ]
+
+
+def _few_answers(seen: Seen, name: str) -> str:
+    """What is said of windows of too few answers; nothing while the settings cannot be read."""
+    if seen.wrong is not None:
+        return ""
+    return few_of_named(seen.db, seen.settings.deployments, name, seen.now)
 
 
 def parts(seen: Seen) -> list[dict[str, Any]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidemill.core.durations import show_duration
+from tidemill.core.names import name_key
+from tidemill.core.sections import one_deployment
 from tidemill.core.words import count
 from tidemill.warehouse.control.monitoring import WindowRow, load_windows
 
@@ -24,6 +26,12 @@ LEAST_WINDOWS = 3
 def few_of_late(db: Database, settings: DeploymentSettings, now: datetime) -> str:
     """What is to be said of a deployment's last windows; '' where most of them had enough answers."""
     return few_answers(load_windows(db, settings.name, since=now - RECENT * settings.monitor.window), settings)
+
+
+def few_of_named(db: Database, declared: Mapping[str, DeploymentSettings], name: str, now: datetime) -> str:
+    """The same of a deployment by its name, whether or not the settings have a section of it."""
+    known = {name_key(one.name): one for one in declared.values()}
+    return few_of_late(db, known.get(name_key(name)) or one_deployment(name, {}), now)
 
 
 def few_answers(windows: Sequence[WindowRow], settings: DeploymentSettings) -> str:
