@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from hypothesis import strategies as st
@@ -95,6 +96,7 @@ def _current(rows: list[dict[str, Any]]) -> tuple[Any, ...]:
         key=lambda row: (
             min(row["known_at"] or row["arrived_at"], row["arrived_at"]),
             row["arrived_at"],
+            math.inf if row["batch"] is None else row["batch"],
             row["request"],
             row["number"],
         ),
