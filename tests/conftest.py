@@ -8,6 +8,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# Two workers train at once on two cores: threads that spin while they wait for one another take each other's core, and
+# a model of 200 rows 17 seconds. Children inherit it. It is read when the first OpenMP library is loaded.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 # A machine that is busy with something else must not fail a test: time is measured in benchmarks/.
 hypothesis.settings.register_profile("tidemill", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow])
 if not os.environ.get("CI"):

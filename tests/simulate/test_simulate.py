@@ -20,6 +20,9 @@ from tidemill.simulate.request import Request, read_delay
 from tidemill.simulate.result import Simulation
 from tidemill.simulate.simulate import simulate
 
+# One worker: the rehearsal that they all look at takes most of their time.
+pytestmark = pytest.mark.xdist_group("simulate")
+
 
 @pytest.fixture(scope="module")
 def heard() -> list[str]:
