@@ -11,7 +11,7 @@ from tidemill.cli.options import AsJson, Dialect, ProjectFolder, entered
 from tidemill.cli.parameters import argument, option
 from tidemill.cli.progress import status_line
 from tidemill.cli.words import columns_of_text
-from tidemill.core.words import count
+from tidemill.core.words import count, listed
 
 if TYPE_CHECKING:
     from tidemill.runner.estimate import EstimateReport
@@ -65,12 +65,8 @@ def describe(report: EstimateReport) -> str:
 
 
 def _beyond(report: EstimateReport) -> str:
-    named = [f"{name} in {count(rows, 'row')}" for name, rows in list(report.beyond.items())[:_NAMED]]
-    more = len(report.beyond) - len(named)
-    all_named = f"{', '.join(named)} and {count(more, 'more column')}" if more else ", ".join(named)
-    return (
-        f"beyond all it was trained on: {all_named}. How good it is there nothing has shown: the interval leaves it out"
-    )
+    named = listed([f"{name} in {count(rows, 'row')}" for name, rows in report.beyond.items()], _NAMED)
+    return f"beyond all it was trained on: {named}. How good it is there nothing has shown: the interval leaves it out"
 
 
 def _loss(report: EstimateReport) -> str:

@@ -14,6 +14,7 @@ from tidemill.core.entries import Entry, Place, section_values
 from tidemill.core.errors import SettingsError, Where
 from tidemill.core.labels import LABEL_COLUMNS, LABELS, LabelSettings, label_settings
 from tidemill.core.monitor import MONITOR, MonitorSettings, monitor_settings
+from tidemill.core.names import name_key
 from tidemill.core.retrain import RETRAIN, RetrainSettings, retrain_settings
 
 SERVER: tuple[Entry, ...] = (
@@ -357,6 +358,11 @@ def deployment_settings(given: Any, place: Place) -> dict[str, DeploymentSetting
     if not isinstance(given, Mapping):
         raise SettingsError("deployments must be tables: [deployments.NAME]", where=place("deployments"))
     return {name: one_deployment(name, section, place) for name, section in given.items()}
+
+
+def declared_deployment(declared: Mapping[str, DeploymentSettings], name: str) -> DeploymentSettings | None:
+    """The section of a deployment, in whatever case of letters it is named; None without one."""
+    return next((one for one in declared.values() if name_key(one.name) == name_key(name)), None)
 
 
 def one_deployment(name: str, given: Any, place: Place = lambda _: None) -> DeploymentSettings:

@@ -126,30 +126,28 @@ def ageing(
 
     ages = []
     for age in range(oldest + 1):
-        found = [period for period in whole if period in fresh]
-        values = [scores[period, age] for period in found]
-        losses = [sign * (fresh[period] - scores[period, age]) for period in found]
+        compared = [period for period in whole if period in fresh]
+        values = [scores[period, age] for period in compared]
+        losses = [sign * (fresh[period] - scores[period, age]) for period in compared]
         if values:
             loss = estimate(losses, confidence) if age else None
             ages.append(Aged(age=age, value=estimate(values, confidence), loss=loss))
 
-    paces = []
-    for every in _paces(oldest):
-        values = [math.fsum(scores[period, age] for age in range(every)) / every for period in whole]
-        losses = [sign * (fresh[period] - value) for period, value in zip(whole, values, strict=True)]
-        if values:
-            paces.append(Paced(every=every, value=estimate(values, confidence), loss=estimate(losses, confidence)))
+    tried = {
+        every: {period: math.fsum(scores[period, age] for age in range(every)) / every for period in whole}
+        for every in _paces(oldest)
+    }
     for every in _rarer(oldest, len(periods)):
-        found = [period for period in whole if period in fresh and (period, period % every) in scores]
-        if found:
-            values = [scores[period, period % every] for period in found]
-            losses = [sign * (fresh[period] - value) for period, value in zip(found, values, strict=True)]
-            paces.append(Paced(every=every, value=estimate(values, confidence), loss=estimate(losses, confidence)))
+        places = {period: (period, period % every) for period in whole if period in fresh}
+        tried[every] = {period: scores[place] for period, place in places.items() if place in scores}
     later = [period for period in whole or periods[1:] if period in never and period in fresh and period > periods[0]]
-    if later:
-        losses = [sign * (fresh[period] - never[period]) for period in later]
-        value = estimate([never[period] for period in later], confidence)
-        paces.append(Paced(every=NEVER, value=value, loss=estimate(losses, confidence, trend=True)))
+    tried[NEVER] = {period: never[period] for period in later}
+    paces = []
+    for every, found in tried.items():
+        losses = [sign * (fresh[period] - value) for period, value in found.items()]
+        if losses:
+            loss = estimate(losses, confidence, trend=every == NEVER)
+            paces.append(Paced(every=every, value=estimate(list(found.values()), confidence), loss=loss))
     return Ageing(ages=tuple(ages), paces=tuple(paces), enough=_enough(paces))
 
 

@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np  # noqa: TID253
 
-from tidemill.core.words import count
+from tidemill.core.words import class_text, count
 from tidemill.evaluation.confusion import called_classes
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class Support:
         """How many rows each class has, the smallest first."""
         order = np.argsort(self.rows, kind="stable")
         some = order if len(order) <= _NAMED + 1 else order[:_NAMED]
-        named = ", ".join(f"{int(self.rows[one]):,} {_name(classes[one])}" for one in some)
+        named = ", ".join(f"{int(self.rows[one]):,} {class_text(classes[one])}" for one in some)
         more = len(order) - len(some)
         return f"{self.how} {named}{f' and {more} classes more' if more else ''}"
 
@@ -77,7 +77,7 @@ class Support:
             return ""
         one = min(self.needed, key=lambda place: float(self.rows[place]))
         rows = count(int(self.rows[one]), f"{where}row")
-        return f"not enough data: {rows} {self.how} {_name(classes[one])}, {LEAST_OF_CLASS} are needed"
+        return f"not enough data: {rows} {self.how} {class_text(classes[one])}, {LEAST_OF_CLASS} are needed"
 
 
 def support(metric: str, true: np.ndarray, called: np.ndarray) -> Support:
@@ -120,7 +120,3 @@ def too_few(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray, *, w
     """Why a metric of labelled rows is not to be judged; '' where it may be."""
     found = support_of(metric, labels, y, scores)
     return "" if found is None else found.few(labels.classes, where=where)
-
-
-def _name(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -10,7 +10,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import normal_quantile, wilson
 from tidemill.evaluation.confusion import called_classes
-from tidemill.evaluation.few import LEAST_OF_CLASS, support_of
+from tidemill.evaluation.few import LEAST_OF_CLASS, Support, by_class, support
 from tidemill.evaluation.influence import Influence, influence
 from tidemill.evaluation.judge import metric_names
 
@@ -53,10 +53,12 @@ def metric_intervals(labels: Labels, y: np.ndarray, scores: np.ndarray, *, confi
     doi 10.1080/01621459.1927.10502953.
     """
     found = []
+    counts = by_class(y, scores) if labels.classes and len(y) else None
     for metric in metric_names(labels):
         one = influence(metric, labels, y, scores)
         if math.isfinite(one.value):
-            rows = _rows_told(metric, labels, y, scores) if _says_little(metric, one, labels, y, scores) else len(y)
+            rests_on = support(metric, *counts) if counts is not None and metric in SHARES else None
+            rows = _rows_told(metric, labels, y, scores) if _says_little(one, rests_on) else len(y)
             low, high = _interval(metric, one, rows, confidence)
             found.append(Interval(metric=metric, value=one.value, low=low, high=high))
     return tuple(found)
@@ -77,12 +79,9 @@ def variance_told(metric: str, labels: Labels, y: np.ndarray, scores: np.ndarray
     return ((high - low) / normal_quantile(_CONFIDENCE)) ** 2
 
 
-def _says_little(metric: str, one: Influence, labels: Labels, y: np.ndarray, scores: np.ndarray) -> bool:
-    """Whether the variance that the rows show is not to be trusted."""
-    if metric not in SHARES:
-        return False
-    found = support_of(metric, labels, y, scores)
-    return not one.variance > 0 or (found is not None and found.fewest < LEAST_OF_CLASS)
+def _says_little(share: Influence, rests_on: Support | None) -> bool:
+    """Whether the variance that the rows of a share show is not to be trusted."""
+    return rests_on is not None and (not share.variance > 0 or rests_on.fewest < LEAST_OF_CLASS)
 
 
 def _interval(metric: str, one: Influence, rows: float, confidence: float) -> tuple[float, float]:

@@ -103,7 +103,8 @@ def measure_quality(
     if len(window) < least or doubt:
         yield replace(judged, value=None, note=doubt or f"fewer than {least:,} labelled answers")
         return
-    if few := held.few or too_few(held.metric, labels, window.y, window.scores):
+    rests_on = support_of(held.metric, labels, window.y, window.scores)
+    if few := held.few or (rests_on.few(labels.classes) if rests_on is not None else ""):
         yield replace(judged, value=None, note=few)
         return
     now = _value_and_variance(held.metric, labels, window)
@@ -111,7 +112,6 @@ def measure_quality(
     if loss is None:
         yield replace(judged, value=None, note=overflows or f"{held.metric} has no value on these rows")
     else:
-        rests_on = support_of(held.metric, labels, window.y, window.scores)
         note = "" if rests_on is None else rests_on.told(labels.classes)
         yield with_loss(replace(judged, note=note), *loss)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
+from tidemill.core.words import listed
 from tidemill.monitoring.alert import Alert, Contact, Transition
 from tidemill.monitoring.families import FAMILIES
 from tidemill.monitoring.verdict import Verdict
@@ -60,8 +61,7 @@ def _step(family: str, version: int | None) -> str:
 def _named(alert: Alert, family: str) -> str:
     """What of a family is in alarm, the first few by name."""
     subjects = list(dict.fromkeys(_about(key.subject, key.slice) for key in alert.keys if key.family == family))
-    more = f" and {len(subjects) - _NAMED} more" if len(subjects) > _NAMED else ""
-    return f"{', '.join(subjects[:_NAMED])}{more}"
+    return listed(subjects, _NAMED)
 
 
 def next_lines(step: str) -> list[str]:

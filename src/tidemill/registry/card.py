@@ -16,7 +16,8 @@ from typing import Any
 
 from tidemill.analysis.documents.charts import Axis, bar_chart, line_chart
 from tidemill.analysis.documents.document import Block, Bullets, Code, Document, Figure, Grid, Section, Text
-from tidemill.registry.card_facts import HUMAN, CardFacts, MetricOn, Part, class_text
+from tidemill.core.words import class_text
+from tidemill.registry.card_facts import HUMAN, CardFacts, MetricOn, Part
 from tidemill.registry.card_limits import limits
 
 UNSAID = "Nobody has written this down yet: write it under `## {0}` in `cards/{1}.md`."

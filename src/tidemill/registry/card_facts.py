@@ -112,11 +112,6 @@ class CardFacts:
     declared: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
-def class_text(value: Any) -> str:
-    """A class, or a value of a slice, as answers and SQL have it: no ``True`` of Python."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def read_human(text: str) -> dict[str, str]:
     """Cut ``cards/NAME.md`` at its headings of the second level; text before the first one is the intended use."""
     found: dict[str, str] = {}

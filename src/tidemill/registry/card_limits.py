@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from tidemill.registry.card_facts import CardFacts, class_text
+from tidemill.core.words import class_text, listed
+from tidemill.registry.card_facts import CardFacts
 
 FEW_ROWS = 200
 FEW_OF_A_CLASS = 30
 POOR_CALIBRATION = 0.05
-_MOST_NAMES = 8
 
 
 def limits(facts: CardFacts) -> list[str]:
@@ -35,13 +35,13 @@ def _figures(facts: CardFacts) -> Iterator[str]:
         yield f"Its probabilities are off by {error:.1%} on average: do not read them as frequencies."
     small = [part for part in (*figures.slices, *figures.groups) if not part.figures]
     if small:
-        named = _listed([f"{part.column} = {class_text(part.value)}" for part in small])
+        named = listed([f"{part.column} = {class_text(part.value)}" for part in small])
         yield f"Too few rows to judge it on: {named}."
     yield from row.warnings
     if facts.description.erased:
         tables = sorted({table for flag in facts.description.erased for table in flag.tables})
         yield (
-            f"It was trained on rows of {_listed(tables)} that were erased since: trained again from the same "
+            f"It was trained on rows of {listed(tables)} that were erased since: trained again from the same "
             "snapshot, it would not be the same."
         )
 
@@ -67,15 +67,15 @@ def _columns(facts: CardFacts) -> Iterator[str]:
     never = [str(one["input"]) for one in info if not one.get("null_count")]
     categories = [str(one["input"]) for one in info if one.get("category_count")]
     if empty:
-        yield f"NULL in all training rows, so the model learnt nothing of them: {_listed(empty)}."
+        yield f"NULL in all training rows, so the model learnt nothing of them: {listed(empty)}."
     if holes:
-        yield f"NULL in part of the training rows: {_listed(holes)}."
+        yield f"NULL in part of the training rows: {listed(holes)}."
     if never:
-        yield f"Never NULL in training, so answers for rows where they are NULL were not evaluated: {_listed(never)}."
+        yield f"Never NULL in training, so answers for rows where they are NULL were not evaluated: {listed(never)}."
     if categories:
         yield (
             "Categories that training did not see are read as unknown; how good such answers are was not evaluated: "
-            f"{_listed(categories)}."
+            f"{listed(categories)}."
         )
 
 
@@ -86,7 +86,7 @@ def _undeclared(facts: CardFacts) -> Iterator[str]:
         yield "No slices are declared: parts of the data on which the model does badly may have gone unseen."
     absent = facts.declared.get("absent", ())
     if absent:
-        yield f"Declared for slices or groups, but not among the columns of the training query: {_listed(absent)}."
+        yield f"Declared for slices or groups, but not among the columns of the training query: {listed(absent)}."
 
 
 def _process(facts: CardFacts) -> Iterator[str]:
@@ -101,8 +101,3 @@ def _process(facts: CardFacts) -> Iterator[str]:
 def _always(facts: CardFacts) -> Iterator[str]:
     label = facts.description.label
     yield f"It predicts {label} from what goes along with it, not from what causes it."
-
-
-def _listed(names: list[str] | tuple[str, ...]) -> str:
-    more = f" and {len(names) - _MOST_NAMES} more" if len(names) > _MOST_NAMES else ""
-    return ", ".join(names[:_MOST_NAMES]) + more

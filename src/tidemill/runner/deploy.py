@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from tidemill.core.errors import GateError, NotFoundError, SettingsError, StateError
 from tidemill.core.names import asset_key, did_you_mean, name_key
-from tidemill.core.sections import DeploymentSettings, one_deployment
+from tidemill.core.sections import DeploymentSettings, declared_deployment, one_deployment
 from tidemill.runner.metric_settings import require_metrics
 from tidemill.serving import machine
 from tidemill.serving.changes import apply_move
@@ -55,9 +55,9 @@ def deployment_of(stations: Stations, name: str) -> DeploymentSettings:
     NotFoundError
         Neither a section nor a model has this name.
     """
-    declared = {name_key(one): settings for one, settings in stations.settings.deployments.items()}
-    if name_key(name) in declared:
-        return declared[name_key(name)]
+    declared = declared_deployment(stations.settings.deployments, name)
+    if declared is not None:
+        return declared
     models = {name_key(model.name): model.name for model in list_models(stations.db)}
     if name_key(name) not in models:
         known = [*stations.settings.deployments, *models.values()]

@@ -87,7 +87,10 @@ def require_names(deployments: Iterable[DeploymentSettings], there: There) -> No
 
 def model(one: DeploymentSettings, there: There) -> Iterator[Wrong]:
     """A model that neither is there nor is made."""
-    known = [*(it.name for it in there.summaries if it.kind == "model"), *(it.name for it in list_models(there.db))]
+    known = [it.name for it in there.summaries if it.kind == "model"]
+    if asset_key(one.model) in map(asset_key, known):
+        return
+    known += [it.name for it in list_models(there.db)]
     if asset_key(one.model) not in map(asset_key, known):
         yield Wrong(setting="model", said=f"no model is named {one.model}", name=one.model, known=known)
 
@@ -160,12 +163,12 @@ def _read_by(one: DeploymentSettings, there: There) -> list[str] | None:
     found = find_deployment(there.db, one.name)
     store = ArtifactStore(there.keep / "artifacts")
     columns: list[str] = []
-    for version in {None, found.champion if found is not None else None}:
+    for version in dict.fromkeys((None, found.champion if found is not None else None)):
         try:
             columns += [str(it["name"]) for it in load(there.db, store, one.model, version).manifest["inputs"]]
         except TidemillError:  # that is told by who answers with it
             return None
-    return columns
+    return list(dict.fromkeys(columns))
 
 
 CHECKS: tuple[Callable[[DeploymentSettings, There], Iterator[Wrong]], ...] = (

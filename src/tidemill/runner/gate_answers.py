@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from tidemill.core.names import name_key, quote_name, quote_text
 from tidemill.runner.gate_rows import spelled
 from tidemill.serving.gates.case import Missing
-from tidemill.serving.labels.joined import NUMBER, Part, outcomes_sql
+from tidemill.serving.labels.joined import Part, outcomes_sql, place_or_number
 from tidemill.serving.log.texts import text_of
 
 if TYPE_CHECKING:
@@ -82,8 +82,7 @@ def _sql(asked: Answered) -> str:
     structure = quote_text(json.dumps(dict.fromkeys(asked.inputs, "VARCHAR"), ensure_ascii=False))
     sent = ", ".join(f"tm_sent.{quote_name(name)} AS {quote_name(name)}" for name in asked.inputs)
     classes = [text_of(one) for one in asked.labels.classes]
-    places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
-    y = f"CASE label {places} END" if classes else NUMBER
+    y = place_or_number(classes)
     outcomes = outcomes_sql(Part(deployment=asked.settings.name))
     return (
         f'SELECT {sent}, tm_y FROM (SELECT from_json(inputs, {structure}) AS tm_sent, {y} AS tm_y, "at", id'

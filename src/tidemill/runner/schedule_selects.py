@@ -7,10 +7,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from tidemill.core.errors import SettingsError, TidemillError
-from tidemill.core.names import asset_key, did_you_mean, name_key
+from tidemill.core.names import asset_key, did_you_mean
 from tidemill.core.retrain import unlet
 from tidemill.core.schedules import ACTIONS, ScheduleSettings
-from tidemill.core.sections import one_deployment
+from tidemill.core.sections import declared_deployment, one_deployment
 from tidemill.warehouse.control.deployments import list_deployments
 from tidemill.warehouse.control.models import list_models
 
@@ -75,7 +75,7 @@ def _unlet(
     one: ScheduleSettings, name: str, cause: str, deployments: Mapping[str, DeploymentSettings]
 ) -> SettingsError | None:
     """What is wrong with a deployment whose settings do not let a schedule ask for a new version."""
-    found = next((it for it in deployments.values() if name_key(it.name) == name_key(name)), one_deployment(name, {}))
+    found = declared_deployment(deployments, name) or one_deployment(name, {})
     error = unlet(found.name, found.retrain, cause)
     if error is not None:
         error.message = f"schedules.{one.name}.select: {error.message}"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from tidemill.core.names import name_key
+from tidemill.core.sections import declared_deployment
 from tidemill.runner.pace import slow_stage
 from tidemill.serving.board import Board, TrialCounts
 from tidemill.warehouse.control import audit
@@ -95,13 +95,12 @@ class Status:
 
 def statuses(db: Database, keep: Path, *, settings: Settings, now: datetime, changes: int = 5) -> list[Status]:
     """Every deployment, with its last few changes (0 for all)."""
-    own = {name_key(one.name): one for one in settings.deployments.values()}
-    return [
-        replace(_status(db, keep, one, changes), slow=slow_stage(db, own[name_key(one.name)], one, now))
-        if name_key(one.name) in own
-        else _status(db, keep, one, changes)
-        for one in list_deployments(db)
-    ]
+    found = []
+    for one in list_deployments(db):
+        own = declared_deployment(settings.deployments, one.name)
+        slow = "" if own is None else slow_stage(db, own, one, now)
+        found.append(replace(_status(db, keep, one, changes), slow=slow))
+    return found
 
 
 def _status(db: Database, keep: Path, deployment: Deployment, changes: int) -> Status:

@@ -31,6 +31,9 @@ FOLLOWS: Mapping[str, frozenset[str]] = {
 
 QUARANTINED = "rolled_back"
 
+KEPT_OUT = frozenset({"refused", QUARANTINED})
+"""States of a version that was kept from answering."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Move:

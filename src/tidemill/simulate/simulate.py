@@ -19,7 +19,7 @@ from tidemill.core.errors import StateError
 from tidemill.monitoring.windows import window_of
 from tidemill.runner.deploy import deployment_of
 from tidemill.runner.watch.few import few_answers
-from tidemill.serving.machine import QUARANTINED
+from tidemill.serving.machine import KEPT_OUT
 from tidemill.simulate.copy import Copy, open_copy
 from tidemill.simulate.door import Door
 from tidemill.simulate.hands import Hands
@@ -48,9 +48,6 @@ BETWEEN_TURNS = 256
 
 BEGINNINGS = frozenset({"deploy", "ask for retraining"})
 """Acts of the audit trail that another one follows, or that are told as requests."""
-
-OUT = frozenset({"refused", QUARANTINED})
-"""States of a version that was kept from answering."""
 
 HOPELESS = 200
 """Rows refused, and none answered: the replay ends there, for it sends something else than the model takes."""
@@ -422,7 +419,7 @@ def _trail(project: Project, name: str) -> tuple[Happened, ...]:
 
 def _version(evidence: Mapping[str, Any]) -> int | None:
     """The version that an act was about: the one refused or taken back, else the one on trial, else the champion."""
-    out = [version for version, state in evidence.get("versions", {}).items() if state in OUT]
+    out = [version for version, state in evidence.get("versions", {}).items() if state in KEPT_OUT]
     after = evidence.get("after", evidence)
     found = next(iter(out), None) or after.get("challenger") or after.get("champion")
     return None if found is None else int(found)

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from tidemill.core.names import quote_text
+from tidemill.core.words import class_text
 from tidemill.sources.choose import Choice, Feature
 from tidemill.sources.sniff import FEW, ColumnProfile, TableProfile, looks_like_identifier, plain_name, sql_name
 
@@ -249,17 +250,13 @@ def _about(choice: Choice) -> str:
         return f"Predicts {label.name}, a number from {label.low:g} to {label.high:g}, from {_count(known, 'row')}."
     if label.distinct > FEW:
         return f"Predicts {label.name}, one of {label.distinct} classes, from {_count(known, 'row')}."
-    shares = [f"{_value(value)} ({100 * count / known:.1f} %)" for value, count in label.values]
+    shares = [f"{class_text(value)} ({100 * count / known:.1f} %)" for value, count in label.values]
     said = f"Predicts {label.name} from {_count(known, 'row')}: {', '.join(shares[:-1])} or {shares[-1]}."
     if choice.task == "binary":
-        said += f" Precision and recall are about {_value(label.values[-1][0])}, the higher value."
+        said += f" Precision and recall are about {class_text(label.values[-1][0])}, the higher value."
     elif label.kind == "number":
         said += " Few whole numbers are taken as classes; to predict an amount, use BOOSTED_TREE_REGRESSOR."
     return said
-
-
-def _value(value: Any) -> str:
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _options(choice: Choice) -> list[str]:

@@ -14,6 +14,7 @@ import numpy as np  # noqa: TID253
 from tidemill.analysis.distribution_arrays import distribution_of, distribution_of_numbers, distribution_of_texts
 from tidemill.core.distribution import Distribution
 from tidemill.core.names import quote_name
+from tidemill.core.words import class_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -136,11 +137,6 @@ def held_out_seconds(rows: TrainingRows, split: Split) -> float | None:
     return None if found is None else float(found)
 
 
-def class_name(value: Any) -> str:
-    """A class as a text, as the engine writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
 def called(scores: np.ndarray) -> np.ndarray:
     """The class that is called by its probability (the last of two from 0.5 on), or the prediction of a regression."""
     if scores.ndim == 1:
@@ -159,7 +155,7 @@ def _labels(labels: Labels, y: np.ndarray) -> Distribution:
         return distribution_of_numbers(labels.column, _few(y))
     counts = np.bincount(y[y >= 0], minlength=len(labels.classes)).tolist()
     return Distribution(
-        column=labels.column, kind="text", counts=tuple(counts), values=tuple(map(class_name, labels.classes))
+        column=labels.column, kind="text", counts=tuple(counts), values=tuple(map(class_text, labels.classes))
     )
 
 
@@ -167,7 +163,7 @@ def _probabilities(labels: Labels, scores: np.ndarray) -> dict[str, Distribution
     """By class; of two only the positive one, whose probability tells that of the other."""
     if scores.ndim == 1 or scores.shape[1] > MOST_CLASSES:
         return {}
-    names = [class_name(value) for value in labels.classes]
+    names = [class_text(value) for value in labels.classes]
     wanted = [1] if len(names) == 2 else range(len(names))
     return {names[at]: distribution_of_numbers(names[at], _few(scores[:, at])) for at in wanted}
 

@@ -14,6 +14,7 @@ import numpy as np  # noqa: TID253
 
 from tidemill.core.errors import DataError, OptionError, Where
 from tidemill.core.names import did_you_mean
+from tidemill.core.words import class_text
 
 
 def class_weights(
@@ -55,11 +56,6 @@ def class_weights(
             missing=missing,
         )
     return np.array([given[name] for name in names])
-
-
-def class_text(value: Any) -> str:
-    """A class as CLASS_WEIGHTS writes it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _pairs(value: Any) -> list[tuple[str, float]]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ from tidemill.core.distances import Measured, compare
 from tidemill.core.distribution import Distribution, without_values
 from tidemill.core.errors import BindError
 from tidemill.core.names import name_key
+from tidemill.core.words import listed
 
 if TYPE_CHECKING:
     from tidemill.analysis.table import Table
@@ -247,11 +248,5 @@ def head_lines(report: DriftReport) -> list[str]:
         ("not compared for their types", report.skipped),
     ):
         if names_of:
-            lines.append(f"{word}: {listed(names_of)}")
+            lines.append(f"{word}: {listed(names_of, 12)}")
     return lines
-
-
-def listed(names: Sequence[str], most: int = 12) -> str:
-    """Names in a line."""
-    more = f" and {len(names) - most:,} more" if len(names) > most else ""
-    return ", ".join(names[:most]) + more

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any
 from tidemill.core.errors import StatementError
 from tidemill.core.names import name_key
 from tidemill.core.rows import Rows
+from tidemill.core.words import class_text
 from tidemill.evaluation.confusion import THRESHOLD, called_classes, confusion_matrix
 from tidemill.evaluation.curves import default_thresholds, roc_curve
 from tidemill.evaluation.judge import judge, metric_names
@@ -107,8 +108,7 @@ def class_columns(classes: Sequence[Any]) -> list[str]:
     names: list[str] = []
     taken = {name_key("expected_label")}
     for value in classes:
-        text = str(value).lower() if isinstance(value, bool) else str(value)
-        name = re.sub(r"\W", "_", text)
+        name = re.sub(r"\W", "_", class_text(value))
         if not name or name[0].isdigit():
             name = f"_{name}"
         unique, number = name, 1

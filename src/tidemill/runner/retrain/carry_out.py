@@ -18,7 +18,7 @@ from tidemill.runner.pace import slow_stage
 from tidemill.runner.report import RunReport
 from tidemill.runner.retrain.ask import ask_stale
 from tidemill.runner.retrain.policy import hindrance, occupied
-from tidemill.serving.machine import QUARANTINED
+from tidemill.serving.machine import KEPT_OUT
 from tidemill.warehouse.control.database import Tx
 from tidemill.warehouse.control.deployments import DeployedVersion, Deployment, deployed_versions, get_deployment
 from tidemill.warehouse.control.holders import this_process
@@ -43,9 +43,6 @@ MOST_TRIES = 5
 RUN_WAIT_S = 3600.0
 """How long to wait for another run of the project to end."""
 FIRST_PAUSE = timedelta(minutes=1)
-
-_OUT = frozenset({"refused", QUARANTINED})
-"""What became of a version whose bytes are not tried again."""
 
 RunModel = Callable[[str], RunReport]
 """Builds a model and what it reads, with the assertions about that."""
@@ -193,7 +190,7 @@ class _Carrier:
         for one in tried:
             if one.version == version:
                 return f"nothing new to learn from: version {version}, of the same rows, was {_past(one)}"
-        same = next((one for one in reversed(tried) if one.digest == digest and one.state in _OUT), None)
+        same = next((one for one in reversed(tried) if one.digest == digest and one.state in KEPT_OUT), None)
         if same is None:
             return ""
         return f"nothing new learnt: version {version} is the bytes of version {same.version}, which was {_past(same)}"

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from tidemill.core.durations import show_duration
-from tidemill.core.names import name_key
-from tidemill.core.sections import one_deployment
+from tidemill.core.sections import declared_deployment, one_deployment
 from tidemill.core.words import count
 from tidemill.warehouse.control.monitoring import WindowRow, load_windows
 
@@ -30,8 +29,7 @@ def few_of_late(db: Database, settings: DeploymentSettings, now: datetime) -> st
 
 def few_of_named(db: Database, declared: Mapping[str, DeploymentSettings], name: str, now: datetime) -> str:
     """The same of a deployment by its name, whether or not the settings have a section of it."""
-    known = {name_key(one.name): one for one in declared.values()}
-    return few_of_late(db, known.get(name_key(name)) or one_deployment(name, {}), now)
+    return few_of_late(db, declared_deployment(declared, name) or one_deployment(name, {}), now)
 
 
 def few_answers(windows: Sequence[WindowRow], settings: DeploymentSettings) -> str:

@@ -16,7 +16,7 @@ from tidemill.runner.functions.facts import ModelFacts
 from tidemill.runner.watch.relation import ANSWERED
 from tidemill.serving.gates.case import default_metric
 from tidemill.serving.gates.comparing import require_metric
-from tidemill.serving.labels.joined import NUMBER, Part, outcomes_sql
+from tidemill.serving.labels.joined import Part, outcomes_sql, place_or_number
 from tidemill.serving.log.texts import text_of
 
 if TYPE_CHECKING:
@@ -169,10 +169,7 @@ def path_of(column: str) -> str:
 
 def label_and_scores(classes: Sequence[str]) -> list[str]:
     """The label as y, NULL where it is no class or no number, and the scores as p0, p1, and so on."""
-    if not classes:
-        return [f"{NUMBER} AS y", "score AS p0"]
-    places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
-    return [f"CASE label {places} END AS y", *score_columns(classes)]
+    return [f"{place_or_number(classes)} AS y", *(score_columns(classes) if classes else ["score AS p0"])]
 
 
 def score_columns(classes: Sequence[str]) -> list[str]:

@@ -22,10 +22,11 @@ from typing import Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.chance import wilson
+from tidemill.core.words import listed
 from tidemill.evaluation.confusion import called_classes
 from tidemill.serving.gates.case import Case, Scored
 from tidemill.serving.gates.quality import enough
-from tidemill.serving.gates.verdict import Verdict, failed, listed, passed, unsure
+from tidemill.serving.gates.verdict import Verdict, failed, passed, unsure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,8 +12,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from tidemill.core.names import name_key
+from tidemill.core.words import listed
 from tidemill.serving.gates.case import Case, Leakage, Missing
-from tidemill.serving.gates.verdict import Verdict, judged, listed, unsure
+from tidemill.serving.gates.verdict import Verdict, judged, unsure
 
 
 def leaks(case: Case) -> Verdict:

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np  # noqa: TID253
 
 from tidemill.core.names import name_key
+from tidemill.core.words import listed
 from tidemill.evaluation.confusion import called_classes
 from tidemill.serving.gates.case import Case, Contract, Missing, Scored
-from tidemill.serving.gates.verdict import Verdict, failed, judged, listed, unsure
+from tidemill.serving.gates.verdict import Verdict, failed, judged, unsure
 
 TOLERANCE = 1e-5
 """How far answers to the same row may be from each other, relative to the largest where that is above 1."""

@@ -21,10 +21,11 @@ from typing import Any
 
 import numpy as np  # noqa: TID253
 
+from tidemill.core.words import listed
 from tidemill.serving.gates.case import Case, Champion, Missing, Scored
 from tidemill.serving.gates.comparing import Gain, compare
 from tidemill.serving.gates.quality import NO_CHAMPION, enough, shared_rows
-from tidemill.serving.gates.verdict import Verdict, failed, listed, passed, unsure
+from tidemill.serving.gates.verdict import Verdict, failed, passed, unsure
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

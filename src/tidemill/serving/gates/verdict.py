@@ -37,10 +37,3 @@ def judged(problems: Iterable[str], good: str, evidence: Mapping[str, Any]) -> V
     """Fail with all problems, or pass with what is good."""
     found = list(problems)
     return failed("; ".join(found), evidence) if found else passed(good, evidence)
-
-
-def listed(names: Iterable[str], most: int = 8) -> str:
-    """Some names with commas, and how many more there are."""
-    found = list(names)
-    more = f" and {len(found) - most:,} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more

@@ -15,6 +15,7 @@ can be asked of the log or of any rows of that form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -70,6 +71,12 @@ _FIRST = f", min(arrived_at) OVER (PARTITION BY {_TARGET}) AS first_arrived_at"
 
 NUMBER = "CASE WHEN isfinite(TRY_CAST(label AS DOUBLE)) THEN TRY_CAST(label AS DOUBLE) END"
 """A label as a number; NULL where it is none, and where it is infinite or NaN, which is no label."""
+
+
+def place_or_number(classes: Sequence[str]) -> str:
+    """A label as the place of its class, or as a number where there are no classes; NULL where it is neither."""
+    places = " ".join(f"WHEN {quote_text(one)} THEN {place}" for place, one in enumerate(classes))
+    return f"CASE label {places} END" if classes else NUMBER
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
